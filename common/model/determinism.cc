@@ -1,0 +1,54 @@
+#include "common/model/determinism.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+#include "common/base/errors.h"
+#include "common/model/torch.h"
+
+namespace kalavai {
+namespace {
+
+bool HasCapability(const char* name) {
+  const auto capabilities = at::cpu::get_cpu_capabilities();
+  const auto found = capabilities.find(name);
+  return found != capabilities.end() && found->second.isBool() && found->second.toBool();
+}
+
+}  // namespace
+
+absl::Status SetThreads(int64_t count) {
+  if (count < 0 || count > 1024) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "THREADS_INVALID",
+                     {.what = absl::StrCat("`threads`: ", count, " found; must be in [0, 1024]"),
+                      .why = "it is the number of threads inside one tensor operation",
+                      .fix = "use 0 for one thread a core",
+                      .metadata = {{"actual", absl::StrCat(count)}}});
+  }
+  return CatchTorch("set threads", [&]() -> absl::Status {
+    if (count > 0) at::set_num_threads(static_cast<int>(count));
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);  // costs, and hides nothing
+    at::globalContext().setFlushDenormal(true);
+    return absl::OkStatus();
+  });
+}
+
+int64_t Threads() { return at::get_num_threads(); }
+
+void SeedAll(uint64_t seed) { at::manual_seed(seed); }
+
+bool MachineHasBfloat16() {
+  static const bool has = HasCapability("avx512_bf16") || HasCapability("amx_bf16");
+  return has;
+}
+
+absl::string_view VectorLevel() {
+  static const std::string level = at::get_cpu_capability();
+  return level;
+}
+
+absl::string_view TorchVersion() { return TORCH_VERSION; }
+
+}  // namespace kalavai
