@@ -1,0 +1,41 @@
+// Whole files, durably: after OK the new content survives power loss; before it, and after any
+// error, the old content is what a reader sees. Never half of either.
+// Errors: those of ErrnoError (FILE_NOT_FOUND, DISK_FULL, IO_ERROR) and as said below. Any thread;
+// two writers of one path: the last rename wins.
+#ifndef KALAVAI_COMMON_STORAGE_ATOMIC_FILE_H_
+#define KALAVAI_COMMON_STORAGE_ATOMIC_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include <sys/types.h>
+
+namespace kalavai {
+
+// Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the directory.
+// The file gets exactly `mode` whatever the umask. The temporary file is removed on failure.
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes,
+                                 mode_t mode = 0644);
+
+// The same, but ALREADY_EXISTS FILE_EXISTS when `path` exists, decided by the file system, so two
+// creators cannot both succeed.
+absl::Status CreateFileAtomically(const std::string& path, absl::string_view bytes,
+                                  mode_t mode = 0644);
+
+// Reads a regular file of at most `bytes_max` bytes; INVALID_ARGUMENT FILE_TOO_LARGE beyond that
+// (by its size, before reading), INVALID_ARGUMENT FILE_KIND_REFUSED when it is not a regular file.
+absl::StatusOr<std::string> ReadFileBounded(const std::string& path, int64_t bytes_max);
+
+// Creates `path` and its missing parents. `mode` applies to `path` itself when it is created, and
+// is exact; an existing directory keeps its own.
+absl::Status EnsureDirectory(const std::string& path, mode_t mode = 0755);
+
+// Makes creations, renames and removals in a directory durable.
+absl::Status SyncDirectory(const std::string& path);
+
+}  // namespace kalavai
+
+#endif  // KALAVAI_COMMON_STORAGE_ATOMIC_FILE_H_
