@@ -1,0 +1,198 @@
+#include "common/forecast/interval.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+
+#include "common/base/errors.h"
+#include "common/base/seeded_random.h"
+#include "common/base/status_macros.h"
+
+namespace kalavai {
+namespace {
+
+absl::Status Invalid(std::string what) {
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "LOSS_MATRIX_INVALID",
+      {.what = std::move(what), .why = "an interval is drawn from the losses of single chunks"});
+}
+
+absl::Status ValidateOptions(const BootstrapOptions& options) {
+  if (options.resamples >= 100 && options.confidence > 0 && options.confidence < 1) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "BOOTSTRAP_OPTIONS_INVALID",
+      {.what = absl::StrFormat("%d resamples at confidence %g; must be at least 100 and in (0, 1)",
+                               options.resamples, options.confidence)});
+}
+
+double Mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+double MeanAt(const std::vector<double>& values, const std::vector<size_t>& index) {
+  double sum = 0;
+  for (const size_t i : index) sum += values[i];
+  return sum / static_cast<double>(index.size());
+}
+
+std::vector<size_t> Draw(size_t count, SeededRandom& random) {
+  std::vector<size_t> index(count);
+  for (size_t& i : index) i = static_cast<size_t>(random.Below(static_cast<int64_t>(count)));
+  return index;
+}
+
+// Linear interpolation between order statistics (Hyndman & Fan 1996, type 7).
+double Percentile(const std::vector<double>& sorted, double fraction) {
+  const double at = fraction * static_cast<double>(sorted.size() - 1);
+  const size_t low = static_cast<size_t>(at);
+  const size_t high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
+}
+
+Estimate Summarise(double point, std::vector<double> gains, double confidence) {
+  std::sort(gains.begin(), gains.end());
+  const double tail = (1 - confidence) / 2;
+  return {.gain_percent = point,
+          .interval = {Percentile(gains, tail), Percentile(gains, 1 - tail)}};
+}
+
+// A resample of a valid estimate can only fail by numbers that cancel; it is then skipped.
+absl::Status TooFew(size_t valid) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "COVERAGE_INPUT_INVALID",
+                   {.what = absl::StrFormat("%d resamples had losses above 0; must be most", valid),
+                    .why = "the standard errors are larger than the losses"});
+}
+
+absl::Status ValidateChunks(const std::vector<double>& losses, absl::string_view where) {
+  if (losses.empty()) return Invalid(absl::StrFormat("%s: no chunk; must be at least one", where));
+  for (const double loss : losses) {
+    if (!std::isfinite(loss) || loss < 0) {
+      return Invalid(
+          absl::StrFormat("%s: a chunk's loss is %g; must be finite and not below 0", where, loss));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<LossMatrix> MeanOverChunks(const ChunkLosses& chunks) {
+  LossMatrix matrix{
+      .domains = chunks.domains, .models = chunks.models, .own_domain = chunks.own_domain};
+  for (size_t m = 0; m < chunks.loss.size(); ++m) {
+    if (chunks.loss[m].size() != chunks.loss[0].size()) {
+      return Invalid(absl::StrFormat("model %d: %d domains; must be %d", m, chunks.loss[m].size(),
+                                     chunks.loss[0].size()));
+    }
+    std::vector<double> row;
+    for (size_t d = 0; d < chunks.loss[m].size(); ++d) {
+      RETURN_IF_ERROR(
+          ValidateChunks(chunks.loss[m][d], absl::StrFormat("model %d, domain %d", m, d)));
+      if (chunks.loss[m][d].size() != chunks.loss[0][d].size()) {
+        return Invalid(absl::StrFormat("model %d, domain %d: %d chunks; must be the base's %d", m,
+                                       d, chunks.loss[m][d].size(), chunks.loss[0][d].size()));
+      }
+      row.push_back(Mean(chunks.loss[m][d]));
+    }
+    matrix.loss.push_back(std::move(row));
+  }
+  RETURN_IF_ERROR(ValidateLossMatrix(matrix));
+  return matrix;
+}
+
+absl::StatusOr<Estimate> BootstrapOracle(const ChunkLosses& chunks,
+                                         const BootstrapOptions& options) {
+  RETURN_IF_ERROR(ValidateOptions(options));
+  ASSIGN_OR_RETURN(LossMatrix matrix, MeanOverChunks(chunks));
+  if (matrix.own_domain.empty()) return Invalid("specialists: none; must be at least one");
+  const double point = OracleGainPercent(matrix);
+  SeededRandom random(options.seed);
+  std::vector<double> gains;
+  for (int r = 0; r < options.resamples; ++r) {
+    for (size_t d = 0; d < matrix.domains.size(); ++d) {
+      const std::vector<size_t> index = Draw(chunks.loss[0][d].size(), random);
+      for (size_t m = 0; m < matrix.models.size(); ++m) {
+        matrix.loss[m][d] = MeanAt(chunks.loss[m][d], index);
+      }
+    }
+    gains.push_back(OracleGainPercent(matrix));
+  }
+  return Summarise(point, std::move(gains), options.confidence);
+}
+
+absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> members,
+                                           const std::vector<std::vector<double>>& base_loss,
+                                           const BootstrapOptions& options) {
+  RETURN_IF_ERROR(ValidateOptions(options));
+  std::vector<MemberLosses> means;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const MemberChunkLosses& member = members[i];
+    RETURN_IF_ERROR(ValidateChunks(member.base_loss, absl::StrFormat("member %d", i)));
+    RETURN_IF_ERROR(ValidateChunks(member.specialist_loss, absl::StrFormat("member %d", i)));
+    if (member.base_loss.size() != member.specialist_loss.size()) {
+      return Invalid(absl::StrFormat("member %d: %d and %d chunks; must be the same", i,
+                                     member.base_loss.size(), member.specialist_loss.size()));
+    }
+    means.push_back({.domain = member.domain,
+                     .base_loss = Mean(member.base_loss),
+                     .specialist_loss = Mean(member.specialist_loss)});
+  }
+  std::vector<double> base;
+  for (size_t d = 0; d < base_loss.size(); ++d) {
+    RETURN_IF_ERROR(ValidateChunks(base_loss[d], absl::StrFormat("base, domain %d", d)));
+    base.push_back(Mean(base_loss[d]));
+  }
+  ASSIGN_OR_RETURN(const Coverage point, EstimateCoverage(means, base));
+  SeededRandom random(options.seed);
+  std::vector<double> gains;
+  for (int r = 0; r < options.resamples; ++r) {
+    for (size_t i = 0; i < members.size(); ++i) {
+      const std::vector<size_t> index = Draw(members[i].base_loss.size(), random);
+      means[i].base_loss = MeanAt(members[i].base_loss, index);
+      means[i].specialist_loss = MeanAt(members[i].specialist_loss, index);
+    }
+    for (size_t d = 0; d < base.size(); ++d) {
+      base[d] = MeanAt(base_loss[d], Draw(base_loss[d].size(), random));
+    }
+    const absl::StatusOr<Coverage> drawn = EstimateCoverage(means, base);
+    if (drawn.ok()) gains.push_back(drawn->gain_percent);
+  }
+  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
+  return Summarise(point.gain_percent, std::move(gains), options.confidence);
+}
+
+absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
+                                                    std::span<const double> base_loss,
+                                                    const BootstrapOptions& options) {
+  RETURN_IF_ERROR(ValidateOptions(options));
+  ASSIGN_OR_RETURN(const Coverage point, EstimateCoverage(members, base_loss));
+  for (size_t i = 0; i < members.size(); ++i) {
+    const double error = members[i].improvement_standard_error;
+    if (!std::isfinite(error) || error < 0) {
+      return Invalid(absl::StrFormat("standard error of member %d: %g; must be finite, not below 0",
+                                     i, error));
+    }
+  }
+  SeededRandom random(options.seed);
+  std::vector<double> gains;
+  for (int r = 0; r < options.resamples; ++r) {
+    std::vector<MemberLosses> drawn(members.begin(), members.end());
+    for (MemberLosses& member : drawn) {
+      member.specialist_loss -= member.improvement_standard_error * random.Normal();
+    }
+    const absl::StatusOr<Coverage> coverage = EstimateCoverage(drawn, base_loss);
+    if (coverage.ok()) gains.push_back(coverage->gain_percent);
+  }
+  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
+  return Summarise(point.gain_percent, std::move(gains), options.confidence);
+}
+
+}  // namespace kalavai

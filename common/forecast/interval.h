@@ -1,0 +1,73 @@
+// An interval around an estimate, and the bootstrap that makes it from probe chunks.
+//
+// The oracle and the coverage estimate are statistics of mean losses over chunks of probe text; the
+// chunks are resampled with replacement inside each domain, the same draw for every model (losses
+// of two models on one chunk are strongly correlated, so the draw must be paired), the estimate is
+// computed again, and the percentiles of the results are the interval (Efron 1979; design §2).
+//
+// Deterministic: the same inputs and seed give the same bits on every platform. Thread-safe: pure
+// functions.
+#ifndef KALAVAI_COMMON_FORECAST_INTERVAL_H_
+#define KALAVAI_COMMON_FORECAST_INTERVAL_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "common/forecast/coverage.h"
+#include "common/forecast/estimate.h"
+#include "common/forecast/loss_matrix.h"
+
+namespace kalavai {
+
+// Mean losses of every model on every chunk of probe text.
+struct ChunkLosses {
+  std::vector<std::string> domains = {};  // D
+  std::vector<std::string> models = {};   // 1 + N, base first
+  std::vector<int> own_domain = {};       // N, as LossMatrix::own_domain
+  // [model][domain][chunk], nats/token; a domain has the same number of chunks for every model.
+  std::vector<std::vector<std::vector<double>>> loss = {};
+};
+
+// One member's losses per chunk of its own held-out text, for a forecast before any upload.
+struct MemberChunkLosses {
+  int domain = 0;                            // index into the evaluation domains
+  std::vector<double> base_loss = {};        // per chunk, nats/token
+  std::vector<double> specialist_loss = {};  // the same chunks
+};
+
+struct BootstrapOptions {
+  int resamples = 2000;
+  double confidence = 0.95;  // two-sided, in (0, 1)
+  uint64_t seed = 20260322;
+};
+
+// Returns the loss matrix of the chunks: mean over the chunks of each domain.
+// InvalidArgument LOSS_MATRIX_INVALID: sizes disagree, a domain has no chunk, or a loss is not a
+// finite number above 0.
+absl::StatusOr<LossMatrix> MeanOverChunks(const ChunkLosses& chunks);
+
+// Oracle gain (loss_matrix.h) with its interval. Errors as MeanOverChunks, and InvalidArgument
+// BOOTSTRAP_OPTIONS_INVALID.
+absl::StatusOr<Estimate> BootstrapOracle(const ChunkLosses& chunks,
+                                         const BootstrapOptions& options = {});
+
+// Coverage estimate (coverage.h) with its interval. `base_loss` is [domain][chunk] over all
+// evaluation domains; members' texts and evaluation texts are resampled independently.
+absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> members,
+                                           const std::vector<std::vector<double>>& base_loss,
+                                           const BootstrapOptions& options = {});
+
+// The same when members report only their two means and a standard error
+// (MemberLosses::improvement_standard_error): improvements are drawn from a normal distribution
+// around b_i - s_i, base losses are held fixed.
+absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
+                                                    std::span<const double> base_loss,
+                                                    const BootstrapOptions& options = {});
+
+}  // namespace kalavai
+
+#endif  // KALAVAI_COMMON_FORECAST_INTERVAL_H_

@@ -1,0 +1,92 @@
+#include "common/forecast/verdict.h"
+
+#include <string>
+
+#include "absl/strings/str_format.h"
+
+#include "common/base/errors.h"
+
+namespace kalavai {
+namespace {
+
+Verdict Judge(const Estimate& estimate) {
+  if (estimate.interval.low > 0 && estimate.gain_percent >= kGainWorthPercent) return Verdict::kGo;
+  if (estimate.interval.high < kGainWorthPercent) return Verdict::kNoGo;
+  return Verdict::kUnsure;
+}
+
+std::string Explain(const Decision& decision) {
+  const Estimate& estimate = decision.estimate;
+  const std::string figures =
+      absl::StrFormat("the %s expects a gain of %.2f %% [%.2f, %.2f] over the best specialist",
+                      PredictorName(decision.predictor), estimate.gain_percent,
+                      estimate.interval.low, estimate.interval.high);
+  switch (decision.verdict) {
+    case Verdict::kGo:
+      return absl::StrFormat("%s: the whole interval is above 0 and the gain is at least %g %%",
+                             figures, kGainWorthPercent);
+    case Verdict::kNoGo:
+      return absl::StrFormat("%s: the whole interval is below %g %%, too little to be worth it",
+                             figures, kGainWorthPercent);
+    case Verdict::kUnsure:
+      return absl::StrFormat("%s: the interval allows both a gain and none worth its cost",
+                             figures);
+  }
+  return figures;
+}
+
+}  // namespace
+
+absl::string_view VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kGo:
+      return "GO";
+    case Verdict::kNoGo:
+      return "NO_GO";
+    case Verdict::kUnsure:
+      return "UNSURE";
+  }
+  return "UNSURE";
+}
+
+absl::string_view PredictorName(Predictor predictor) {
+  switch (predictor) {
+    case Predictor::kOracle:
+      return "oracle";
+    case Predictor::kCoverage:
+      return "coverage";
+    case Predictor::kLine:
+      return "line";
+  }
+  return "line";
+}
+
+absl::StatusOr<Decision> Decide(const Predictions& predictions) {
+  Decision decision;
+  if (predictions.oracle.has_value()) {
+    decision.predictor = Predictor::kOracle;
+    decision.estimate = *predictions.oracle;
+  } else if (predictions.coverage.has_value()) {
+    decision.predictor = Predictor::kCoverage;
+    decision.estimate = *predictions.coverage;
+  } else if (predictions.line.has_value()) {
+    decision.predictor = Predictor::kLine;
+    decision.estimate = predictions.line->estimate;
+  } else {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "PREDICTION_IMPOSSIBLE",
+                     {.what = "predictions: none; must be an oracle, a coverage estimate or a line",
+                      .why = "nobody has reported a loss yet",
+                      .fix = "have at least one member run 'kalavai predict' or submit"});
+  }
+  if (decision.predictor == Predictor::kLine && !predictions.line->in_range) {
+    decision.verdict = Verdict::kUnsure;
+    decision.reason =
+        absl::StrFormat("outside the fitted range of the line: %s", predictions.line->range_note);
+    return decision;
+  }
+  decision.verdict = Judge(decision.estimate);
+  decision.reason = Explain(decision);
+  return decision;
+}
+
+}  // namespace kalavai
