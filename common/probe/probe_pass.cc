@@ -1,0 +1,82 @@
+#include "common/probe/probe_pass.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "common/base/errors.h"
+#include "common/base/status_macros.h"
+#include "common/model/loss.h"
+#include "common/model/torch.h"
+#include "common/model/transformer.h"
+#include "common/model/weights.h"
+
+namespace kalavai {
+namespace {
+
+absl::Status CheckVocabulary(const std::string& dir, const ModelConfig& config,
+                             const ProbeText& probe) {
+  const auto largest = std::max_element(probe.tokens.begin(), probe.tokens.end());
+  if (largest == probe.tokens.end() || *largest < config.vocab_size) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition, "TOKENIZER_MISMATCH",
+                   {.what = absl::StrFormat(
+                        "%s: %d embeddings found; must be more than the probe text's largest "
+                        "token id, %d",
+                        dir, config.vocab_size, *largest),
+                    .why = "the probe text is encoded once, with the base's tokenizer",
+                    .fix = "train the specialist from the canonical base",
+                    .metadata = {{"vocab_size", absl::StrCat(config.vocab_size)},
+                                 {"token", absl::StrCat(*largest)}}});
+}
+
+absl::Status CheckFinite(const std::string& dir, const TokenBatch& batch, int64_t predictions) {
+  for (size_t i = 0; i < batch.log_probs.size(); ++i) {
+    if (std::isfinite(batch.log_probs[i])) continue;
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "WEIGHTS_NOT_FINITE",
+        {.what = absl::StrFormat("%s: the log-probability of probe chunk %d is %g; must be finite",
+                                 dir, batch.first_chunk + static_cast<int64_t>(i) / predictions,
+                                 batch.log_probs[i]),
+         .why = "finite weights can still overflow on a text",
+         .fix = "train again with a lower learning rate"});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::string& model_digest,
+                                        const ProbeText& probe, const ProbePassOptions& options) {
+  ASSIGN_OR_RETURN(const Transformer model, LoadTransformer(dir, {.type = WeightType::kFloat32}));
+  RETURN_IF_ERROR(CheckVocabulary(dir, model.config, probe));
+
+  const int64_t predictions = probe.chunk_tokens - 1;
+  ProbeCache cache = {.key = {.model_digest = model_digest, .probe_digest = probe.digest},
+                      .chunk_count = probe.chunk_count(),
+                      .chunk_tokens = probe.chunk_tokens,
+                      .feature_width = options.features ? model.config.hidden_size : 0};
+  cache.log_probs.reserve(static_cast<size_t>(cache.chunk_count * predictions));
+  cache.features.reserve(
+      static_cast<size_t>(cache.chunk_count * cache.chunk_tokens * cache.feature_width));
+
+  const bool trunk = options.features && options.feature_depth >= 0;
+  const TokenLogProbsOptions pass = {.hidden = options.features && !trunk,
+                                     .trunk_depth = trunk ? options.feature_depth : -1};
+  const auto keep = [&](const TokenBatch& batch) -> absl::Status {
+    RETURN_IF_ERROR(CheckFinite(dir, batch, predictions));
+    const std::span<const float> features = trunk ? batch.trunk : batch.hidden;
+    cache.log_probs.insert(cache.log_probs.end(), batch.log_probs.begin(), batch.log_probs.end());
+    cache.features.insert(cache.features.end(), features.begin(), features.end());
+    if (!options.progress) return absl::OkStatus();
+    return options.progress(batch.first_chunk + batch.chunk_count, probe.chunk_count());
+  };
+  RETURN_IF_ERROR(TokenLogProbs(model, {.tokens = probe.tokens, .chunk_length = probe.chunk_tokens},
+                                pass, keep));
+  return cache;
+}
+
+}  // namespace kalavai

@@ -1,0 +1,45 @@
+// Runs one model over the probe text: the only expensive step of a fusion, once a model
+// (design §3.2).
+//
+//   ASSIGN_OR_RETURN(const ProbeCache cache,
+//                    RunProbePass(dir, digest, probe, {.features = true, .progress = show}));
+//
+// Weights are computed with in float32 whatever their type on disk, so that models stored
+// differently are compared alike. Bit-repeatable for a thread count (common/model/determinism.h).
+// This header names no tensor: any file may call it. Threads: one pass at a time per model; the
+// tensor library uses its own threads inside.
+#ifndef KALAVAI_COMMON_PROBE_PROBE_PASS_H_
+#define KALAVAI_COMMON_PROBE_PROBE_PASS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "common/probe/probe_cache.h"
+#include "common/probe/probe_text.h"
+
+namespace kalavai {
+
+struct ProbePassOptions {
+  // Keep the gate's features: wanted for the base, useless for specialists.
+  bool features = false;
+  // The features' layer: −1 the final hidden state; K ≥ 0 the stream after K blocks (a frozen trunk
+  // shared by base and specialists).
+  int64_t feature_depth = -1;
+  // Called after every batch; a status ends the pass and is returned (e.g. InterruptedError).
+  std::function<absl::Status(int64_t chunks_done, int64_t chunks)> progress = {};
+};
+
+// `dir`: config.json and safetensors; `model_digest`: its OMS root digest (hex), taken over into
+// the key. Errors: those of LoadTransformer; FAILED_PRECONDITION TOKENIZER_MISMATCH when the probe
+// text has a token the model has no embedding for; WEIGHTS_NOT_FINITE when a log-probability is NaN
+// or infinite (overflow in finite weights); OUT_OF_MEMORY; what `progress` returned.
+absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::string& model_digest,
+                                        const ProbeText& probe, const ProbePassOptions& options);
+
+}  // namespace kalavai
+
+#endif  // KALAVAI_COMMON_PROBE_PROBE_PASS_H_
