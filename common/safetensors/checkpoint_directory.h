@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "common/crypto/sha256.h"
 #include "common/safetensors/reader.h"
 
 namespace kalavai {
@@ -60,6 +61,8 @@ class CheckpointDirectory {
   // Returns nullptr when there is none.
   const CheckpointTensor* Find(absl::string_view name) const;
   std::span<const std::byte> Bytes(const CheckpointTensor& tensor) const;
+  // SHA-256 of the tensor's bytes alone: equal bytes, dtype and shape are equal tensors.
+  Digest TensorDigest(const CheckpointTensor& tensor) const;
   // Σ ByteCount() over all tensors; what `total_size` in the index means.
   int64_t TensorBytes() const;
 

@@ -39,14 +39,16 @@ class RemoveOnExit {
 };
 
 // A synced temporary file beside `path`, with its bytes and its mode.
-absl::StatusOr<std::string> WriteTemporary(const std::string& path, absl::string_view bytes,
-                                           mode_t mode) {
+absl::StatusOr<std::string> WriteTemporary(const std::string& path,
+                                           std::span<const absl::string_view> pieces, mode_t mode) {
   std::string temporary = absl::StrCat(path, ".tmp-XXXXXX");
   const int number = mkostemp(temporary.data(), O_CLOEXEC);  // mode 0600 until the bytes are in
   if (number < 0) return ErrnoError(errno, "create", temporary);
   const FileDescriptor file(number);
   RemoveOnExit remove(temporary);
-  RETURN_IF_ERROR(file.WriteAll(bytes, temporary));
+  for (const absl::string_view piece : pieces) {
+    RETURN_IF_ERROR(file.WriteAll(piece, temporary));
+  }
   if (fchmod(file.get(), mode) != 0) return ErrnoError(errno, "set mode of", temporary);
   if (fsync(file.get()) != 0) return ErrnoError(errno, "sync", temporary);
   remove.Keep();
@@ -56,7 +58,12 @@ absl::StatusOr<std::string> WriteTemporary(const std::string& path, absl::string
 }  // namespace
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes, mode_t mode) {
-  ASSIGN_OR_RETURN(const std::string temporary, WriteTemporary(path, bytes, mode));
+  return WritePiecesAtomically(path, {&bytes, 1}, mode);
+}
+
+absl::Status WritePiecesAtomically(const std::string& path,
+                                   std::span<const absl::string_view> pieces, mode_t mode) {
+  ASSIGN_OR_RETURN(const std::string temporary, WriteTemporary(path, pieces, mode));
   RemoveOnExit remove(temporary);
   if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoError(errno, "rename to", path);
   remove.Keep();
@@ -64,7 +71,7 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
 }
 
 absl::Status CreateFileAtomically(const std::string& path, absl::string_view bytes, mode_t mode) {
-  ASSIGN_OR_RETURN(const std::string temporary, WriteTemporary(path, bytes, mode));
+  ASSIGN_OR_RETURN(const std::string temporary, WriteTemporary(path, {&bytes, 1}, mode));
   const RemoveOnExit remove(temporary);
   // link(2), unlike rename(2), refuses an existing name.
   if (link(temporary.c_str(), path.c_str()) != 0) {

@@ -6,6 +6,7 @@
 #define KALAVAI_COMMON_STORAGE_ATOMIC_FILE_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,8 +21,12 @@ namespace kalavai {
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes,
                                  mode_t mode = 0644);
 
-// The same, but ALREADY_EXISTS FILE_EXISTS when `path` exists, decided by the file system, so two
-// creators cannot both succeed.
+// The same for a file whose parts are in memory one by one, as a header and many tensors are.
+absl::Status WritePiecesAtomically(const std::string& path,
+                                   std::span<const absl::string_view> pieces, mode_t mode = 0644);
+
+// WriteFileAtomically, but ALREADY_EXISTS FILE_EXISTS when `path` exists, decided by the file
+// system, so two creators cannot both succeed.
 absl::Status CreateFileAtomically(const std::string& path, absl::string_view bytes,
                                   mode_t mode = 0644);
 
