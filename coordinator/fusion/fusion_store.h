@@ -1,0 +1,150 @@
+// Rows of phase 5: fusions, the experts each mixes, the losses each measured. All SQL of the phase.
+//
+// A fusion moves QUEUED → PROBING → TRAINING_ROUTER → EVALUATING → SUCCEEDED; from each of the first
+// four it may move to FAILED. A final fusion never changes. A cooperative runs one at a time (a
+// unique index sees to it).
+//
+// Ids are bare ("fusion-1", not a resource name). Methods join the caller's Database::Transact when
+// there is one. Any thread.
+// Errors: those of Database, and
+//   ALREADY_EXISTS FUSION_EXISTS   Create: the id is taken
+//   ABORTED        FUSION_RUNNING  Create: another fusion of the cooperative is not final
+//   NOT_FOUND      FUSION_NOT_FOUND
+//   NOT_FOUND      EVALUATION_MISSING  LatestLossMatrix: nothing has been measured
+#ifndef KALAVAI_COORDINATOR_FUSION_FUSION_STORE_H_
+#define KALAVAI_COORDINATOR_FUSION_FUSION_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/crypto/sha256.h"
+#include "common/storage/sqlite.h"
+
+namespace kalavai::coordinator {
+
+enum class FusionState {
+  kQueued,
+  kProbing,         // base and specialists read the probe text once each
+  kTrainingRouter,  // ridge prior, then the AdamW steps
+  kEvaluating,      // figures and report
+  kSucceeded,
+  kFailed,
+};
+absl::string_view FusionStateName(FusionState state);  // "QUEUED", …: as in fusion.proto
+bool IsFinal(FusionState state);
+
+// A model inside a fusion. Expert 0 is the base: submission and contributor are empty, domain too.
+struct FusionExpert {
+  std::string submission;   // id of the submission
+  std::string contributor;  // id of the contributor
+  std::string domain;
+  Digest root_digest;  // of the base or of the signed submission
+
+  bool operator==(const FusionExpert&) const = default;
+};
+
+struct FusionProgress {
+  int64_t done = 0;
+  int64_t total = 0;
+  std::string unit;  // "models", "steps"
+};
+
+struct FusionFigures {
+  double fused_loss = 0;  // EW(fused), nats/token
+  double gain_percent = 0;
+  double oracle_gain_percent = 0;
+  double oracle_gap_nats = 0;  // EW(fused) − EW(oracle), nats/token
+  std::optional<double> divergence_percent = {};  // mean over specialists
+  bool guard_met = false;
+  Digest router_digest;  // of router.safetensors
+  Digest report_digest;  // of report.json
+  std::string report_json;
+  std::string report_markdown;
+};
+
+struct FusionRecord {
+  std::string cooperative;
+  std::string id;
+  uint64_t seed = 0;
+  int64_t steps = 500;
+  int64_t threads = 1;
+  FusionState state = FusionState::kQueued;
+  FusionProgress progress;
+  std::string failure_reason;
+  std::string failure_message;
+  std::string input_json;  // FusionInputJson: every input by digest
+  std::vector<FusionExpert> experts;
+  absl::Time create_time;
+  std::optional<absl::Time> end_time = {};
+  std::optional<FusionFigures> figures = {};  // set when SUCCEEDED
+};
+
+// What a fusion measured: rows are its experts (base first), columns the domains.
+struct MeasuredLosses {
+  std::vector<std::string> domains;
+  std::vector<int64_t> tokens;             // predictions behind each column
+  std::vector<FusionExpert> experts;       // one a row
+  std::vector<std::vector<double>> loss;   // [expert][domain], nats/token
+};
+
+// A finished fusion as a point for the gain line.
+struct FinishedFusion {
+  std::string cooperative;
+  std::string id;
+  int64_t specialists = 0;
+  double divergence_percent = 0;
+  double gain_percent = 0;
+};
+
+class FusionStore {
+ public:
+  explicit FusionStore(Database& database) : database_(database) {}
+
+  // Inserts row and experts in state QUEUED.
+  absl::Status Create(const FusionRecord& fusion);
+  absl::StatusOr<FusionRecord> Get(absl::string_view cooperative, absl::string_view id) const;
+  // By creation, oldest first; those after `after_id` (empty: from the start), at most `limit`.
+  absl::StatusOr<std::vector<FusionRecord>> List(absl::string_view cooperative,
+                                                 absl::string_view after_id, int64_t limit) const;
+  // Of every cooperative, not final, oldest first: what a restarted coordinator goes on with.
+  absl::StatusOr<std::vector<FusionRecord>> ListUnfinished() const;
+  // "fusion-1", "fusion-2", …: the first that is free.
+  absl::StatusOr<std::string> NextId(absl::string_view cooperative) const;
+
+  // FAILED_PRECONDITION PHASE_MISMATCH when the fusion is final already.
+  absl::Status SetState(absl::string_view cooperative, absl::string_view id, FusionState state,
+                        const FusionProgress& progress);
+  absl::Status SetFailed(absl::string_view cooperative, absl::string_view id,
+                         absl::string_view reason, absl::string_view message, absl::Time now);
+  // EVALUATING → SUCCEEDED, with its figures and losses.
+  absl::Status SetSucceeded(absl::string_view cooperative, absl::string_view id,
+                            const FusionFigures& figures, const MeasuredLosses& losses,
+                            absl::Time now);
+
+  absl::StatusOr<MeasuredLosses> GetLossMatrix(absl::string_view cooperative,
+                                               absl::string_view id) const;
+  // The matrix of the newest succeeded fusion, and its id.
+  struct LatestMatrix {
+    std::string fusion;
+    MeasuredLosses losses;
+  };
+  absl::StatusOr<LatestMatrix> LatestLossMatrix(absl::string_view cooperative) const;
+  // Succeeded fusions of all cooperatives whose divergence is known, oldest first.
+  absl::StatusOr<std::vector<FinishedFusion>> ListFinished() const;
+
+ private:
+  absl::StatusOr<std::vector<FusionExpert>> Experts(absl::string_view cooperative,
+                                                    absl::string_view id) const;
+
+  Database& database_;
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_FUSION_FUSION_STORE_H_

@@ -1,0 +1,78 @@
+// Rows of phase 6: released models, their experts and files. All SQL of the phase.
+//
+// A model is LOADING when released, ACTIVE when the engine can answer with it, RETIRED when a newer
+// model took its place. Ids are bare. Methods join the caller's Database::Transact. Any thread.
+// Errors: those of Database; ALREADY_EXISTS MODEL_EXISTS; NOT_FOUND MODEL_NOT_FOUND.
+#ifndef KALAVAI_COORDINATOR_SERVING_MODEL_STORE_H_
+#define KALAVAI_COORDINATOR_SERVING_MODEL_STORE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/crypto/sha256.h"
+#include "common/storage/sqlite.h"
+
+namespace kalavai::coordinator {
+
+enum class ModelState { kLoading, kActive, kRetired };
+absl::string_view ModelStateName(ModelState state);  // "LOADING", …: as in inference.proto
+
+// Expert 0 is the base: submission, contributor and domain are empty.
+struct ModelExpertRecord {
+  std::string submission;
+  std::string contributor;
+  std::string domain;
+  Digest root_digest;
+};
+
+struct ModelFileRecord {
+  std::string path;
+  int64_t size_bytes = 0;
+  Digest sha256;
+};
+
+struct ModelRecord {
+  std::string cooperative;
+  std::string id;
+  std::string fusion;
+  ModelState state = ModelState::kLoading;
+  std::string state_reason;
+  Digest root_digest;     // OMS root digest of the release directory: the model's identity
+  std::string signature;  // OMS bundle
+  std::string acknowledged_reason;
+  std::vector<ModelExpertRecord> experts;
+  std::vector<ModelFileRecord> files;
+  absl::Time release_time;
+};
+
+class ModelStore {
+ public:
+  explicit ModelStore(Database& database) : database_(database) {}
+
+  // Inserts the model and retires the cooperative's earlier ones.
+  absl::Status Create(const ModelRecord& model);
+  absl::StatusOr<ModelRecord> Get(absl::string_view cooperative, absl::string_view id) const;
+  // The cooperative's newest model that is not retired.
+  absl::StatusOr<ModelRecord> GetNewest(absl::string_view cooperative) const;
+  // By release, oldest first; those after `after_id` (empty: from the start), at most `limit`.
+  absl::StatusOr<std::vector<ModelRecord>> List(absl::string_view cooperative,
+                                                absl::string_view after_id, int64_t limit) const;
+  // Of every cooperative, not retired, oldest first: what a started coordinator loads.
+  absl::StatusOr<std::vector<ModelRecord>> ListServed() const;
+  absl::Status SetState(absl::string_view cooperative, absl::string_view id, ModelState state,
+                        absl::string_view reason);
+
+ private:
+  absl::Status Complete(ModelRecord& model) const;  // reads experts and files
+
+  Database& database_;
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_SERVING_MODEL_STORE_H_
