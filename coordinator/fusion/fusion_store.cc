@@ -227,9 +227,8 @@ absl::Status FusionStore::SetSucceeded(absl::string_view cooperative, absl::stri
       "report_json = ?12, report_markdown = ?13 "
       "WHERE cooperative = ?1 AND id = ?2 AND state = 'EVALUATING'",
       cooperative, id, now, figures.fused_loss, figures.gain_percent, figures.oracle_gain_percent,
-      figures.oracle_gap_nats, figures.divergence_percent, figures.guard_met,
-      figures.router_digest, figures.report_digest, figures.report_json,
-      figures.report_markdown));
+      figures.oracle_gap_nats, figures.divergence_percent, figures.guard_met, figures.router_digest,
+      figures.report_digest, figures.report_json, figures.report_markdown));
   for (size_t m = 0; m < losses.loss.size(); ++m) {
     for (size_t d = 0; d < losses.domains.size(); ++d) {
       RETURN_IF_ERROR(database_.Execute(

@@ -1,8 +1,8 @@
 // Rows of phase 5: fusions, the experts each mixes, the losses each measured. All SQL of the phase.
 //
-// A fusion moves QUEUED → PROBING → TRAINING_ROUTER → EVALUATING → SUCCEEDED; from each of the first
-// four it may move to FAILED. A final fusion never changes. A cooperative runs one at a time (a
-// unique index sees to it).
+// A fusion moves QUEUED → PROBING → TRAINING_ROUTER → EVALUATING → SUCCEEDED; from each of the
+// first four it may move to FAILED. A final fusion never changes. A cooperative runs one at a time
+// (a unique index sees to it).
 //
 // Ids are bare ("fusion-1", not a resource name). Methods join the caller's Database::Transact when
 // there is one. Any thread.
@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+
 #include "common/crypto/sha256.h"
 #include "common/storage/sqlite.h"
 
@@ -59,7 +60,7 @@ struct FusionFigures {
   double fused_loss = 0;  // EW(fused), nats/token
   double gain_percent = 0;
   double oracle_gain_percent = 0;
-  double oracle_gap_nats = 0;  // EW(fused) − EW(oracle), nats/token
+  double oracle_gap_nats = 0;                     // EW(fused) − EW(oracle), nats/token
   std::optional<double> divergence_percent = {};  // mean over specialists
   bool guard_met = false;
   Digest router_digest;  // of router.safetensors
@@ -88,9 +89,9 @@ struct FusionRecord {
 // What a fusion measured: rows are its experts (base first), columns the domains.
 struct MeasuredLosses {
   std::vector<std::string> domains;
-  std::vector<int64_t> tokens;             // predictions behind each column
-  std::vector<FusionExpert> experts;       // one a row
-  std::vector<std::vector<double>> loss;   // [expert][domain], nats/token
+  std::vector<int64_t> tokens;            // predictions behind each column
+  std::vector<FusionExpert> experts;      // one a row
+  std::vector<std::vector<double>> loss;  // [expert][domain], nats/token
 };
 
 // A finished fusion as a point for the gain line.

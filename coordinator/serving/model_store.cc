@@ -40,8 +40,8 @@ ModelRecord RecordOf(Row& row) {
 }
 
 absl::Status NotFound(absl::string_view cooperative, absl::string_view id) {
-  const std::string which = id.empty() ? std::string("none has been released")
-                                       : absl::StrCat(id, " not found");
+  const std::string which =
+      id.empty() ? std::string("none has been released") : absl::StrCat(id, " not found");
   return MakeError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND",
                    {.what = absl::StrCat("model of cooperative ", cooperative, ": ", which),
                     .fix = "an administrator releases one with 'kalavai-coordinator release'",
@@ -63,10 +63,10 @@ absl::Status ModelStore::Create(const ModelRecord& model) {
                       .metadata = {{"model", model.id}}});
   }
   if (!absl::IsNotFound(existing.status())) return existing.status();
-  RETURN_IF_ERROR(database_.Execute(
-      "UPDATE models SET state = 'RETIRED', state_reason = ?2 "
-      "WHERE cooperative = ?1 AND state != 'RETIRED'",
-      model.cooperative, absl::StrCat("replaced by ", model.id)));
+  RETURN_IF_ERROR(
+      database_.Execute("UPDATE models SET state = 'RETIRED', state_reason = ?2 "
+                        "WHERE cooperative = ?1 AND state != 'RETIRED'",
+                        model.cooperative, absl::StrCat("replaced by ", model.id)));
   RETURN_IF_ERROR(database_.Execute(
       "INSERT INTO models (cooperative, id, fusion, state, state_reason, root_digest, signature, "
       "acknowledged_reason, release_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -81,10 +81,10 @@ absl::Status ModelStore::Create(const ModelRecord& model) {
         expert.root_digest));
   }
   for (const ModelFileRecord& file : model.files) {
-    RETURN_IF_ERROR(database_.Execute(
-        "INSERT INTO model_files (cooperative, model, path, size_bytes, sha256) "
-        "VALUES (?1, ?2, ?3, ?4, ?5)",
-        model.cooperative, model.id, file.path, file.size_bytes, file.sha256));
+    RETURN_IF_ERROR(
+        database_.Execute("INSERT INTO model_files (cooperative, model, path, size_bytes, sha256) "
+                          "VALUES (?1, ?2, ?3, ?4, ?5)",
+                          model.cooperative, model.id, file.path, file.size_bytes, file.sha256));
   }
   return absl::OkStatus();
 }

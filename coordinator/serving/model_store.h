@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+
 #include "common/crypto/sha256.h"
 #include "common/storage/sqlite.h"
 
