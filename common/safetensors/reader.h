@@ -42,6 +42,8 @@ class SafetensorsFile {
 
  private:
   struct Unmap {
+    Unmap() {}  // not by a default member initializer: that would come too late for mapping_
+    explicit Unmap(size_t bytes) : size(bytes) {}
     size_t size = 0;
     void operator()(std::byte* address) const;
   };
