@@ -1,15 +1,16 @@
 // All rows of phase 3: submissions, their declared files, open uploads, checks and verdicts.
 //
 //   SubmissionStore store(database);
-//   ASSIGN_OR_RETURN(auto admitted, store.ListAdmitted("cooperatives/nordic"));  // what may be fused
+//   ASSIGN_OR_RETURN(auto admitted, store.ListAdmitted("cooperatives/nordic"));  // what may be
+//   fused
 //
 // Names are resource names. A method that changes rows joins the caller's transaction
 // (Database::Transact) when there is one, so that an act, its log leaf and its receipt are one
 // commit; outside one it is a transaction of its own where it needs more than one statement.
 //
 // Errors besides those of Database: NOT_FOUND SUBMISSION_NOT_FOUND, NOT_FOUND UPLOAD_NOT_FOUND,
-// ALREADY_EXISTS SUBMISSION_EXISTS, FAILED_PRECONDITION PHASE_MISMATCH (the submission is in another
-// state than the change needs; metadata "actual"). Any thread.
+// ALREADY_EXISTS SUBMISSION_EXISTS, FAILED_PRECONDITION PHASE_MISMATCH (the submission is in
+// another state than the change needs; metadata "actual"). Any thread.
 #ifndef KALAVAI_COORDINATOR_SUBMISSION_SUBMISSION_STORE_H_
 #define KALAVAI_COORDINATOR_SUBMISSION_SUBMISSION_STORE_H_
 
@@ -60,7 +61,7 @@ struct SubmissionRecord {
   std::string contributor;  // cooperatives/{c}/contributors/{contributor}
   std::string domain;
   SubmissionState state = SubmissionState::kDraft;
-  std::string nonce;  // 64 hex digits
+  std::string nonce;                  // 64 hex digits
   std::vector<SubmissionFile> files;  // sorted by path
   std::optional<Digest> root_digest;
   std::optional<Digest> weights_digest;  // WeightsDigest of admission.h
