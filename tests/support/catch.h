@@ -28,6 +28,12 @@ template <typename T>
 const absl::Status& StatusOf(const absl::StatusOr<T>& value) {
   return value.status();
 }
+// Not a cast in the macro: one from double to double is a warning.
+template <typename T>
+double ToDouble(T value) {
+  return static_cast<double>(value);
+}
+inline double ToDouble(double value) { return value; }
 }  // namespace kalavai::testing
 
 // Passes when `expr` (Status or StatusOr) is OK; prints the status otherwise.
@@ -57,12 +63,13 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& value) {
   lhs = std::move(statusor).value()
 
 // |actual - expected| <= tolerance, with the numbers in the message; NaN never passes.
-#define REQUIRE_NEAR(actual, expected, tolerance)                                           \
-  do {                                                                                      \
-    const double kalavai_actual = static_cast<double>(actual);                              \
-    const double kalavai_expected = static_cast<double>(expected);                          \
-    INFO(#actual << " = " << kalavai_actual << ", expected " << kalavai_expected);          \
-    REQUIRE(std::abs(kalavai_actual - kalavai_expected) <= static_cast<double>(tolerance)); \
+#define REQUIRE_NEAR(actual, expected, tolerance)                                  \
+  do {                                                                             \
+    const double kalavai_actual = ::kalavai::testing::ToDouble((actual));          \
+    const double kalavai_expected = ::kalavai::testing::ToDouble((expected));      \
+    const double kalavai_tolerance = ::kalavai::testing::ToDouble((tolerance));    \
+    INFO(#actual << " = " << kalavai_actual << ", expected " << kalavai_expected); \
+    REQUIRE(std::abs(kalavai_actual - kalavai_expected) <= kalavai_tolerance);     \
   } while (false)
 
 #endif  // KALAVAI_TESTS_SUPPORT_CATCH_H_
