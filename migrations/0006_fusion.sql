@@ -2,8 +2,8 @@
 -- A fusion's row is saved after every step, so that a restarted coordinator resumes where it was.
 
 CREATE TABLE fusions (
-  cooperative      TEXT    NOT NULL,
-  id               TEXT    NOT NULL,
+  name             TEXT    NOT NULL PRIMARY KEY,  -- cooperatives/{c}/fusions/{f}
+  cooperative      TEXT    NOT NULL,              -- cooperatives/{c}
   seed             INTEGER NOT NULL,  -- uint64, as the int64 of the same bits
   steps            INTEGER NOT NULL CHECK (steps >= 0),
   threads          INTEGER NOT NULL CHECK (threads >= 1),  -- decides the last bits: part of the input
@@ -27,36 +27,31 @@ CREATE TABLE fusions (
   router_digest    BLOB CHECK (length(router_digest) = 32),
   report_digest    BLOB CHECK (length(report_digest) = 32),
   report_json      TEXT,
-  report_markdown  TEXT,
-  PRIMARY KEY (cooperative, id)
+  report_markdown  TEXT
 ) STRICT;
 
 -- One fusion at a time in a cooperative.
 CREATE UNIQUE INDEX fusions_running ON fusions (cooperative)
   WHERE state NOT IN ('SUCCEEDED', 'FAILED');
 
--- Position 0 is the base: submission and contributor are empty.
+-- Position 0 is the base: submission, contributor and domain are empty.
 CREATE TABLE fusion_experts (
-  cooperative TEXT    NOT NULL,
-  fusion      TEXT    NOT NULL,
+  fusion      TEXT    NOT NULL REFERENCES fusions (name),
   position    INTEGER NOT NULL CHECK (position >= 0),
   submission  TEXT    NOT NULL,
   contributor TEXT    NOT NULL,
   domain      TEXT    NOT NULL,
   root_digest BLOB    NOT NULL CHECK (length(root_digest) = 32),
-  PRIMARY KEY (cooperative, fusion, position),
-  FOREIGN KEY (cooperative, fusion) REFERENCES fusions (cooperative, id)
+  PRIMARY KEY (fusion, position)
 ) STRICT;
 
 CREATE TABLE fusion_losses (
-  cooperative     TEXT    NOT NULL,
   fusion          TEXT    NOT NULL,
   expert_position INTEGER NOT NULL,
   domain_position INTEGER NOT NULL,
   domain          TEXT    NOT NULL,
   tokens          INTEGER NOT NULL CHECK (tokens > 0),  -- predictions on the evaluation part
   loss            REAL    NOT NULL CHECK (loss > 0),    -- nats/token
-  PRIMARY KEY (cooperative, fusion, expert_position, domain_position),
-  FOREIGN KEY (cooperative, fusion, expert_position)
-    REFERENCES fusion_experts (cooperative, fusion, position)
+  PRIMARY KEY (fusion, expert_position, domain_position),
+  FOREIGN KEY (fusion, expert_position) REFERENCES fusion_experts (fusion, position)
 ) STRICT;

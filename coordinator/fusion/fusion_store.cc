@@ -15,7 +15,7 @@ constexpr std::array<absl::string_view, 6> kStateNames = {
     "QUEUED", "PROBING", "TRAINING_ROUTER", "EVALUATING", "SUCCEEDED", "FAILED"};
 
 constexpr char kColumns[] =
-    "cooperative, id, seed, steps, threads, state, progress_done, progress_total, progress_unit, "
+    "name, cooperative, seed, steps, threads, state, progress_done, progress_total, progress_unit, "
     "failure_reason, failure_message, input_json, create_time, end_time, fused_loss, gain_percent, "
     "oracle_gain_percent, oracle_gap_nats, divergence_percent, guard_met, router_digest, "
     "report_digest, report_json, report_markdown";
@@ -29,8 +29,8 @@ FusionState StateFromName(absl::string_view name) {
 
 FusionRecord RecordOf(Row& row) {
   FusionRecord fusion;
-  fusion.cooperative = row.Text(0);
-  fusion.id = row.Text(1);
+  fusion.name = row.Text(0);
+  fusion.cooperative = row.Text(1);
   fusion.seed = static_cast<uint64_t>(row.Int(2));
   fusion.steps = row.Int(3);
   fusion.threads = row.Int(4);
@@ -55,11 +55,11 @@ FusionRecord RecordOf(Row& row) {
   return fusion;
 }
 
-absl::Status NotFound(absl::string_view cooperative, absl::string_view id) {
+absl::Status NotFound(absl::string_view name) {
   return MakeError(absl::StatusCode::kNotFound, "FUSION_NOT_FOUND",
-                   {.what = absl::StrCat("fusion ", id, ": not found in cooperative ", cooperative),
+                   {.what = absl::StrCat(name, ": there is no such fusion"),
                     .fix = "list them with 'kalavai-coordinator models'",
-                    .metadata = {{"fusion", std::string(id)}}});
+                    .metadata = {{"fusion", std::string(name)}}});
 }
 
 }  // namespace
@@ -75,21 +75,21 @@ bool IsFinal(FusionState state) {
 absl::Status FusionStore::Create(const FusionRecord& fusion) {
   bool exists = false;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT 1 FROM fusions WHERE cooperative = ?1 AND id = ?2",
+      "SELECT 1 FROM fusions WHERE name = ?1",
       [&](Row&) {
         exists = true;
         return absl::OkStatus();
       },
-      fusion.cooperative, fusion.id));
+      fusion.name));
   if (exists) {
     return MakeError(absl::StatusCode::kAlreadyExists, "FUSION_EXISTS",
-                     {.what = absl::StrCat("fusion id: ", fusion.id, " exists; must be new"),
+                     {.what = absl::StrCat("fusion: ", fusion.name, " exists; must be new"),
                       .fix = "choose another id, or leave it out",
-                      .metadata = {{"fusion", fusion.id}}});
+                      .metadata = {{"fusion", fusion.name}}});
   }
   std::string running;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT id FROM fusions WHERE cooperative = ?1 AND state NOT IN ('SUCCEEDED', 'FAILED')",
+      "SELECT name FROM fusions WHERE cooperative = ?1 AND state NOT IN ('SUCCEEDED', 'FAILED')",
       [&](Row& row) {
         running = row.Text(0);
         return absl::OkStatus();
@@ -97,33 +97,32 @@ absl::Status FusionStore::Create(const FusionRecord& fusion) {
       fusion.cooperative));
   if (!running.empty()) {
     return MakeError(absl::StatusCode::kAborted, "FUSION_RUNNING",
-                     {.what = absl::StrCat("fusion ", running, ": still running; must have ended"),
+                     {.what = absl::StrCat(running, ": still running; must have ended"),
                       .why = "a cooperative runs one fusion at a time",
                       .fix = "wait for it, then repeat the command",
                       .metadata = {{"fusion", running}}});
   }
-  RETURN_IF_ERROR(database_.Execute(
-      "INSERT INTO fusions (cooperative, id, seed, steps, threads, state, input_json, create_time) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7)",
-      fusion.cooperative, fusion.id, static_cast<int64_t>(fusion.seed), fusion.steps,
-      fusion.threads, fusion.input_json, fusion.create_time));
+  RETURN_IF_ERROR(
+      database_.Execute("INSERT INTO fusions (name, cooperative, seed, steps, threads, state, "
+                        "input_json, create_time) "
+                        "VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7)",
+                        fusion.name, fusion.cooperative, static_cast<int64_t>(fusion.seed),
+                        fusion.steps, fusion.threads, fusion.input_json, fusion.create_time));
   for (size_t i = 0; i < fusion.experts.size(); ++i) {
     const FusionExpert& expert = fusion.experts[i];
     RETURN_IF_ERROR(database_.Execute(
-        "INSERT INTO fusion_experts (cooperative, fusion, position, submission, contributor, "
-        "domain, root_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        fusion.cooperative, fusion.id, i, expert.submission, expert.contributor, expert.domain,
-        expert.root_digest));
+        "INSERT INTO fusion_experts (fusion, position, submission, contributor, domain, "
+        "root_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        fusion.name, i, expert.submission, expert.contributor, expert.domain, expert.root_digest));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<FusionExpert>> FusionStore::Experts(absl::string_view cooperative,
-                                                               absl::string_view id) const {
+absl::StatusOr<std::vector<FusionExpert>> FusionStore::Experts(absl::string_view name) const {
   std::vector<FusionExpert> experts;
   RETURN_IF_ERROR(database_.Query(
       "SELECT submission, contributor, domain, root_digest FROM fusion_experts "
-      "WHERE cooperative = ?1 AND fusion = ?2 ORDER BY position",
+      "WHERE fusion = ?1 ORDER BY position",
       [&](Row& row) {
         experts.push_back({.submission = row.Text(0),
                            .contributor = row.Text(1),
@@ -131,40 +130,39 @@ absl::StatusOr<std::vector<FusionExpert>> FusionStore::Experts(absl::string_view
                            .root_digest = row.Digest(3)});
         return absl::OkStatus();
       },
-      cooperative, id));
+      name));
   return experts;
 }
 
-absl::StatusOr<FusionRecord> FusionStore::Get(absl::string_view cooperative,
-                                              absl::string_view id) const {
+absl::StatusOr<FusionRecord> FusionStore::Get(absl::string_view name) const {
   std::optional<FusionRecord> found;
   RETURN_IF_ERROR(database_.Query(
-      absl::StrCat("SELECT ", kColumns, " FROM fusions WHERE cooperative = ?1 AND id = ?2"),
+      absl::StrCat("SELECT ", kColumns, " FROM fusions WHERE name = ?1"),
       [&](Row& row) {
         found = RecordOf(row);
         return absl::OkStatus();
       },
-      cooperative, id));
-  if (!found.has_value()) return NotFound(cooperative, id);
-  ASSIGN_OR_RETURN(found->experts, Experts(cooperative, id));
+      name));
+  if (!found.has_value()) return NotFound(name);
+  ASSIGN_OR_RETURN(found->experts, Experts(name));
   return *std::move(found);
 }
 
 absl::StatusOr<std::vector<FusionRecord>> FusionStore::List(absl::string_view cooperative,
-                                                            absl::string_view after_id,
+                                                            absl::string_view after,
                                                             int64_t limit) const {
   std::vector<FusionRecord> fusions;
   RETURN_IF_ERROR(database_.Query(
       absl::StrCat("SELECT ", kColumns,
                    " FROM fusions WHERE cooperative = ?1 AND rowid > coalesce((SELECT rowid FROM "
-                   "fusions WHERE cooperative = ?1 AND id = ?2), 0) ORDER BY rowid LIMIT ?3"),
+                   "fusions WHERE name = ?2), 0) ORDER BY rowid LIMIT ?3"),
       [&](Row& row) {
         fusions.push_back(RecordOf(row));
         return absl::OkStatus();
       },
-      cooperative, after_id, limit));
+      cooperative, after, limit));
   for (FusionRecord& fusion : fusions) {
-    ASSIGN_OR_RETURN(fusion.experts, Experts(cooperative, fusion.id));
+    ASSIGN_OR_RETURN(fusion.experts, Experts(fusion.name));
   }
   return fusions;
 }
@@ -179,7 +177,7 @@ absl::StatusOr<std::vector<FusionRecord>> FusionStore::ListUnfinished() const {
         return absl::OkStatus();
       }));
   for (FusionRecord& fusion : fusions) {
-    ASSIGN_OR_RETURN(fusion.experts, Experts(fusion.cooperative, fusion.id));
+    ASSIGN_OR_RETURN(fusion.experts, Experts(fusion.name));
   }
   return fusions;
 }
@@ -187,67 +185,64 @@ absl::StatusOr<std::vector<FusionRecord>> FusionStore::ListUnfinished() const {
 absl::StatusOr<std::string> FusionStore::NextId(absl::string_view cooperative) const {
   for (int64_t number = 1;; ++number) {
     const std::string id = absl::StrCat("fusion-", number);
-    const absl::StatusOr<FusionRecord> existing = Get(cooperative, id);
+    const absl::StatusOr<FusionRecord> existing = Get(absl::StrCat(cooperative, "/fusions/", id));
     if (absl::IsNotFound(existing.status())) return id;
     if (!existing.ok()) return existing.status();
   }
 }
 
-absl::Status FusionStore::SetState(absl::string_view cooperative, absl::string_view id,
-                                   FusionState state, const FusionProgress& progress) {
+absl::Status FusionStore::SetState(absl::string_view name, FusionState state,
+                                   const FusionProgress& progress) {
   KALAVAI_CHECK(!IsFinal(state), "final states are set with their outcome");
-  ASSIGN_OR_RETURN(const FusionRecord fusion, Get(cooperative, id));
+  ASSIGN_OR_RETURN(const FusionRecord fusion, Get(name));
   if (IsFinal(fusion.state)) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "PHASE_MISMATCH",
-                     {.what = absl::StrCat("fusion ", id, ": is ", FusionStateName(fusion.state),
+                     {.what = absl::StrCat(name, ": is ", FusionStateName(fusion.state),
                                            "; must not have ended")});
   }
   return database_.Execute(
-      "UPDATE fusions SET state = ?3, progress_done = ?4, progress_total = ?5, progress_unit = ?6 "
-      "WHERE cooperative = ?1 AND id = ?2",
-      cooperative, id, FusionStateName(state), progress.done, progress.total, progress.unit);
+      "UPDATE fusions SET state = ?2, progress_done = ?3, progress_total = ?4, progress_unit = ?5 "
+      "WHERE name = ?1",
+      name, FusionStateName(state), progress.done, progress.total, progress.unit);
 }
 
-absl::Status FusionStore::SetFailed(absl::string_view cooperative, absl::string_view id,
-                                    absl::string_view reason, absl::string_view message,
-                                    absl::Time now) {
+absl::Status FusionStore::SetFailed(absl::string_view name, absl::string_view reason,
+                                    absl::string_view message, absl::Time now) {
   return database_.Execute(
-      "UPDATE fusions SET state = 'FAILED', failure_reason = ?3, failure_message = ?4, "
-      "end_time = ?5 WHERE cooperative = ?1 AND id = ?2 AND state NOT IN ('SUCCEEDED', 'FAILED')",
-      cooperative, id, reason, message, now);
+      "UPDATE fusions SET state = 'FAILED', failure_reason = ?2, failure_message = ?3, "
+      "end_time = ?4 WHERE name = ?1 AND state NOT IN ('SUCCEEDED', 'FAILED')",
+      name, reason, message, now);
 }
 
-absl::Status FusionStore::SetSucceeded(absl::string_view cooperative, absl::string_view id,
-                                       const FusionFigures& figures, const MeasuredLosses& losses,
-                                       absl::Time now) {
+absl::Status FusionStore::SetSucceeded(absl::string_view name, const FusionFigures& figures,
+                                       const MeasuredLosses& losses, absl::Time now) {
   RETURN_IF_ERROR(database_.Execute(
-      "UPDATE fusions SET state = 'SUCCEEDED', progress_done = progress_total, end_time = ?3, "
-      "fused_loss = ?4, gain_percent = ?5, oracle_gain_percent = ?6, oracle_gap_nats = ?7, "
-      "divergence_percent = ?8, guard_met = ?9, router_digest = ?10, report_digest = ?11, "
-      "report_json = ?12, report_markdown = ?13 "
-      "WHERE cooperative = ?1 AND id = ?2 AND state = 'EVALUATING'",
-      cooperative, id, now, figures.fused_loss, figures.gain_percent, figures.oracle_gain_percent,
+      "UPDATE fusions SET state = 'SUCCEEDED', progress_done = progress_total, end_time = ?2, "
+      "fused_loss = ?3, gain_percent = ?4, oracle_gain_percent = ?5, oracle_gap_nats = ?6, "
+      "divergence_percent = ?7, guard_met = ?8, router_digest = ?9, report_digest = ?10, "
+      "report_json = ?11, report_markdown = ?12 "
+      "WHERE name = ?1 AND state = 'EVALUATING'",
+      name, now, figures.fused_loss, figures.gain_percent, figures.oracle_gain_percent,
       figures.oracle_gap_nats, figures.divergence_percent, figures.guard_met, figures.router_digest,
       figures.report_digest, figures.report_json, figures.report_markdown));
   for (size_t m = 0; m < losses.loss.size(); ++m) {
     for (size_t d = 0; d < losses.domains.size(); ++d) {
       RETURN_IF_ERROR(database_.Execute(
-          "INSERT INTO fusion_losses (cooperative, fusion, expert_position, domain_position, "
-          "domain, tokens, loss) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-          cooperative, id, m, d, losses.domains[d], losses.tokens[d], losses.loss[m][d]));
+          "INSERT INTO fusion_losses (fusion, expert_position, domain_position, domain, tokens, "
+          "loss) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+          name, m, d, losses.domains[d], losses.tokens[d], losses.loss[m][d]));
     }
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<MeasuredLosses> FusionStore::GetLossMatrix(absl::string_view cooperative,
-                                                          absl::string_view id) const {
+absl::StatusOr<MeasuredLosses> FusionStore::GetLossMatrix(absl::string_view name) const {
   MeasuredLosses losses;
-  ASSIGN_OR_RETURN(losses.experts, Experts(cooperative, id));
+  ASSIGN_OR_RETURN(losses.experts, Experts(name));
   losses.loss.resize(losses.experts.size());
   RETURN_IF_ERROR(database_.Query(
-      "SELECT expert_position, domain, tokens, loss FROM fusion_losses WHERE cooperative = ?1 AND "
-      "fusion = ?2 ORDER BY expert_position, domain_position",
+      "SELECT expert_position, domain, tokens, loss FROM fusion_losses WHERE "
+      "fusion = ?1 ORDER BY expert_position, domain_position",
       [&](Row& row) {
         const auto expert = static_cast<size_t>(row.Int(0));
         if (expert >= losses.loss.size()) return absl::DataLossError("loss without expert");
@@ -258,10 +253,10 @@ absl::StatusOr<MeasuredLosses> FusionStore::GetLossMatrix(absl::string_view coop
         }
         return absl::OkStatus();
       },
-      cooperative, id));
+      name));
   if (losses.domains.empty()) {
     return MakeError(absl::StatusCode::kNotFound, "EVALUATION_MISSING",
-                     {.what = absl::StrCat("fusion ", id, ": has measured nothing yet"),
+                     {.what = absl::StrCat(name, ": has measured nothing yet"),
                       .fix = "wait until it has succeeded"});
   }
   return losses;
@@ -271,7 +266,7 @@ absl::StatusOr<FusionStore::LatestMatrix> FusionStore::LatestLossMatrix(
     absl::string_view cooperative) const {
   LatestMatrix latest;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT id FROM fusions WHERE cooperative = ?1 AND state = 'SUCCEEDED' "
+      "SELECT name FROM fusions WHERE cooperative = ?1 AND state = 'SUCCEEDED' "
       "ORDER BY rowid DESC LIMIT 1",
       [&](Row& row) {
         latest.fusion = row.Text(0);
@@ -279,29 +274,26 @@ absl::StatusOr<FusionStore::LatestMatrix> FusionStore::LatestLossMatrix(
       },
       cooperative));
   if (latest.fusion.empty()) {
-    return MakeError(
-        absl::StatusCode::kNotFound, "EVALUATION_MISSING",
-        {.what = absl::StrCat("loss matrix: cooperative ", cooperative, " has no finished fusion"),
-         .why = "a fusion measures every model on every domain's probe text",
-         .fix = "run 'kalavai-coordinator fuse'"});
+    return MakeError(absl::StatusCode::kNotFound, "EVALUATION_MISSING",
+                     {.what = absl::StrCat("loss matrix: ", cooperative, " has no finished fusion"),
+                      .why = "a fusion measures every model on every domain's probe text",
+                      .fix = "run 'kalavai-coordinator fuse'"});
   }
-  ASSIGN_OR_RETURN(latest.losses, GetLossMatrix(cooperative, latest.fusion));
+  ASSIGN_OR_RETURN(latest.losses, GetLossMatrix(latest.fusion));
   return latest;
 }
 
 absl::StatusOr<std::vector<FinishedFusion>> FusionStore::ListFinished() const {
   std::vector<FinishedFusion> fusions;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT cooperative, id, divergence_percent, gain_percent, "
-      "(SELECT count(*) - 1 FROM fusion_experts e WHERE e.cooperative = f.cooperative AND "
-      "e.fusion = f.id) FROM fusions f "
+      "SELECT name, divergence_percent, gain_percent, "
+      "(SELECT count(*) - 1 FROM fusion_experts e WHERE e.fusion = f.name) FROM fusions f "
       "WHERE state = 'SUCCEEDED' AND divergence_percent IS NOT NULL ORDER BY rowid",
       [&](Row& row) {
-        fusions.push_back({.cooperative = row.Text(0),
-                           .id = row.Text(1),
-                           .specialists = row.Int(4),
-                           .divergence_percent = row.Double(2),
-                           .gain_percent = row.Double(3)});
+        fusions.push_back({.name = row.Text(0),
+                           .specialists = row.Int(3),
+                           .divergence_percent = row.Double(1),
+                           .gain_percent = row.Double(2)});
         return absl::OkStatus();
       }));
   return fusions;

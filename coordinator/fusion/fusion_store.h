@@ -4,7 +4,7 @@
 // first four it may move to FAILED. A final fusion never changes. A cooperative runs one at a time
 // (a unique index sees to it).
 //
-// Ids are bare ("fusion-1", not a resource name). Methods join the caller's Database::Transact when
+// Names are resource names. Methods join the caller's Database::Transact when
 // there is one. Any thread.
 // Errors: those of Database, and
 //   ALREADY_EXISTS FUSION_EXISTS   Create: the id is taken
@@ -42,8 +42,8 @@ bool IsFinal(FusionState state);
 
 // A model inside a fusion. Expert 0 is the base: submission and contributor are empty, domain too.
 struct FusionExpert {
-  std::string submission;   // id of the submission
-  std::string contributor;  // id of the contributor
+  std::string submission;   // cooperatives/{c}/submissions/{s}
+  std::string contributor;  // cooperatives/{c}/contributors/{contributor}
   std::string domain;
   Digest root_digest;  // of the base or of the signed submission
 
@@ -70,8 +70,8 @@ struct FusionFigures {
 };
 
 struct FusionRecord {
-  std::string cooperative;
-  std::string id;
+  std::string name;         // cooperatives/{c}/fusions/{f}
+  std::string cooperative;  // cooperatives/{c}
   uint64_t seed = 0;
   int64_t steps = 500;
   int64_t threads = 1;
@@ -96,8 +96,7 @@ struct MeasuredLosses {
 
 // A finished fusion as a point for the gain line.
 struct FinishedFusion {
-  std::string cooperative;
-  std::string id;
+  std::string name;
   int64_t specialists = 0;
   double divergence_percent = 0;
   double gain_percent = 0;
@@ -109,27 +108,26 @@ class FusionStore {
 
   // Inserts row and experts in state QUEUED.
   absl::Status Create(const FusionRecord& fusion);
-  absl::StatusOr<FusionRecord> Get(absl::string_view cooperative, absl::string_view id) const;
-  // By creation, oldest first; those after `after_id` (empty: from the start), at most `limit`.
+  absl::StatusOr<FusionRecord> Get(absl::string_view name) const;
+  // By creation, oldest first; those after the fusion `after` (empty: from the start), at most
+  // `limit`.
   absl::StatusOr<std::vector<FusionRecord>> List(absl::string_view cooperative,
-                                                 absl::string_view after_id, int64_t limit) const;
+                                                 absl::string_view after, int64_t limit) const;
   // Of every cooperative, not final, oldest first: what a restarted coordinator goes on with.
   absl::StatusOr<std::vector<FusionRecord>> ListUnfinished() const;
   // "fusion-1", "fusion-2", …: the first that is free.
   absl::StatusOr<std::string> NextId(absl::string_view cooperative) const;
 
   // FAILED_PRECONDITION PHASE_MISMATCH when the fusion is final already.
-  absl::Status SetState(absl::string_view cooperative, absl::string_view id, FusionState state,
-                        const FusionProgress& progress);
-  absl::Status SetFailed(absl::string_view cooperative, absl::string_view id,
-                         absl::string_view reason, absl::string_view message, absl::Time now);
+  absl::Status SetState(absl::string_view name, FusionState state, const FusionProgress& progress);
+  absl::Status SetFailed(absl::string_view name, absl::string_view reason,
+                         absl::string_view message, absl::Time now);
   // EVALUATING → SUCCEEDED, with its figures and losses.
-  absl::Status SetSucceeded(absl::string_view cooperative, absl::string_view id,
-                            const FusionFigures& figures, const MeasuredLosses& losses,
-                            absl::Time now);
+  absl::Status SetSucceeded(absl::string_view name, const FusionFigures& figures,
+                            const MeasuredLosses& losses, absl::Time now);
 
   absl::StatusOr<MeasuredLosses> GetLossMatrix(absl::string_view cooperative,
-                                               absl::string_view id) const;
+
   // The matrix of the newest succeeded fusion, and its id.
   struct LatestMatrix {
     std::string fusion;
@@ -141,7 +139,7 @@ class FusionStore {
 
  private:
   absl::StatusOr<std::vector<FusionExpert>> Experts(absl::string_view cooperative,
-                                                    absl::string_view id) const;
+     
 
   Database& database_;
 };

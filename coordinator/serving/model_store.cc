@@ -15,7 +15,7 @@ namespace {
 constexpr std::array<absl::string_view, 3> kStateNames = {"LOADING", "ACTIVE", "RETIRED"};
 
 constexpr char kColumns[] =
-    "cooperative, id, fusion, state, state_reason, root_digest, signature, acknowledged_reason, "
+    "name, cooperative, fusion, state, state_reason, root_digest, signature, acknowledged_reason, "
     "release_time";
 
 ModelState StateFromName(absl::string_view name) {
@@ -27,8 +27,8 @@ ModelState StateFromName(absl::string_view name) {
 
 ModelRecord RecordOf(Row& row) {
   ModelRecord model;
-  model.cooperative = row.Text(0);
-  model.id = row.Text(1);
+  model.name = row.Text(0);
+  model.cooperative = row.Text(1);
   model.fusion = row.Text(2);
   model.state = StateFromName(row.Text(3));
   model.state_reason = row.Text(4);
@@ -39,13 +39,14 @@ ModelRecord RecordOf(Row& row) {
   return model;
 }
 
-absl::Status NotFound(absl::string_view cooperative, absl::string_view id) {
+absl::Status NotFound(absl::string_view name) {
   const std::string which =
       id.empty() ? std::string("none has been released") : absl::StrCat(id, " not found");
-  return MakeError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND",
-                   {.what = absl::StrCat("model of cooperative ", cooperative, ": ", which),
-                    .fix = "an administrator releases one with 'kalavai-coordinator release'",
-                    .metadata = {{"cooperative", std::string(cooperative)}}});
+  return MakeError(
+      absl::StatusCode::kNotFound, "MODEL_NOT_FOUND",
+      {.what = absl::StrCat(name, ": there is no such model, or none has been released"),
+       .fix = "an administrator releases one with 'kalavai-coordinator release'",
+       .metadata = {{"name", std::string(name)}}});
 }
 
 }  // namespace
@@ -55,36 +56,35 @@ absl::string_view ModelStateName(ModelState state) {
 }
 
 absl::Status ModelStore::Create(const ModelRecord& model) {
-  const absl::StatusOr<ModelRecord> existing = Get(model.cooperative, model.id);
+  const absl::StatusOr<ModelRecord> existing = Get(model.name);
   if (existing.ok()) {
     return MakeError(absl::StatusCode::kAlreadyExists, "MODEL_EXISTS",
-                     {.what = absl::StrCat("model id: ", model.id, " exists; must be new"),
+                     {.what = absl::StrCat("model: ", model.name, " exists; must be new"),
                       .fix = "choose another id with --model",
-                      .metadata = {{"model", model.id}}});
+                      .metadata = {{"model", model.name}}});
   }
   if (!absl::IsNotFound(existing.status())) return existing.status();
   RETURN_IF_ERROR(
       database_.Execute("UPDATE models SET state = 'RETIRED', state_reason = ?2 "
                         "WHERE cooperative = ?1 AND state != 'RETIRED'",
-                        model.cooperative, absl::StrCat("replaced by ", model.id)));
+                        model.cooperative, absl::StrCat("replaced by ", model.name)));
   RETURN_IF_ERROR(database_.Execute(
-      "INSERT INTO models (cooperative, id, fusion, state, state_reason, root_digest, signature, "
+      "INSERT INTO models (name, cooperative, fusion, state, state_reason, root_digest, signature, "
       "acknowledged_reason, release_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-      model.cooperative, model.id, model.fusion, ModelStateName(model.state), model.state_reason,
+      model.name, model.cooperative, model.fusion, ModelStateName(model.state), model.state_reason,
       model.root_digest, model.signature, model.acknowledged_reason, model.release_time));
   for (size_t i = 0; i < model.experts.size(); ++i) {
     const ModelExpertRecord& expert = model.experts[i];
     RETURN_IF_ERROR(database_.Execute(
-        "INSERT INTO model_experts (cooperative, model, position, submission, contributor, domain, "
-        "root_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        model.cooperative, model.id, i, expert.submission, expert.contributor, expert.domain,
-        expert.root_digest));
+        "INSERT INTO model_experts (model, position, submission, contributor, domain, "
+        "root_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        model.name, i, expert.submission, expert.contributor, expert.domain, expert.root_digest));
   }
   for (const ModelFileRecord& file : model.files) {
     RETURN_IF_ERROR(
         database_.Execute("INSERT INTO model_files (cooperative, model, path, size_bytes, sha256) "
                           "VALUES (?1, ?2, ?3, ?4, ?5)",
-                          model.cooperative, model.id, file.path, file.size_bytes, file.sha256));
+                          model.name, file.path, file.size_bytes, file.sha256));
   }
   return absl::OkStatus();
 }
@@ -92,7 +92,7 @@ absl::Status ModelStore::Create(const ModelRecord& model) {
 absl::Status ModelStore::Complete(ModelRecord& model) const {
   RETURN_IF_ERROR(database_.Query(
       "SELECT submission, contributor, domain, root_digest FROM model_experts "
-      "WHERE cooperative = ?1 AND model = ?2 ORDER BY position",
+      "WHERE model = ?1 ORDER BY position",
       [&](Row& row) {
         model.experts.push_back({.submission = row.Text(0),
                                  .contributor = row.Text(1),
@@ -100,29 +100,28 @@ absl::Status ModelStore::Complete(ModelRecord& model) const {
                                  .root_digest = row.Digest(3)});
         return absl::OkStatus();
       },
-      model.cooperative, model.id));
+      model.name));
   return database_.Query(
       "SELECT path, size_bytes, sha256 FROM model_files "
-      "WHERE cooperative = ?1 AND model = ?2 ORDER BY path",
+      "WHERE model = ?1 ORDER BY path",
       [&](Row& row) {
         model.files.push_back(
             {.path = row.Text(0), .size_bytes = row.Int(1), .sha256 = row.Digest(2)});
         return absl::OkStatus();
       },
-      model.cooperative, model.id);
+      model.name);
 }
 
-absl::StatusOr<ModelRecord> ModelStore::Get(absl::string_view cooperative,
-                                            absl::string_view id) const {
+absl::StatusOr<ModelRecord> ModelStore::Get(absl::string_view name) const {
   std::optional<ModelRecord> found;
   RETURN_IF_ERROR(database_.Query(
-      absl::StrCat("SELECT ", kColumns, " FROM models WHERE cooperative = ?1 AND id = ?2"),
+      absl::StrCat("SELECT ", kColumns, " FROM models WHERE name = ?1"),
       [&](Row& row) {
         found = RecordOf(row);
         return absl::OkStatus();
       },
-      cooperative, id));
-  if (!found.has_value()) return NotFound(cooperative, id);
+      name));
+  if (!found.has_value()) return NotFound(name);
   RETURN_IF_ERROR(Complete(*found));
   return *std::move(found);
 }
@@ -138,24 +137,24 @@ absl::StatusOr<ModelRecord> ModelStore::GetNewest(absl::string_view cooperative)
         return absl::OkStatus();
       },
       cooperative));
-  if (!found.has_value()) return NotFound(cooperative, "");
+  if (!found.has_value()) return NotFound(cooperative);
   RETURN_IF_ERROR(Complete(*found));
   return *std::move(found);
 }
 
 absl::StatusOr<std::vector<ModelRecord>> ModelStore::List(absl::string_view cooperative,
-                                                          absl::string_view after_id,
+                                                          absl::string_view after,
                                                           int64_t limit) const {
   std::vector<ModelRecord> models;
   RETURN_IF_ERROR(database_.Query(
       absl::StrCat("SELECT ", kColumns,
                    " FROM models WHERE cooperative = ?1 AND rowid > coalesce((SELECT rowid FROM "
-                   "models WHERE cooperative = ?1 AND id = ?2), 0) ORDER BY rowid LIMIT ?3"),
+                   "models WHERE name = ?2), 0) ORDER BY rowid LIMIT ?3"),
       [&](Row& row) {
         models.push_back(RecordOf(row));
         return absl::OkStatus();
       },
-      cooperative, after_id, limit));
+      cooperative, after, limit));
   for (ModelRecord& model : models) RETURN_IF_ERROR(Complete(model));
   return models;
 }
@@ -172,11 +171,10 @@ absl::StatusOr<std::vector<ModelRecord>> ModelStore::ListServed() const {
   return models;
 }
 
-absl::Status ModelStore::SetState(absl::string_view cooperative, absl::string_view id,
-                                  ModelState state, absl::string_view reason) {
-  return database_.Execute(
-      "UPDATE models SET state = ?3, state_reason = ?4 WHERE cooperative = ?1 AND id = ?2",
-      cooperative, id, ModelStateName(state), reason);
+absl::Status ModelStore::SetState(absl::string_view name, ModelState state,
+                                  absl::string_view reason) {
+  return database_.Execute("UPDATE models SET state = ?2, state_reason = ?3 WHERE name = ?1", name,
+                           ModelStateName(state), reason);
 }
 
 }  // namespace kalavai::coordinator

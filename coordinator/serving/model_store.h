@@ -1,8 +1,8 @@
 // Rows of phase 6: released models, their experts and files. All SQL of the phase.
 //
 // A model is LOADING when released, ACTIVE when the engine can answer with it, RETIRED when a newer
-// model took its place. Ids are bare. Methods join the caller's Database::Transact. Any thread.
-// Errors: those of Database; ALREADY_EXISTS MODEL_EXISTS; NOT_FOUND MODEL_NOT_FOUND.
+// model took its place. Names are resource names. Methods join the caller's Database::Transact. Any
+// thread. Errors: those of Database; ALREADY_EXISTS MODEL_EXISTS; NOT_FOUND MODEL_NOT_FOUND.
 #ifndef KALAVAI_COORDINATOR_SERVING_MODEL_STORE_H_
 #define KALAVAI_COORDINATOR_SERVING_MODEL_STORE_H_
 
@@ -38,9 +38,9 @@ struct ModelFileRecord {
 };
 
 struct ModelRecord {
-  std::string cooperative;
-  std::string id;
-  std::string fusion;
+  std::string name;         // cooperatives/{c}/models/{m}
+  std::string cooperative;  // cooperatives/{c}
+  std::string fusion;       // cooperatives/{c}/fusions/{f}
   ModelState state = ModelState::kLoading;
   std::string state_reason;
   Digest root_digest;     // OMS root digest of the release directory: the model's identity
@@ -57,16 +57,16 @@ class ModelStore {
 
   // Inserts the model and retires the cooperative's earlier ones.
   absl::Status Create(const ModelRecord& model);
-  absl::StatusOr<ModelRecord> Get(absl::string_view cooperative, absl::string_view id) const;
+  absl::StatusOr<ModelRecord> Get(absl::string_view name) const;
   // The cooperative's newest model that is not retired.
   absl::StatusOr<ModelRecord> GetNewest(absl::string_view cooperative) const;
-  // By release, oldest first; those after `after_id` (empty: from the start), at most `limit`.
+  // By release, oldest first; those after the model `after` (empty: from the start), at most
+  // `limit`.
   absl::StatusOr<std::vector<ModelRecord>> List(absl::string_view cooperative,
-                                                absl::string_view after_id, int64_t limit) const;
+                                                absl::string_view after, int64_t limit) const;
   // Of every cooperative, not retired, oldest first: what a started coordinator loads.
   absl::StatusOr<std::vector<ModelRecord>> ListServed() const;
-  absl::Status SetState(absl::string_view cooperative, absl::string_view id, ModelState state,
-                        absl::string_view reason);
+  absl::Status SetState(absl::string_view name, ModelState state, absl::string_view reason);
 
  private:
   absl::Status Complete(ModelRecord& model) const;  // reads experts and files
