@@ -126,8 +126,7 @@ class FusionStore {
   absl::Status SetSucceeded(absl::string_view name, const FusionFigures& figures,
                             const MeasuredLosses& losses, absl::Time now);
 
-  absl::StatusOr<MeasuredLosses> GetLossMatrix(absl::string_view cooperative,
-
+  absl::StatusOr<MeasuredLosses> GetLossMatrix(absl::string_view name) const;
   // The matrix of the newest succeeded fusion, and its id.
   struct LatestMatrix {
     std::string fusion;
@@ -138,8 +137,7 @@ class FusionStore {
   absl::StatusOr<std::vector<FinishedFusion>> ListFinished() const;
 
  private:
-  absl::StatusOr<std::vector<FusionExpert>> Experts(absl::string_view cooperative,
-     
+  absl::StatusOr<std::vector<FusionExpert>> Experts(absl::string_view name) const;
 
   Database& database_;
 };

@@ -40,8 +40,6 @@ ModelRecord RecordOf(Row& row) {
 }
 
 absl::Status NotFound(absl::string_view name) {
-  const std::string which =
-      id.empty() ? std::string("none has been released") : absl::StrCat(id, " not found");
   return MakeError(
       absl::StatusCode::kNotFound, "MODEL_NOT_FOUND",
       {.what = absl::StrCat(name, ": there is no such model, or none has been released"),
@@ -82,8 +80,8 @@ absl::Status ModelStore::Create(const ModelRecord& model) {
   }
   for (const ModelFileRecord& file : model.files) {
     RETURN_IF_ERROR(
-        database_.Execute("INSERT INTO model_files (cooperative, model, path, size_bytes, sha256) "
-                          "VALUES (?1, ?2, ?3, ?4, ?5)",
+        database_.Execute("INSERT INTO model_files (model, path, size_bytes, sha256) "
+                          "VALUES (?1, ?2, ?3, ?4)",
                           model.name, file.path, file.size_bytes, file.sha256));
   }
   return absl::OkStatus();
