@@ -34,6 +34,11 @@ struct ChunkSpan {
   }
 };
 
+// CHUNKS_INVALID unless the tokens make at least one whole chunk of at least 2 tokens.
+absl::Status Validate(ChunkSpan chunks);
+// Chunks [first, first + count) as int64 [count, T]; `chunks` valid and holding them.
+at::Tensor TokensOf(ChunkSpan chunks, int64_t first, int64_t count);
+
 inline constexpr int64_t kEvaluationBatch = 8;  // chunks run at once, for every model alike
 
 // Mean cross-entropy over all n · (T − 1) predictions: L[m][d] of the design.

@@ -73,6 +73,7 @@ class OptimizerStep {
 
   void ZeroGradients();
   absl::StatusOr<double> Accumulate(ChunkSpan chunks);
+  double GradientNorm() const;
   void Update(double learning_rate, double gradient_scale);
 
   Hyperparameters hyperparameters_;

@@ -68,12 +68,13 @@ struct Transformer {
   std::vector<BlockWeights> blocks;
   NormWeights final_norm;
   at::Tensor embed_out_VD;
+  at::Tensor rotary_cos_TR, rotary_sin_TR;  // R rotated dimensions; T the whole context
 
   // A copy that computes in `type`. Gradients flow through the cast to the original's weights, so a
   // training step casts once and accumulates in float32. Same type: shares the tensors.
-  Transformer CastTo(WeightType type) const;
+  absl::StatusOr<Transformer> CastTo(WeightType type) const;
   // A copy with its own storage, without gradients.
-  Transformer Clone() const;
+  absl::StatusOr<Transformer> Clone() const;
   WeightType weight_type() const;
 };
 
@@ -140,8 +141,7 @@ absl::StatusOr<at::Tensor> LogProbsOfTargets(const Transformer& model, const at:
                                              const at::Tensor& targets_BT);
 
 // float32 log-probabilities over the vocabulary, shape of hidden with D replaced by V.
-absl::StatusOr<at::Tensor> LogProbsOfVocabulary(const Transformer& model,
-                                                const at::Tensor& hidden_BTD);
+absl::StatusOr<at::Tensor> LogProbsOfVocabulary(const Transformer& model, const at::Tensor& hidden);
 
 }  // namespace kalavai
 
