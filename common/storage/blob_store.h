@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -38,8 +39,8 @@ struct BlobStoreOptions {
 class BlobStore;
 
 // A file on its way in. Movable. Its bytes stay in staging until Commit or Discard, whatever
-// happens to this object or the process. After a failed write or sync every later call fails with
-// the same status: what is on disk is then unknown until the staging file is opened again.
+// happens to this object or the process. A failed Append changes nothing. After a failed Sync every
+// later call fails with the same status: what is on disk is unknown until the file is opened again.
 class StagedBlob {
  public:
   int64_t size() const { return size_; }           // bytes received
@@ -64,8 +65,7 @@ class StagedBlob {
  private:
   friend class BlobStore;
   StagedBlob(const BlobStore* store, std::string path, FileDescriptor file, int64_t size);
-  absl::Status Fail(absl::Status status);  // remembers the first failure
-  absl::Status Finish(absl::string_view how);
+  void Finish(absl::string_view how);  // every later call fails: UPLOAD_NOT_FOUND
 
   const BlobStore* store_;
   std::string path_;
@@ -77,7 +77,8 @@ class StagedBlob {
 
 class BlobStore {
  public:
-  // Creates the folders (mode 0700) when missing.
+  // Creates the folders (mode 0700) when missing, and removes half-made copies of earlier
+  // processes.
   static absl::StatusOr<std::unique_ptr<BlobStore>> Open(const std::string& root,
                                                          const BlobStoreOptions& options = {});
 
@@ -115,7 +116,13 @@ class BlobStore {
   BlobStore(std::string root, const BlobStoreOptions& options);
   absl::Status RequireFree(int64_t bytes) const;
   // Moves a synced file of known digest to its place, durably.
-  absl::Status Adopt(const std::string& path, const Digest& digest) const;
+  absl::Status Adopt(const FileDescriptor& file, const std::string& path,
+                     const Digest& digest) const;
+  // Makes a temporary file, lets `fill` write it, adopts it under the digest it returns.
+  absl::StatusOr<Digest> Put(
+      absl::FunctionRef<absl::StatusOr<Digest>(const FileDescriptor&, const std::string&)> fill)
+      const;
+  absl::Status NotFound(const Digest& digest) const;
   std::string StagingDirectory() const;
 
   const std::string root_;

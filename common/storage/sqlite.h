@@ -20,9 +20,11 @@
 //   UNAVAILABLE         DATABASE_BUSY        another process holds the lock beyond the time-out
 //   RESOURCE_EXHAUSTED  DISK_FULL
 //   DATA_LOSS           DATABASE_CORRUPT     damaged file, or a value of an unexpected type
-//   UNAVAILABLE         DATABASE_FAILED      an I/O error; after one in a COMMIT every later call
-//                                            fails so, because what is on disk is unknown until
-//                                            the process starts again
+//   UNAVAILABLE         DATABASE_FAILED      an I/O error; every later call then fails the same
+//   way,
+//                                            because after a failed sync a retry may succeed
+//                                            falsely: what is on disk is known again after a
+//                                            restart
 //   INTERNAL            DATABASE_ERROR       wrong SQL, nested Transact and the like: our bug
 //   FAILED_PRECONDITION NOT_OUR_DATABASE
 #ifndef KALAVAI_COMMON_STORAGE_SQLITE_H_
@@ -174,15 +176,16 @@ class Database {
   explicit Database(sqlite3* connection) : connection_(connection) {}
   absl::Status Configure(const DatabaseOptions& options);
   absl::Status CheckOwner();
+  absl::Status Fail(int code);  // the status of a failed call; remembers I/O errors
   absl::Status Run(absl::string_view sql, absl::FunctionRef<absl::Status(Binder&)> bind,
                    size_t parameter_count, absl::FunctionRef<absl::Status(Row&)> on_row);
-  absl::Status Commit();
+  absl::Status Control(const char* sql);  // BEGIN, COMMIT, ROLLBACK
   bool HeldByThisThread() const;
 
   absl::Mutex mutex_;
   std::atomic<std::thread::id> holder_ = {};  // the thread that holds mutex_
   sqlite3* connection_;                       // used by the holder only
-  absl::Status failure_;                      // not OK after a failed COMMIT; holder only
+  absl::Status failure_;                      // not OK after an I/O error; holder only
 };
 
 }  // namespace kalavai
