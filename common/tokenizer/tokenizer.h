@@ -6,7 +6,7 @@
 //   ASSIGN_OR_RETURN(const std::vector<int32_t> ids, tokenizer->Encode("Bore da"));
 //
 // Text → added tokens cut out → NFC where the file says so → pieces (regular expressions, PCRE2)
-// → bytes → merges by rank. Thread-safe: constant after Load but for a cache behind a mutex.
+// → bytes → merges by rank. Thread-safe: constant after Load but for caches behind a mutex.
 #ifndef KALAVAI_COMMON_TOKENIZER_TOKENIZER_H_
 #define KALAVAI_COMMON_TOKENIZER_TOKENIZER_H_
 
@@ -19,6 +19,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
+#include "common/crypto/sha256.h"
 
 namespace kalavai {
 
@@ -54,6 +56,8 @@ class Tokenizer {
   // Returns the id of the special token `<|endoftext|>`, `<|end_of_text|>`, `</s>` or `<eos>`, the
   // first there is. (tokenizer.json does not say which token ends a text.)
   std::optional<int32_t> EndOfTextId() const;
+  // SHA-256 of the bytes of tokenizer.json.
+  const Digest& digest() const;
 
  private:
   struct State;
