@@ -14,7 +14,7 @@ namespace {
 
 absl::Status Invalid(std::string what) {
   return MakeError(
-      absl::StatusCode::kInvalidArgument, "COVERAGE_INPUT_INVALID",
+      absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID",
       {.what = std::move(what), .why = "the coverage estimate compares losses of one protocol"});
 }
 

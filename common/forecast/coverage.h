@@ -31,7 +31,7 @@ struct Coverage {
   std::vector<double> domain_improvement = {};  // R_d [D], nats/token
 };
 
-// `base_loss` is B[d] [D], nats/token. InvalidArgument COVERAGE_INPUT_INVALID: no domain, a member
+// `base_loss` is B[d] [D], nats/token. InvalidArgument MEASUREMENT_INVALID: no domain, a member
 // of a domain that does not exist, or a loss that is not a finite number above 0, or improvements
 // that exceed the base losses.
 absl::StatusOr<Coverage> EstimateCoverage(std::span<const MemberLosses> members,

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 
+#include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/seeded_random.h"
 #include "common/base/status_macros.h"
@@ -21,14 +22,9 @@ absl::Status Invalid(std::string what) {
       {.what = std::move(what), .why = "an interval is drawn from the losses of single chunks"});
 }
 
-absl::Status ValidateOptions(const BootstrapOptions& options) {
-  if (options.resamples >= 100 && options.confidence > 0 && options.confidence < 1) {
-    return absl::OkStatus();
-  }
-  return MakeError(
-      absl::StatusCode::kInvalidArgument, "BOOTSTRAP_OPTIONS_INVALID",
-      {.what = absl::StrFormat("%d resamples at confidence %g; must be at least 100 and in (0, 1)",
-                               options.resamples, options.confidence)});
+void CheckOptions(const BootstrapOptions& options) {
+  KALAVAI_CHECK(options.resamples >= 100, "an interval needs at least 100 resamples");
+  KALAVAI_CHECK(options.confidence > 0 && options.confidence < 1, "confidence lies in (0, 1)");
 }
 
 double Mean(const std::vector<double>& values) {
@@ -66,7 +62,7 @@ Estimate Summarise(double point, std::vector<double> gains, double confidence) {
 
 // A resample of a valid estimate can only fail by numbers that cancel; it is then skipped.
 absl::Status TooFew(size_t valid) {
-  return MakeError(absl::StatusCode::kInvalidArgument, "COVERAGE_INPUT_INVALID",
+  return MakeError(absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID",
                    {.what = absl::StrFormat("%d resamples had losses above 0; must be most", valid),
                     .why = "the standard errors are larger than the losses"});
 }
@@ -110,7 +106,7 @@ absl::StatusOr<LossMatrix> MeanOverChunks(const ChunkLosses& chunks) {
 
 absl::StatusOr<Estimate> BootstrapOracle(const ChunkLosses& chunks,
                                          const BootstrapOptions& options) {
-  RETURN_IF_ERROR(ValidateOptions(options));
+  CheckOptions(options);
   ASSIGN_OR_RETURN(LossMatrix matrix, MeanOverChunks(chunks));
   if (matrix.own_domain.empty()) return Invalid("specialists: none; must be at least one");
   const double point = OracleGainPercent(matrix);
@@ -131,7 +127,7 @@ absl::StatusOr<Estimate> BootstrapOracle(const ChunkLosses& chunks,
 absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> members,
                                            const std::vector<std::vector<double>>& base_loss,
                                            const BootstrapOptions& options) {
-  RETURN_IF_ERROR(ValidateOptions(options));
+  CheckOptions(options);
   std::vector<MemberLosses> means;
   for (size_t i = 0; i < members.size(); ++i) {
     const MemberChunkLosses& member = members[i];
@@ -172,7 +168,7 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
                                                     std::span<const double> base_loss,
                                                     const BootstrapOptions& options) {
-  RETURN_IF_ERROR(ValidateOptions(options));
+  CheckOptions(options);
   ASSIGN_OR_RETURN(const Coverage point, EstimateCoverage(members, base_loss));
   for (size_t i = 0; i < members.size(); ++i) {
     const double error = members[i].improvement_standard_error;

@@ -40,7 +40,7 @@ struct MemberChunkLosses {
 };
 
 struct BootstrapOptions {
-  int resamples = 2000;
+  int resamples = 2000;      // at least 100
   double confidence = 0.95;  // two-sided, in (0, 1)
   uint64_t seed = 20260322;
 };
@@ -50,8 +50,7 @@ struct BootstrapOptions {
 // finite number above 0.
 absl::StatusOr<LossMatrix> MeanOverChunks(const ChunkLosses& chunks);
 
-// Oracle gain (loss_matrix.h) with its interval. Errors as MeanOverChunks, and InvalidArgument
-// BOOTSTRAP_OPTIONS_INVALID.
+// Oracle gain (loss_matrix.h) with its interval. Errors as MeanOverChunks.
 absl::StatusOr<Estimate> BootstrapOracle(const ChunkLosses& chunks,
                                          const BootstrapOptions& options = {});
 

@@ -73,7 +73,7 @@ absl::StatusOr<Decision> Decide(const Predictions& predictions) {
     decision.predictor = Predictor::kLine;
     decision.estimate = predictions.line->estimate;
   } else {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "PREDICTION_IMPOSSIBLE",
+    return MakeError(absl::StatusCode::kFailedPrecondition, "MEASUREMENTS_MISSING",
                      {.what = "predictions: none; must be an oracle, a coverage estimate or a line",
                       .why = "nobody has reported a loss yet",
                       .fix = "have at least one member run 'kalavai predict' or submit"});

@@ -45,7 +45,7 @@ struct Decision {
   std::string reason = {};  // one sentence, for a person
 };
 
-// FailedPrecondition PREDICTION_IMPOSSIBLE: none of the three predictions is there.
+// FailedPrecondition MEASUREMENTS_MISSING: none of the three predictions is there.
 absl::StatusOr<Decision> Decide(const Predictions& predictions);
 
 }  // namespace kalavai

@@ -1,0 +1,62 @@
+#include "common/router/gate_features.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "common/base/check.h"
+#include "common/router/linear_algebra.h"
+
+namespace kalavai {
+
+ForgettingMean::ForgettingMean(int width, double half_life, double shrinkage)
+    : decay_(std::exp2(-1 / half_life)),
+      shrinkage_(shrinkage),
+      sum_(static_cast<size_t>(width), 0.0) {}
+
+void ForgettingMean::Push(std::span<const float> vector) {
+  KALAVAI_CHECK(vector.size() == sum_.size(), "a vector has the width of the mean");
+  for (size_t i = 0; i < sum_.size(); ++i) {
+    sum_[i] = decay_ * sum_[i] + static_cast<double>(vector[i]);
+  }
+  weight_ = decay_ * weight_ + 1;
+}
+
+void ForgettingMean::Mean(std::span<double> out) const {
+  const double scale = 1 / (weight_ + shrinkage_);
+  for (size_t i = 0; i < sum_.size(); ++i) out[i] = sum_[i] * scale;
+}
+
+void ForgettingMean::Reset() {
+  weight_ = 0;
+  std::fill(sum_.begin(), sum_.end(), 0.0);
+}
+
+void ProjectState(const FeatureTransform& transform, std::span<const float> hidden,
+                  std::span<float> out) {
+  const size_t width = static_cast<size_t>(transform.width);
+  KALAVAI_CHECK(hidden.size() == width, "a state has the width of the router");
+  for (size_t k = 0; k < out.size(); ++k) {
+    const double* row = &transform.matrix[k * (width + 1)];
+    out[k] = static_cast<float>(DotProduct(row, hidden.data(), width) + row[width]);
+  }
+}
+
+GateFeatures::GateFeatures(const FeatureTransform& transform, double half_life, double shrinkage)
+    : transform_(&transform),
+      mean_(transform.features, half_life, shrinkage),
+      projected_(static_cast<size_t>(transform.features)),
+      z_(static_cast<size_t>(transform.features), 0.0) {}
+
+void GateFeatures::Push(std::span<const float> hidden) {
+  ProjectState(*transform_, hidden, projected_);
+  mean_.Push(projected_);
+  mean_.Mean(z_);
+}
+
+void GateFeatures::Reset() {
+  mean_.Reset();
+  std::fill(z_.begin(), z_.end(), 0.0);
+}
+
+}  // namespace kalavai
