@@ -1,0 +1,84 @@
+#include "coordinator/caller_identity.h"
+
+#include <optional>
+#include <vector>
+
+#include "grpcpp/security/auth_context.h"
+
+#include "common/base/errors.h"
+#include "common/base/status_macros.h"
+#include "common/crypto/certificate.h"
+#include "common/rpc/resource_name.h"
+#include "grpc/grpc_security_constants.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+absl::Status Unauthenticated() {
+  return MakeError(absl::StatusCode::kUnauthenticated, "UNAUTHENTICATED",
+                   {.what = "client certificate: missing, unknown, expired or revoked; must be one "
+                            "that this coordinator issued and has not revoked",
+                    .why = "the certificate is the only proof of who calls",
+                    .fix = "join with an invitation; administrators use the files in "
+                           "DATA/administrator"});
+}
+
+}  // namespace
+
+std::string Caller::Name() const {
+  return IsAdministrator() ? "administrator" : ContributorName(cooperative, contributor);
+}
+
+absl::Status PermissionDenied() {
+  return MakeError(absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED",
+                   {.what = "this caller may not do this, or there is no such resource",
+                    .why = "members act on what is theirs; administrators found, invite, fuse and "
+                           "decide",
+                    .fix = "check the name; use the workspace that owns it, or ask an "
+                           "administrator"});
+}
+
+absl::Status Caller::RequireAdministrator() const {
+  return IsAdministrator() ? absl::OkStatus() : PermissionDenied();
+}
+
+absl::Status Caller::RequireCooperative(absl::string_view cooperative_id) const {
+  return IsAdministrator() || cooperative == cooperative_id ? absl::OkStatus() : PermissionDenied();
+}
+
+absl::Status Caller::RequireMemberOf(absl::string_view cooperative_id) const {
+  return !IsAdministrator() && cooperative == cooperative_id ? absl::OkStatus()
+                                                             : PermissionDenied();
+}
+
+absl::Status Caller::RequireContributor(absl::string_view cooperative_id,
+                                        absl::string_view contributor_id) const {
+  const bool own = cooperative == cooperative_id && contributor == contributor_id;
+  return IsAdministrator() || own ? absl::OkStatus() : PermissionDenied();
+}
+
+absl::StatusOr<Caller> CallerResolver::Resolve(const grpc::ServerContextBase& context) const {
+  const auto authentication = context.auth_context();
+  if (authentication == nullptr || !authentication->IsPeerAuthenticated()) {
+    return Unauthenticated();
+  }
+  const std::vector<grpc::string_ref> certificates =
+      authentication->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (certificates.size() != 1) return Unauthenticated();
+  return ResolvePem(absl::string_view(certificates[0].data(), certificates[0].size()));
+}
+
+absl::StatusOr<Caller> CallerResolver::ResolvePem(absl::string_view certificate_pem) const {
+  if (certificate_pem.empty()) return Unauthenticated();
+  const absl::StatusOr<Digest> fingerprint = Fingerprint(certificate_pem);
+  if (!fingerprint.ok()) return Unauthenticated();
+  ASSIGN_OR_RETURN(const std::optional<CertificateRow> row, certificates_.Find(*fingerprint));
+  if (!row.has_value() || row->revoke_time.has_value() || clock_.Now() >= row->not_after) {
+    return Unauthenticated();
+  }
+  return Caller{.cooperative = row->cooperative,
+                .contributor = row->contributor,
+                .fingerprint = fingerprint->Hex()};
+}
+
+}  // namespace kalavai::coordinator

@@ -1,0 +1,67 @@
+// Who is calling: from the certificate of the TLS connection, and from nothing else. No request
+// field names a caller.
+//
+//   return HandleUnary(context, resolver_, "SubmissionService/CreateSubmission",
+//                      [&](const Caller& caller) -> absl::Status {   // coordinator/unary_handler.h
+//     ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request->parent()));
+//     RETURN_IF_ERROR(caller.RequireMemberOf(cooperative));
+//     …
+//
+// Resolved on every call, so that a revoked certificate is refused on open connections too.
+// Errors: UNAUTHENTICATED, reason UNAUTHENTICATED (no certificate, unknown, expired or revoked: one
+// text); the Require functions PERMISSION_DENIED, reason PERMISSION_DENIED, the same text for what
+// is another's and for what does not exist (AIP-211). Thread-safe.
+#ifndef KALAVAI_COORDINATOR_CALLER_IDENTITY_H_
+#define KALAVAI_COORDINATOR_CALLER_IDENTITY_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/server_context.h"
+
+#include "common/base/clock.h"
+#include "coordinator/certificate_store.h"
+
+namespace kalavai::coordinator {
+
+struct Caller {
+  std::string cooperative = {};  // id; "" for an administrator
+  std::string contributor = {};  // id; "" for an administrator
+  std::string fingerprint = {};  // of the certificate, hexadecimal
+
+  bool IsAdministrator() const { return contributor.empty(); }
+  // "administrator", or the contributor's resource name: the actor in the log.
+  std::string Name() const;
+
+  absl::Status RequireAdministrator() const;
+  // An administrator, or a member of this cooperative.
+  absl::Status RequireCooperative(absl::string_view cooperative_id) const;
+  // A member of this cooperative; an administrator is refused.
+  absl::Status RequireMemberOf(absl::string_view cooperative_id) const;
+  // An administrator, or exactly this member.
+  absl::Status RequireContributor(absl::string_view cooperative_id,
+                                  absl::string_view contributor_id) const;
+};
+
+// What the Require functions return, for services that look something up first.
+absl::Status PermissionDenied();
+
+class CallerResolver {
+ public:
+  CallerResolver(const CertificateStore& certificates, const Clock& clock)
+      : certificates_(certificates), clock_(clock) {}
+
+  absl::StatusOr<Caller> Resolve(const grpc::ServerContextBase& context) const;
+  // The same from a certificate in PEM; "" when the caller showed none.
+  absl::StatusOr<Caller> ResolvePem(absl::string_view certificate_pem) const;
+
+ private:
+  const CertificateStore& certificates_;
+  const Clock& clock_;
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_CALLER_IDENTITY_H_
