@@ -1,0 +1,105 @@
+#include "common/training/estimate.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <sys/statvfs.h>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+#include "common/base/errors.h"
+#include "common/base/limits.h"
+
+namespace kalavai {
+namespace {
+
+constexpr double kMiBDouble = static_cast<double>(limits::kMiB);
+
+std::string ReadSmallFile(const char* path) {
+  std::ifstream stream(path);
+  std::ostringstream text;
+  if (stream) text << stream.rdbuf();
+  return text.str();
+}
+
+std::optional<int64_t> ParseBytes(const std::string& text) {
+  int64_t bytes = 0;
+  if (!absl::SimpleAtoi(absl::StripSuffix(text, "\n"), &bytes)) return std::nullopt;
+  return bytes;
+}
+
+// What the control group (a container) still allows; nothing without a limit.
+std::optional<int64_t> ControlGroupFree() {
+  const auto limit = ParseBytes(ReadSmallFile("/sys/fs/cgroup/memory.max"));
+  const auto used = ParseBytes(ReadSmallFile("/sys/fs/cgroup/memory.current"));
+  if (!limit.has_value() || !used.has_value()) return std::nullopt;
+  return std::max<int64_t>(0, *limit - *used);
+}
+
+absl::Status Exceeds(absl::string_view reason, absl::string_view what, int64_t needed,
+                     int64_t available, std::string fix) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, reason,
+      {.what = absl::StrFormat("%s: training needs about %.0f MiB, %.0f MiB are free", what,
+                               static_cast<double>(needed) / kMiBDouble,
+                               static_cast<double>(available) / kMiBDouble),
+       .why = "a run that ends half-way for lack of room has cost its time for nothing",
+       .fix = std::move(fix),
+       .metadata = {{"needed", absl::StrCat(needed)}, {"available", absl::StrCat(available)}}});
+}
+
+}  // namespace
+
+Cost EstimateCost(const ModelConfig& config, const TrainingShape& shape, const RunLength& length) {
+  const TrainingEstimate estimate = EstimateTraining(config, shape);
+  const double evaluated = static_cast<double>(length.evaluations * length.held_out_chunks) / 3.0;
+  const double chunks = static_cast<double>(length.steps * length.batch) + evaluated;
+  Cost cost;
+  cost.memory_bytes = estimate.memory_bytes + estimate.weight_bytes;
+  cost.disk_bytes = estimate.training_state_bytes + 2 * estimate.weight_bytes;
+  cost.seconds = length.seconds_per_step * chunks / static_cast<double>(std::max<int64_t>(
+                                                        1, length.batch));
+  return cost;
+}
+
+std::optional<int64_t> ParseMemAvailable(absl::string_view meminfo) {
+  for (absl::string_view line : absl::StrSplit(meminfo, '\n')) {
+    if (!absl::ConsumePrefix(&line, "MemAvailable:")) continue;
+    int64_t kib = 0;
+    if (!absl::ConsumeSuffix(&line, "kB") || !absl::SimpleAtoi(line, &kib)) return std::nullopt;
+    return kib * limits::kKiB;
+  }
+  return std::nullopt;
+}
+
+Resources ReadResources(const std::string& directory) {
+  Resources resources;
+  resources.memory_bytes = ParseMemAvailable(ReadSmallFile("/proc/meminfo"));
+  if (const auto group = ControlGroupFree(); group.has_value()) {
+    resources.memory_bytes = std::min(*group, resources.memory_bytes.value_or(*group));
+  }
+  struct statvfs file_system = {};
+  if (statvfs(directory.c_str(), &file_system) == 0) {
+    resources.disk_bytes = static_cast<int64_t>(file_system.f_bavail) *
+                           static_cast<int64_t>(file_system.f_frsize);
+  }
+  return resources;
+}
+
+absl::Status CheckResources(const Cost& cost, const Resources& resources) {
+  if (resources.memory_bytes.has_value() && cost.memory_bytes > *resources.memory_bytes) {
+    return Exceeds("OUT_OF_MEMORY", "memory", cost.memory_bytes, *resources.memory_bytes,
+                   "pass a smaller --micro-batch, close other programs, or use a larger machine");
+  }
+  if (resources.disk_bytes.has_value() && cost.disk_bytes > *resources.disk_bytes) {
+    return Exceeds("DISK_FULL", "disk", cost.disk_bytes, *resources.disk_bytes,
+                   "free some space, or pass a --workspace on another disk");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kalavai

@@ -1,0 +1,32 @@
+#include "common/training/step_speed.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "absl/time/clock.h"
+
+#include "common/base/status_macros.h"
+
+namespace kalavai {
+
+absl::StatusOr<double> MeasureStepSeconds(const Transformer& model, ChunkSpan train, int64_t batch,
+                                          const OptimizerStep::Options& options) {
+  ASSIGN_OR_RETURN(const auto optimizer, OptimizerStep::Create(model, options));
+  const int64_t measured = std::min(batch, options.hyperparameters.micro_batch);
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < measured; ++i) {
+    const auto chunk = train.tokens.subspan(
+        static_cast<size_t>((i % train.count()) * train.chunk_length),
+        static_cast<size_t>(train.chunk_length));
+    tokens.insert(tokens.end(), chunk.begin(), chunk.end());
+  }
+  const ChunkSpan step = {.tokens = tokens, .chunk_length = train.chunk_length};
+  RETURN_IF_ERROR(optimizer->Step(step).status());
+  const absl::Time begin = absl::Now();
+  RETURN_IF_ERROR(optimizer->Step(step).status());
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
+  return seconds * static_cast<double>(batch) / static_cast<double>(measured);
+}
+
+}  // namespace kalavai
