@@ -19,15 +19,14 @@ absl::StatusOr<TokenChunks> FirstChunks(const Tokenizer& tokenizer, std::vector<
   std::sort(documents.begin(), documents.end(),
             [](const Document& a, const Document& b) { return a.digest < b.digest; });
   if (chunks_max <= 0) return PackChunks(tokenizer, documents, chunk_tokens);
-  for (int64_t bytes_wanted = chunks_max * chunk_tokens * kBytesPerTokenGuess;;
-       bytes_wanted *= 2) {
+  for (int64_t bytes_wanted = chunks_max * chunk_tokens * kBytesPerTokenGuess;; bytes_wanted *= 2) {
     size_t count = 0;
     for (int64_t bytes = 0; count < documents.size() && bytes < bytes_wanted; ++count) {
       bytes += static_cast<int64_t>(documents[count].text.size());
     }
-    ASSIGN_OR_RETURN(TokenChunks chunks,
-                     PackChunks(tokenizer, std::span<const Document>(documents).first(count),
-                                chunk_tokens));
+    ASSIGN_OR_RETURN(
+        TokenChunks chunks,
+        PackChunks(tokenizer, std::span<const Document>(documents).first(count), chunk_tokens));
     if (chunks.count() < chunks_max && count < documents.size()) continue;
     if (chunks.count() > chunks_max) {
       chunks.tokens.resize(static_cast<size_t>(chunks_max * chunk_tokens));

@@ -28,7 +28,7 @@ void ChunkOrder::Shuffle(int64_t pass) {
   SplitMix64 generator(mixer.Next() ^ static_cast<uint64_t>(pass));
   for (size_t last = permutation_.size() - 1; last > 0; --last) {
     // The bias of the remainder is below 2^-32 for any number of chunks that fits in memory.
-    const size_t other = static_cast<size_t>(generator.Next() % (last + 1));
+    const size_t other = generator.Next() % (last + 1);
     std::swap(permutation_[last], permutation_[other]);
   }
 }

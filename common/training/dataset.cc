@@ -65,8 +65,8 @@ absl::StatusOr<Dataset> BuildDataset(const Tokenizer& tokenizer, std::vector<Doc
   data.train_documents = static_cast<int64_t>(split.first.size());
   data.held_out_documents = static_cast<int64_t>(split.second.size());
 
-  ASSIGN_OR_RETURN(data.train, FirstChunks(tokenizer, std::move(split.first),
-                                           options.chunk_tokens, options.train_chunks_max));
+  ASSIGN_OR_RETURN(data.train, FirstChunks(tokenizer, std::move(split.first), options.chunk_tokens,
+                                           options.train_chunks_max));
   ASSIGN_OR_RETURN(data.held_out, FirstChunks(tokenizer, std::move(split.second),
                                               options.chunk_tokens, options.held_out_chunks_max));
   if (data.train.count() < kTrainChunksMin) {

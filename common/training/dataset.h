@@ -24,8 +24,8 @@ namespace kalavai {
 
 inline constexpr int64_t kTrainChunksMin = 8;
 inline constexpr int64_t kHeldOutChunksMin = 2;
-inline constexpr int64_t kTrainChunksFew = 200;    // below: a warning, the specialist will over-fit
-inline constexpr int64_t kHeldOutChunksFew = 16;   // below: a warning, the divergence is uncertain
+inline constexpr int64_t kTrainChunksFew = 200;   // below: a warning, the specialist will over-fit
+inline constexpr int64_t kHeldOutChunksFew = 16;  // below: a warning, the divergence is uncertain
 
 struct DatasetOptions {
   int64_t chunk_tokens = 256;
@@ -40,8 +40,8 @@ struct Dataset {
   int64_t duplicates = 0;  // removed
   int64_t train_documents = 0;
   int64_t held_out_documents = 0;
-  int64_t bytes = 0;  // UTF-8, without duplicates
-  std::string digest = {};  // lower-case hex SHA-256 over both sides' tokens
+  int64_t bytes = 0;                       // UTF-8, without duplicates
+  std::string digest = {};                 // lower-case hex SHA-256 over both sides' tokens
   std::vector<std::string> warnings = {};  // sentences for the reader
 };
 

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <fstream>
 #include <sstream>
-#include <sys/statvfs.h>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include <sys/statvfs.h>
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
@@ -61,8 +61,8 @@ Cost EstimateCost(const ModelConfig& config, const TrainingShape& shape, const R
   Cost cost;
   cost.memory_bytes = estimate.memory_bytes + estimate.weight_bytes;
   cost.disk_bytes = estimate.training_state_bytes + 2 * estimate.weight_bytes;
-  cost.seconds = length.seconds_per_step * chunks / static_cast<double>(std::max<int64_t>(
-                                                        1, length.batch));
+  cost.seconds =
+      length.seconds_per_step * chunks / static_cast<double>(std::max<int64_t>(1, length.batch));
   return cost;
 }
 
@@ -84,8 +84,8 @@ Resources ReadResources(const std::string& directory) {
   }
   struct statvfs file_system = {};
   if (statvfs(directory.c_str(), &file_system) == 0) {
-    resources.disk_bytes = static_cast<int64_t>(file_system.f_bavail) *
-                           static_cast<int64_t>(file_system.f_frsize);
+    resources.disk_bytes =
+        static_cast<int64_t>(file_system.f_bavail) * static_cast<int64_t>(file_system.f_frsize);
   }
   return resources;
 }

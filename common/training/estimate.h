@@ -19,11 +19,11 @@
 namespace kalavai {
 
 struct RunLength {
-  int64_t steps = 0;             // still to do
-  int64_t evaluations = 0;       // of held-out text
+  int64_t steps = 0;        // still to do
+  int64_t evaluations = 0;  // of held-out text
   int64_t held_out_chunks = 0;
-  int64_t batch = 0;             // chunks a step
-  double seconds_per_step = 0;   // measured (common/training/step_speed.h)
+  int64_t batch = 0;            // chunks a step
+  double seconds_per_step = 0;  // measured (common/training/step_speed.h)
 };
 
 struct Cost {

@@ -68,8 +68,8 @@ std::optional<Extrapolation> Extrapolate(const Hyperparameters& hyperparameters,
 
   const double u_end = AccumulatedLearningRate(hyperparameters, hyperparameters.steps);
   const size_t last = u.size() - 1;
-  const Fit without_last = FitCurve(std::span(u).first(last), std::span(log_ratio).first(last),
-                                    u[last - 1]);
+  const Fit without_last =
+      FitCurve(std::span(u).first(last), std::span(log_ratio).first(last), u[last - 1]);
   const double deviation = std::abs(Predict(without_last, u[last]) - log_ratio[last]);
   const double ahead = std::log(u[last] / u[last - 1]);
   const double distance = std::log(std::max(u_end / u[last], 1.0));
@@ -81,8 +81,8 @@ std::optional<Extrapolation> Extrapolate(const Hyperparameters& hyperparameters,
 }
 
 std::vector<int64_t> EvaluationSteps(int64_t steps, bool pilot) {
-  const std::vector<int64_t> eighths = pilot ? std::vector<int64_t>{1, 2, 4, 6, 8}
-                                             : std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8};
+  const std::vector<int64_t> eighths =
+      pilot ? std::vector<int64_t>{1, 2, 4, 6, 8} : std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8};
   std::vector<int64_t> at;
   for (const int64_t eighth : eighths) {
     const int64_t step = std::max<int64_t>(1, steps * eighth / 8);

@@ -1,15 +1,15 @@
 // The loss on held-out text as training goes on, and where a short run would end if it went on.
 //
-// Model: L(u) = B · (1 + u/τ)^(−b), u = Σ learning rates of the steps done. B is the loss before the
-// first step, so the curve starts where the member starts; a power law because losses of language
-// models fall so over the lengths of fine-tuning, in accumulated learning rate rather than steps
-// because warm-up and cosine make steps unequal (Tissue et al. 2024, arXiv 2408.11029, whose
+// Model: L(u) = B · (1 + u/τ)^(−b), u = Σ learning rates of the steps done. B is the loss before
+// the first step, so the curve starts where the member starts; a power law because losses of
+// language models fall so over the lengths of fine-tuning, in accumulated learning rate rather than
+// steps because warm-up and cosine make steps unequal (Tissue et al. 2024, arXiv 2408.11029, whose
 // S1 this is; their annealing term is left out: it only lowers the loss, so the forecast is
 // cautious). τ is searched on a logarithmic grid, b by least squares on log L.
 //
 // Error: the fit without the last evaluation predicts that one; the deviation, scaled with the
-// ratio of the logarithmic distances in u, is given as error_percent. It measures the curve, not the text: the
-// held-out sample is the same for base and specialist. Pure functions; thread-safe.
+// ratio of the logarithmic distances in u, is given as error_percent. It measures the curve, not
+// the text: the held-out sample is the same for base and specialist. Pure functions; thread-safe.
 #ifndef KALAVAI_COMMON_TRAINING_LOSS_CURVE_H_
 #define KALAVAI_COMMON_TRAINING_LOSS_CURVE_H_
 

@@ -16,9 +16,9 @@ absl::StatusOr<double> MeasureStepSeconds(const Transformer& model, ChunkSpan tr
   const int64_t measured = std::min(batch, options.hyperparameters.micro_batch);
   std::vector<int32_t> tokens;
   for (int64_t i = 0; i < measured; ++i) {
-    const auto chunk = train.tokens.subspan(
-        static_cast<size_t>((i % train.count()) * train.chunk_length),
-        static_cast<size_t>(train.chunk_length));
+    const auto chunk =
+        train.tokens.subspan(static_cast<size_t>((i % train.count()) * train.chunk_length),
+                             static_cast<size_t>(train.chunk_length));
     tokens.insert(tokens.end(), chunk.begin(), chunk.end());
   }
   const ChunkSpan step = {.tokens = tokens, .chunk_length = train.chunk_length};

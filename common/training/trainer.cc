@@ -66,8 +66,8 @@ class Run {
     while (optimizer_->step() < end && !summary_.stopped_early) {
       RETURN_IF_ERROR(OneStep());
       const int64_t step = optimizer_->step();
-      const bool due = std::binary_search(options_.evaluate_at.begin(), options_.evaluate_at.end(),
-                                          step);
+      const bool due =
+          std::binary_search(options_.evaluate_at.begin(), options_.evaluate_at.end(), step);
       if (due && summary_.curve.back().step < step) RETURN_IF_ERROR(Evaluate());
       if (absl::Now() - saved_ >= options_.save_interval) RETURN_IF_ERROR(Save());
       if (!observer_) continue;
@@ -123,8 +123,8 @@ class Run {
         batch_.insert(batch_.end(), tokens.begin(), tokens.end());
       }
       ++batches_;
-      const absl::StatusOr<StepResult> result = optimizer_->Step(
-          {.tokens = batch_, .chunk_length = chunks_.train.chunk_length});
+      const absl::StatusOr<StepResult> result =
+          optimizer_->Step({.tokens = batch_, .chunk_length = chunks_.train.chunk_length});
       if (result.ok()) {
         last_ = *result;
         tokens_ += result->tokens;
@@ -149,9 +149,9 @@ class Run {
     }
     ASSIGN_OR_RETURN(const double loss, MeanLoss(optimizer_->model(), chunks_.held_out));
     if (!std::isfinite(loss)) {
-      return GivenUp(absl::StrCat("held-out loss after step ", step, ": ", loss,
-                                  " found; must be finite"),
-                     step);
+      return GivenUp(
+          absl::StrCat("held-out loss after step ", step, ": ", loss, " found; must be finite"),
+          step);
     }
     const bool best = summary_.curve.empty() || loss < summary_.best_loss;
     summary_.curve.push_back({.step = step, .loss = loss});
@@ -165,9 +165,9 @@ class Run {
   }
 
   void DecideEarlyStop() {
-    const auto after = std::count_if(
-        summary_.curve.begin(), summary_.curve.end(),
-        [this](const CurvePoint& point) { return point.step > summary_.best_step; });
+    const auto after =
+        std::count_if(summary_.curve.begin(), summary_.curve.end(),
+                      [this](const CurvePoint& point) { return point.step > summary_.best_step; });
     summary_.stopped_early = options_.patience > 0 && after >= options_.patience;
   }
 
@@ -188,8 +188,7 @@ class Run {
   }
 
   absl::Status Resume() {
-    ASSIGN_OR_RETURN(TrainingState state,
-                     LoadTrainingState(options_.state_path, options_.binding));
+    ASSIGN_OR_RETURN(TrainingState state, LoadTrainingState(options_.state_path, options_.binding));
     RETURN_IF_ERROR(optimizer_->ImportState(state.parameters, state.optimizer, state.step));
     batches_ = state.batches;
     seconds_before_ = state.seconds;
@@ -227,13 +226,14 @@ absl::StatusOr<TrainingResult> Train(const Transformer& initial, const TrainingC
                                      const TrainingObserver& observer) {
   RETURN_IF_ERROR(Validate(options.hyperparameters, initial.config));
   if (options.batch < 1) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "HYPERPARAMETERS_INVALID",
-                     {.what = absl::StrCat("batch: ", options.batch, " found; must be at least 1")});
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "HYPERPARAMETERS_INVALID",
+        {.what = absl::StrCat("batch: ", options.batch, " found; must be at least 1")});
   }
   if (chunks.train.count() < 1) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT",
-                     {.what = "training text: no whole chunk found; must be at least one",
-                      .fix = "add text"});
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT",
+        {.what = "training text: no whole chunk found; must be at least one", .fix = "add text"});
   }
   Run run(chunks, options, observer);
   RETURN_IF_ERROR(run.Start(initial));

@@ -41,11 +41,11 @@ struct TrainingChunks {
 struct TrainerOptions {
   Hyperparameters hyperparameters = {};  // .steps is the length of the schedule
   Precision precision = Precision::kMixed;
-  int64_t batch = 16;       // chunks an update
-  uint64_t seed = 1;        // of the order
-  int64_t stop_at = 0;      // end after this many steps of the schedule (a pilot); 0: all
+  int64_t batch = 16;   // chunks an update
+  uint64_t seed = 1;    // of the order
+  int64_t stop_at = 0;  // end after this many steps of the schedule (a pilot); 0: all
   std::vector<int64_t> evaluate_at = {};  // steps, ascending
-  int64_t patience = 0;     // evaluations without a new best before stopping; 0: never
+  int64_t patience = 0;         // evaluations without a new best before stopping; 0: never
   std::string state_path = {};  // empty: nothing is saved
   std::string binding = {};     // 64 hexadecimal digits; what the state belongs to
   absl::Duration save_interval = absl::Minutes(5);

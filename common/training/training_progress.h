@@ -18,7 +18,7 @@ struct TrainingProgress {
   int64_t steps = 0;  // where this run ends
   double loss = 0;    // training loss of the last step, nats/token
   double learning_rate = 0;
-  double tokens_per_second = 0;  // mean of this session, evaluations included
+  double tokens_per_second = 0;              // mean of this session, evaluations included
   std::optional<double> held_out_loss = {};  // the last one measured
 };
 
@@ -32,11 +32,11 @@ struct TrainingSummary {
   int64_t best_step = 0;     // the step whose weights were returned
   double best_loss = 0;      // held-out loss there; 0 without held-out text
   bool stopped_early = false;
-  int64_t undone_steps = 0;  // not finite, skipped
+  int64_t undone_steps = 0;            // not finite, skipped
   std::vector<CurvePoint> curve = {};  // from step 0
-  double seconds = 0;        // all sessions
-  double tokens_per_second = 0;  // training tokens of this session / its seconds
-  bool mixed_precision = false;  // bfloat16 arithmetic was used
+  double seconds = 0;                  // all sessions
+  double tokens_per_second = 0;        // training tokens of this session / its seconds
+  bool mixed_precision = false;        // bfloat16 arithmetic was used
 };
 
 }  // namespace kalavai

@@ -43,10 +43,8 @@ absl::Status Append(const std::string& prefix, const NamedTensors& tensors,
     if (type != at::kFloat && type != at::kBFloat16) {
       return InvalidState(absl::StrCat("tensor ", name, ": neither float32 nor bfloat16"));
     }
-    views.push_back({absl::StrCat(prefix, name),
-                     type == at::kFloat ? Dtype::kF32 : Dtype::kBF16,
-                     tensor.sizes().vec(),
-                     BytesOf(held.back())});
+    views.push_back({absl::StrCat(prefix, name), type == at::kFloat ? Dtype::kF32 : Dtype::kBF16,
+                     tensor.sizes().vec(), BytesOf(held.back())});
   }
   return absl::OkStatus();
 }

@@ -25,16 +25,16 @@
 namespace kalavai {
 
 struct TrainingState {
-  std::string binding = {};     // 64 lower-case hexadecimal digits
+  std::string binding = {};  // 64 lower-case hexadecimal digits
   NamedTensors parameters = {};
   NamedTensors optimizer = {};  // OptimizerStep::ExportState
   NamedTensors best = {};       // empty: the current weights are the best, or none was evaluated
   int64_t step = 0;             // updates done
   int64_t batches = 0;          // batches read: step + those undone as not finite
   int64_t best_step = 0;
-  double best_loss = 0;         // at best_step, held-out text, nats/token
+  double best_loss = 0;  // at best_step, held-out text, nats/token
   std::vector<CurvePoint> curve = {};
-  double seconds = 0;           // of training, all sessions
+  double seconds = 0;  // of training, all sessions
 };
 
 absl::Status SaveTrainingState(const std::string& path, const TrainingState& state);
