@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Writes the demo's texts, taken from Debian packages: for each domain private.txt (the member's own, for training)
+# and probe.txt (public, for the coordinator), with no document in both.
+#
+#   deploy/demo/make_corpora.sh OUT
+#
+# domain       text                                         package               licence
+# general      dictionary definitions, a handbook           wordnet-base,         WordNet licence,
+#              (what the base is trained on)                debian-reference-en   GPL-2+
+# python       Python's standard library                    libpython3-stdlib     PSF-2.0
+# scripture    King James Bible                             bible-kjv-text        public domain
+# russian      sayings and stories in Russian               fortunes-ru           GPL-2
+# essays       political essays                             anarchism             GPL-2+
+set -euo pipefail
+out=${1:?usage: deploy/demo/make_corpora.sh OUT}
+
+packages=(python3 bible-kjv bible-kjv-text fortunes-ru anarchism wordnet-base debian-reference-en)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  root=()
+  [ "$(id -u)" = 0 ] || root=(sudo)
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Reads text on standard input, cuts it at blank lines into blocks of about 4,000 bytes, and writes every eighth block to
+# probe.txt, the others to private.txt, up to $2 and $3 bytes.
+split_text() {
+  local folder=$out/$1
+  mkdir -p "$folder"
+  perl -e '
+    my ($folder, $private_max, $probe_max) = @ARGV;
+    my %room = (private => $private_max, probe => $probe_max);
+    my %file;
+    for my $part (keys %room) { open($file{$part}, ">", "$folder/$part.txt") or die "$folder/$part.txt: $!"; }
+    my ($block, $count, %seen) = ("", 0);
+    my $flush = sub {
+      my $text = $block;
+      $block = "";
+      return if $text eq "";
+      my $part = $count++ % 8 == 7 ? "probe" : "private";
+      return if length($text) > $room{$part};
+      $room{$part} -= length($text);
+      print { $file{$part} } $text;
+    };
+    $/ = "";
+    while (my $paragraph = <STDIN>) {
+      next if $seen{$paragraph}++;
+      $flush->() if length($block) + length($paragraph) > 4000;
+      $block .= $paragraph;
+    }
+    $flush->();
+    close($_) or die "write: $!" for values %file;
+  ' "$folder" "$2" "$3"
+}
+
+strip_html() {
+  perl -0777 -pe 's/<(script|style|head).*?<\/\1>//gs; s/<\/(p|div|h\d|li|blockquote)>/\n\n/g; s/<[^>]*>//g;
+    s/&nbsp;|&#160;/ /g; s/&lt;/</g; s/&gt;/>/g; s/&quot;|&#34;/"/g; s/&#39;|&rsquo;/\x27/g; s/&amp;/&/g;
+    s/[ \t]+/ /g; s/\n[ \t\n]*\n/\n\n/g'
+}
+
+# Half a megabyte a private text is more than a minute's training reads; the base reads more.
+private=2000000
+probe=300000
+
+{
+  zcat /usr/share/debian-reference/debian-reference.en.txt.gz
+  for part in noun verb adj adv; do
+    grep -v '^  ' "/usr/share/wordnet/data.$part" | sed 's/^[^|]*| *//' | perl -pe 's/ *$//; $_ .= "\n" if $. % 12 == 0'
+  done
+} | split_text general 6000000 $probe
+find -L /usr/lib/python3 /usr/lib/python3.* -maxdepth 2 -name '*.py' -path '*python3.[0-9]*' -not -path '*-packages*' |
+  LC_ALL=C sort | while read -r file; do cat "$file"; printf '\n\n'; done | split_text python $private $probe
+bible -f 'gen1:1-rev22:21' | perl -pe '$_ .= "\n" if $. % 20 == 0' | split_text scripture $private $probe
+for file in /usr/share/games/fortunes/ru/*; do
+  case $file in *.dat | *.u8) ;; *) cat "$file" ;; esac
+done | perl -pe 's/^%\r?$//' | split_text russian $private $probe
+find /usr/share/doc/anarchism/html -name '*.html' | LC_ALL=C sort | xargs cat | strip_html | split_text essays $private $probe
+
+for domain in general python scripture russian essays; do
+  for part in private probe; do
+    perl -MEncode -0777 -ne 'eval { Encode::decode("UTF-8", $_, Encode::FB_CROAK | Encode::LEAVE_SRC); 1 } or exit 1' \
+      "$out/$domain/$part.txt" || { echo "make_corpora.sh: $out/$domain/$part.txt: not valid UTF-8" >&2; exit 1; }
+  done
+  printf '%-10s private %7d bytes, probe %6d bytes\n' "$domain" "$(wc -c < "$out/$domain/private.txt")" \
+    "$(wc -c < "$out/$domain/probe.txt")"
+done
