@@ -103,7 +103,7 @@ const std::vector<Banned>& BannedNames() {
       {R"((^|[^_:.a-zA-Z])_?exit\()",
        "return a Status; only main.cc ends the process",
        {"main.cc", "common/cli/program.cc", "tests/"}},
-      {R"(std::j?thread\b)",
+      {R"(std::j?thread\b(?!::id))",
        "use common/base/worker_queue.h",
        {"common/base/worker_queue.h", "common/base/worker_queue.cc",
         "coordinator/serving/generation_engine.h", "coordinator/serving/generation_engine.cc",
@@ -115,7 +115,7 @@ const std::vector<Banned>& BannedNames() {
        "include common/model/torch.h: the only door to LibTorch",
        {"common/model/torch.h"}},
       {R"(#include <catch2/)", "include tests/support/catch.h", {"tests/support/catch.h"}},
-      {R"(TODO|FIXME|XXX)", "open an issue, or do it", {}},
+      {R"(\b(TODO|FIXME|XXX)\b)", "open an issue, or do it", {}},
   };
   return kBanned;
 }
