@@ -22,11 +22,18 @@ esac
 
 size=${KALAVAI_DEMO_SIZE:-full}
 case $size in
-  full) base_steps=600 member_steps=150 pilot_steps=30 layers=4 hidden=192 heads=4 vocabulary=2048 batch=16 chunk=256 ;;
-  tiny) base_steps=60 member_steps=40 pilot_steps=10 layers=2 hidden=64 heads=2 vocabulary=512 batch=8 chunk=128 ;;
+  full)
+    members=(alice:python bogdan:scripture chiara:russian daniel:essays)
+    questions=("And the LORD spake unto Moses, saying," "def __init__(self, name):")
+    base_steps=600 member_steps=150 pilot_steps=30 layers=4 hidden=192 heads=4 vocabulary=2048 batch=16 chunk=256
+    ;;
+  tiny)
+    members=(alice:python bogdan:cplusplus chiara:perl daniel:licences)
+    questions=("This License applies to any program" "def __init__(self, name):")
+    base_steps=60 member_steps=40 pilot_steps=10 layers=2 hidden=64 heads=2 vocabulary=512 batch=8 chunk=128
+    ;;
   *) echo "run_demo.sh: KALAVAI_DEMO_SIZE: '$size' found; must be full or tiny" >&2; exit 2 ;;
 esac
-members=(alice:python bogdan:scripture chiara:russian daniel:essays)
 
 # --- housekeeping ---------------------------------------------------------------------------------------------------
 work=${KALAVAI_DEMO_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/kalavai-demo-XXXXXX")}
@@ -80,7 +87,7 @@ PATH=${KALAVAI_DEMO_BIN:-$PWD/build/release/bin}:$PATH
 export PATH
 
 chapter "Real text, from Debian packages"
-run deploy/demo/make_corpora.sh "$work/text"
+run deploy/demo/make_corpora.sh "$work/text" $size
 
 # --- launch ---------------------------------------------------------------------------------------------------------
 chapter "The launcher: a small base model, a coordinator, a cooperative"
@@ -145,8 +152,7 @@ run kalavai-coordinator models --cooperative demo
 
 chapter "Any member asks, in two domains"
 export KALAVAI_WORKSPACE=$work/alice
-run kalavai ask "And the LORD spake unto Moses, saying," --tokens 40
-run kalavai ask "def __init__(self, name):" --tokens 40
+for question in "${questions[@]}"; do run kalavai ask "$question" --tokens 40; done
 
 chapter "Times"
 printf '%s\n' "${timings[@]}"
