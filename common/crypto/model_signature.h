@@ -37,19 +37,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "common/crypto/resource_list.h"
 #include "common/crypto/sha256.h"
 #include "common/crypto/signing_key.h"
 
 namespace kalavai {
-
-inline constexpr char kModelSignatureFile[] = "model.sig";
-
-// One signed file: its path relative to the directory, '/' between components, and its SHA-256.
-struct Resource {
-  std::string name;
-  Digest digest;
-  bool operator==(const Resource&) const = default;
-};
 
 struct ModelManifest {
   std::string subject;              // base name of the signed directory; informative only
@@ -57,19 +49,6 @@ struct ModelManifest {
   Digest payload_digest;            // SHA-256 of the signed statement's bytes
   std::vector<Resource> resources;  // in listed order
 };
-
-// SHA-256(digest_1 || … || digest_n), 32 raw bytes each, in the order given.
-Digest RootDigest(std::span<const Resource> resources);
-
-// Every regular file under `directory`, hashed, sorted by name bytewise. Dot-files and empty files
-// count; top-level .git, .gitattributes, .github, .gitignore and the file `ignored_name` (relative;
-// the signature) do not; empty directories vanish. Refuses FILE_KIND_REFUSED, NAME_INVALID.
-absl::StatusOr<std::vector<Resource>> EnumerateDirectory(
-    const std::string& directory, absl::string_view ignored_name = kModelSignatureFile);
-
-// OK when `name` may stand in a manifest: relative, valid UTF-8, non-empty components other than
-// "." and "..", no '\', no control characters. NAME_INVALID otherwise.
-absl::Status CheckResourceName(absl::string_view name);
 
 // The in-toto statement (one line of JSON) that is signed. Sorts a copy of `resources` by name;
 // `ignored_name` is recorded when not empty. SIGNATURE_MALFORMED for an empty or ambiguous list.

@@ -1,16 +1,21 @@
 #include "common/storage/sqlite.h"
 
+#include <cerrno>
+#include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
+#include "common/storage/atomic_file.h"
 #include "common/storage/file_descriptor.h"
 
 namespace kalavai {
@@ -246,6 +251,7 @@ absl::Status Database::CheckOwner() {
 }
 
 absl::Status Database::Configure(const DatabaseOptions& options) {
+  sqlite3_set_authorizer(connection_, &Database::Authorize, this);
   sqlite3_busy_timeout(connection_,
                        static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
   for (const int setting : {SQLITE_DBCONFIG_ENABLE_FKEY, SQLITE_DBCONFIG_DEFENSIVE}) {
@@ -274,8 +280,27 @@ absl::Status Database::Fail(int code) {
   return status;
 }
 
+// Transactions are Transact's alone: SQL that ends one would let what follows commit by itself.
+int Database::Authorize(void* database, int action, const char*, const char*, const char*,
+                        const char*) {
+  const bool refused =
+      action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT || action == SQLITE_ATTACH;
+  return refused && !static_cast<Database*>(database)->controlling_ ? SQLITE_DENY : SQLITE_OK;
+}
+
+absl::Status Database::CheckUsable() const {
+  RETURN_IF_ERROR(failure_);
+  // SQLite rolls back by itself on some errors; a body that goes on regardless must not commit.
+  if (in_transact_ && sqlite3_get_autocommit(connection_) != 0) {
+    return DatabaseError("the transaction was rolled back by an earlier error");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Database::Control(const char* sql) {
+  controlling_ = true;
   const int code = sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr);
+  controlling_ = false;
   return code == SQLITE_OK ? absl::OkStatus() : Fail(code);
 }
 
@@ -284,10 +309,11 @@ absl::Status Database::Transact(absl::FunctionRef<absl::Status()> body) {
   if (!scope.outermost()) return DatabaseError("a transaction within a transaction");
   RETURN_IF_ERROR(failure_);
   RETURN_IF_ERROR(Control("BEGIN IMMEDIATE"));
+  in_transact_ = true;
   absl::Status status = body();
-  if (sqlite3_get_autocommit(connection_) != 0) {
-    // SQLite itself rolls back on some errors; after an OK it means that the body said COMMIT.
-    return status.ok() ? DatabaseError("the body ended its own transaction") : status;
+  in_transact_ = false;
+  if (status.ok() && sqlite3_get_autocommit(connection_) != 0) {
+    return DatabaseError("the transaction was rolled back by an earlier error");
   }
   if (status.ok()) status = Control("COMMIT");
   // A failed ROLLBACK adds nothing: the connection rolls back when it is closed at the latest.
@@ -298,8 +324,7 @@ absl::Status Database::Transact(absl::FunctionRef<absl::Status()> body) {
 absl::Status Database::Run(absl::string_view sql, absl::FunctionRef<absl::Status(Binder&)> bind,
                            size_t parameter_count, absl::FunctionRef<absl::Status(Row&)> on_row) {
   const Scope scope(*this);
-  RETURN_IF_ERROR(failure_);
-  const bool in_transaction = sqlite3_get_autocommit(connection_) == 0;
+  RETURN_IF_ERROR(CheckUsable());
   sqlite3_stmt* raw = nullptr;
   const char* tail = nullptr;
   const int prepared =
@@ -323,17 +348,12 @@ absl::Status Database::Run(absl::string_view sql, absl::FunctionRef<absl::Status
     RETURN_IF_ERROR(row.status_);
     RETURN_IF_ERROR(status);
   }
-  if (code != SQLITE_DONE) return Fail(code);
-  if (!in_transaction && sqlite3_get_autocommit(connection_) == 0) {
-    static_cast<void>(Control("ROLLBACK"));
-    return DatabaseError("BEGIN outside Transact");
-  }
-  return absl::OkStatus();
+  return code == SQLITE_DONE ? absl::OkStatus() : Fail(code);
 }
 
 absl::Status Database::ExecuteScript(absl::string_view sql) {
   const Scope scope(*this);
-  RETURN_IF_ERROR(failure_);
+  RETURN_IF_ERROR(CheckUsable());
   const int code = sqlite3_exec(connection_, std::string(sql).c_str(), nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : Fail(code);
 }
@@ -346,6 +366,25 @@ int64_t Database::ChangedRows() const {
 int64_t Database::LastInsertRowId() const {
   KALAVAI_CHECK(HeldByThisThread(), "only within Transact is the last statement one's own");
   return sqlite3_last_insert_rowid(connection_);
+}
+
+absl::Status Database::BackupTo(const std::string& path) {
+  const Scope scope(*this);
+  if (!scope.outermost()) return DatabaseError("a backup within a transaction");
+  RETURN_IF_ERROR(CheckUsable());
+  // VACUUM INTO accepts an empty file; made here, so that its mode is ours and none is overwritten.
+  RETURN_IF_ERROR(CreateFileAtomically(path, "", 0600));
+  controlling_ = true;  // VACUUM attaches the copy
+  const absl::Status copied = Execute("VACUUM INTO ?", path);
+  controlling_ = false;
+  if (!copied.ok()) {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+    return copied;
+  }
+  ASSIGN_OR_RETURN(const FileDescriptor copy, FileDescriptor::Open(path, O_RDWR));
+  if (fsync(copy.get()) != 0) return ErrnoError(errno, "sync", path);
+  return absl::OkStatus();
 }
 
 absl::Status Database::CheckIntegrity() {

@@ -137,7 +137,8 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   // BEGIN IMMEDIATE, body, COMMIT; ROLLBACK when the body or the COMMIT fails, and that status is
-  // returned. The body must run on this thread and must not itself begin or end transactions.
+  // returned. The body must run on this thread; BEGIN, COMMIT, ROLLBACK, SAVEPOINT and ATTACH in
+  // SQL are refused (DATABASE_ERROR).
   absl::Status Transact(absl::FunctionRef<absl::Status()> body);
 
   // One statement; rows it may yield are ignored. Parameters bind to ?1, ?2, … in order; their
@@ -167,6 +168,10 @@ class Database {
   int64_t ChangedRows() const;
   int64_t LastInsertRowId() const;
 
+  // Writes a compact, consistent, durable copy to `path` while others go on reading the original's
+  // files; ALREADY_EXISTS FILE_EXISTS when `path` exists. Not within Transact (DATABASE_ERROR).
+  absl::Status BackupTo(const std::string& path);
+
   // PRAGMA quick_check and foreign_key_check; DATABASE_CORRUPT with the first finding.
   absl::Status CheckIntegrity();
 
@@ -179,6 +184,9 @@ class Database {
   absl::Status Fail(int code);  // the status of a failed call; remembers I/O errors
   absl::Status Run(absl::string_view sql, absl::FunctionRef<absl::Status(Binder&)> bind,
                    size_t parameter_count, absl::FunctionRef<absl::Status(Row&)> on_row);
+  absl::Status CheckUsable() const;  // no I/O error, and a body's transaction still open
+  static int Authorize(void* database, int action, const char*, const char*, const char*,
+                       const char*);
   absl::Status Control(const char* sql);  // BEGIN, COMMIT, ROLLBACK
   bool HeldByThisThread() const;
 
@@ -186,6 +194,8 @@ class Database {
   std::atomic<std::thread::id> holder_ = {};  // the thread that holds mutex_
   sqlite3* connection_;                       // used by the holder only
   absl::Status failure_;                      // not OK after an I/O error; holder only
+  bool in_transact_ = false;                  // a body runs; holder only
+  bool controlling_ = false;                  // Control runs: BEGIN and COMMIT are allowed
 };
 
 }  // namespace kalavai
