@@ -8,19 +8,30 @@ CREATE TABLE submissions (
   contributor TEXT NOT NULL,           -- cooperatives/{c}/contributors/{contributor}
   domain TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN
-    ('DRAFT', 'UPLOADING', 'CHECKING', 'ADMITTED', 'QUARANTINED', 'REJECTED', 'WITHDRAWN')),
+    ('DRAFT', 'UPLOADING', 'CHECKING', 'ADMITTED', 'QUARANTINED', 'REJECTED')),
   nonce TEXT NOT NULL UNIQUE,          -- 64 hex digits; stands in submission.json
-  root_digest BLOB,                    -- OMS root digest; NULL before it is known
-  weights_digest BLOB,                 -- of the tensors' content, whatever the file layout
+  root_digest BLOB CHECK (length(root_digest) = 32),  -- OMS root digest; NULL before it is known
+  weights_digest BLOB CHECK (length(weights_digest) = 32),  -- of the tensors' content, whatever the file layout
   divergence_percent REAL,             -- from the signed divergence.json
   receipt_envelope TEXT NOT NULL DEFAULT '',
   create_time INTEGER NOT NULL,        -- Unix microseconds
   decide_time INTEGER
 ) STRICT;
 
--- One submission a contributor, unless the earlier one was rejected or withdrawn.
-CREATE UNIQUE INDEX submissions_one_open ON submissions(contributor)
-  WHERE state NOT IN ('REJECTED', 'WITHDRAWN');
+-- As everybody reads them: the submissions of a member that left are withdrawn from that moment on.
+CREATE VIEW current_submissions AS
+  SELECT s.name, s.cooperative, s.contributor, s.domain,
+         CASE WHEN EXISTS (
+           SELECT 1 FROM contributors AS c
+           WHERE c.state = 'WITHDRAWN' AND
+                 s.contributor = 'cooperatives/' || c.cooperative || '/contributors/' || c.id
+         ) THEN 'WITHDRAWN' ELSE s.state END AS state,
+         s.nonce, s.root_digest, s.weights_digest, s.divergence_percent, s.receipt_envelope,
+         s.create_time, s.decide_time
+  FROM submissions AS s;
+
+-- One submission a contributor, unless the earlier one was rejected.
+CREATE UNIQUE INDEX submissions_one_open ON submissions(contributor) WHERE state <> 'REJECTED';
 CREATE INDEX submissions_by_cooperative ON submissions(cooperative, name);
 CREATE INDEX submissions_by_weights ON submissions(cooperative, weights_digest);
 
@@ -28,7 +39,7 @@ CREATE TABLE submission_files (
   submission TEXT NOT NULL REFERENCES submissions(name),
   path TEXT NOT NULL,
   size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),
-  digest BLOB NOT NULL,
+  digest BLOB NOT NULL CHECK (length(digest) = 32),
   held INTEGER NOT NULL CHECK (held IN (0, 1)),  -- the blob store has these bytes for this member
   PRIMARY KEY (submission, path)
 ) STRICT, WITHOUT ROWID;

@@ -82,15 +82,6 @@ struct AdmissionOutcome {
 // DATA_LOSS, RESOURCE_EXHAUSTED), never a verdict on the submission: try again.
 absl::StatusOr<AdmissionOutcome> Admit(const AdmissionCandidate& candidate);
 
-// The rules that need only names and sizes, so that they hold before a byte travels: FILE_MISSING,
-// FILE_NOT_ALLOWED, SIZE_MISMATCH (a report above its limit, weights that cannot be the base's).
-absl::Status CheckDeclaredFiles(const std::vector<SubmissionFile>& files,
-                                const std::vector<SubmissionFile>& base_files);
-
-// Files a submission must hold, and those it may hold besides. Sorted.
-const std::vector<std::string>& RequiredSubmissionFiles();
-const std::vector<std::string>& OptionalSubmissionFiles();
-
 }  // namespace kalavai::coordinator
 
 #endif  // KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_H_

@@ -4,9 +4,9 @@
 //   ASSIGN_OR_RETURN(auto admitted, store.ListAdmitted("cooperatives/nordic"));  // what may be
 //   fused
 //
-// Names are resource names. A method that changes rows joins the caller's transaction
-// (Database::Transact) when there is one, so that an act, its log leaf and its receipt are one
-// commit; outside one it is a transaction of its own where it needs more than one statement.
+// Names are resource names. Methods that change something are called within Database::Transact,
+// so that an act, its log leaf and its receipt are one commit. A member that left is masked here,
+// when rows are read: its submissions are WITHDRAWN and never listed as admitted.
 //
 // Errors besides those of Database: NOT_FOUND SUBMISSION_NOT_FOUND, NOT_FOUND UPLOAD_NOT_FOUND,
 // ALREADY_EXISTS SUBMISSION_EXISTS, FAILED_PRECONDITION PHASE_MISMATCH (the submission is in
@@ -111,7 +111,7 @@ class SubmissionStore {
  public:
   explicit SubmissionStore(Database& database) : database_(database) {}
 
-  // DRAFT. SUBMISSION_EXISTS when the contributor has one that is neither rejected nor withdrawn.
+  // DRAFT. SUBMISSION_EXISTS when the contributor has one that was not rejected.
   absl::Status Create(const SubmissionRecord& record);
   absl::StatusOr<SubmissionRecord> Get(absl::string_view name);
   // Sorted by name, at most `limit`, names greater than `after`. `contributor` "" = everybody's.
@@ -132,8 +132,6 @@ class SubmissionStore {
   // An administrator's decision. QUARANTINED -> ADMITTED or REJECTED, appended to the checks.
   absl::Status DecideQuarantined(absl::string_view name, bool admit, absl::string_view comment,
                                  absl::string_view receipt_envelope, absl::Time now);
-  // Every submission of a contributor that left -> WITHDRAWN. Idempotent.
-  absl::Status Withdraw(absl::string_view contributor, absl::Time now);
   // Names in state CHECKING: what a restarted coordinator checks again.
   absl::StatusOr<std::vector<std::string>> ListChecking();
 
@@ -155,7 +153,10 @@ class SubmissionStore {
   absl::StatusOr<std::vector<UploadRecord>> ExpireUploads(absl::Time now);
 
  private:
-  absl::Status RequireChanged(absl::string_view name, absl::string_view act);
+  // The one row of `name` in one of `from` becomes `to`; PHASE_MISMATCH otherwise.
+  absl::Status Move(absl::string_view name, absl::string_view from, absl::string_view to);
+  absl::Status ReadDetails(SubmissionRecord& record);
+  absl::Status AddCheck(absl::string_view name, int64_t position, const CheckResult& check);
 
   Database& database_;
 };

@@ -25,7 +25,7 @@ absl::string_view AsText(std::span<const std::byte> bytes) {
 
 // IEEE half to single precision, exactly; infinities and NaN stay what they are.
 float HalfToFloat(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16;
+  const uint32_t sign = (half & 0x8000U) << 16;
   const uint32_t exponent = (half >> 10) & 0x1FU;
   const uint32_t mantissa = half & 0x3FFU;
   if (exponent == 0) {
