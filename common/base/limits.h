@@ -36,7 +36,8 @@ inline constexpr int64_t kTokenizerBytesMax =
     64 * kMiB;  // a tokenizer.json of 250,000 tokens is about 17 MB
 inline constexpr int64_t kDocumentCharactersMax =
     6000;  // a .txt file is cut at blank lines into such documents; in every script the same
-inline constexpr int64_t kTextFileBytesMax = 4 * kGiB;  // documents are held in memory
+inline constexpr int64_t kTextFileBytesMax = 4 * kGiB;   // documents are held in memory
+inline constexpr int64_t kTextLineBytesMax = 64 * kMiB;  // a line of .jsonl is one document
 inline constexpr int64_t kProbeTextBytesMax = 64 * kMiB;
 
 // Identity.

@@ -27,8 +27,8 @@ struct Document {
 
 // Reads the documents of a file, in its order:
 // - `.jsonl`: one JSON object a line with the string field `text`; other fields are ignored, empty
-//   lines too. A line is at most limits::kJsonBytesMax.
-// - `.txt`: paragraphs (cut at blank lines, white space around them dropped), consecutive ones
+//   lines too. A line is at most limits::kTextLineBytesMax.
+// - `.txt`: paragraphs (cut at blank lines, trailing white space dropped), consecutive ones
 //   joined again by a blank line up to limits::kDocumentCharactersMax characters (code points, so
 //   that a document holds as much in every script). A longer paragraph is cut at that length.
 // Documents of white space only are dropped.

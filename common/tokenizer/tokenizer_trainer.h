@@ -8,6 +8,7 @@
 #ifndef KALAVAI_COMMON_TOKENIZER_TOKENIZER_TRAINER_H_
 #define KALAVAI_COMMON_TOKENIZER_TOKENIZER_TRAINER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,6 +17,9 @@
 #include "absl/strings/string_view.h"
 
 namespace kalavai {
+
+// Longer pieces (encoded data, not words) are not counted.
+inline constexpr size_t kTrainedPieceBytesMax = 256;
 
 // `vocabulary_size` is an upper bound, 257 … 1,000,000: training stops when no pair occurs twice.
 // Errors: INVALID_ARGUMENT: TEXT_NOT_UTF8 (metadata `document`, `offset`); FIELD_INVALID.
