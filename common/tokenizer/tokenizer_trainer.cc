@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
@@ -96,7 +97,7 @@ class Trainer {
 
     words_.reserve(counts.size());
     for (const auto& [text, count] : counts) {
-      Word word{.count = count};
+      Word word{.symbols = {}, .count = count};
       for (const char c : text) word.symbols.push_back(byte_ids[static_cast<unsigned char>(c)]);
       words_.push_back(std::move(word));
     }
@@ -146,7 +147,8 @@ class Trainer {
   void Merge(const Pair& pair) {
     const int32_t merged = AddToken(absl::StrCat(tokens_[static_cast<size_t>(pair.left)],
                                                  tokens_[static_cast<size_t>(pair.right)]));
-    merges_.push_back(pair);
+    // A pair can come back: after ab+c and abc+d, a+bc may spell abc anew beside d.
+    if (merged_.insert(pair).second) merges_.push_back(pair);
     grown_.clear();
     const std::vector<uint32_t> places = std::move(places_[pair]);
     for (const uint32_t index : places) {
@@ -176,6 +178,7 @@ class Trainer {
   std::vector<std::string> tokens_;
   absl::flat_hash_map<std::string, int32_t> ids_;
   std::vector<Pair> merges_;
+  absl::flat_hash_set<Pair> merged_;  // the same
   std::vector<Word> words_;
   absl::flat_hash_map<Pair, int64_t> counts_;
   absl::flat_hash_map<Pair, std::vector<uint32_t>> places_;  // words; some no longer hold the pair
