@@ -93,7 +93,7 @@ const std::vector<Banned>& BannedNames() {
       {R"(\bsystem\(|\bpopen\()", "start no shells", {"tests/"}},
       {R"(sleep_for|absl::SleepFor|usleep)",
        "wait for an event, not for time",
-       {"tests/end_to_end/", "common/rpc/retry.cc"}},
+       {"tests/end_to_end/", "tests/support/process.cc", "common/rpc/retry.cc"}},
       {R"(\brand\(\)|std::random_device|std::mt19937)",
        "use the project's seeded generators",
        {"tests/"}},
