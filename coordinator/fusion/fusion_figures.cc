@@ -1,0 +1,217 @@
+#include "coordinator/fusion/fusion_figures.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "common/forecast/interval.h"
+#include "common/router/gate_evaluation.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+constexpr int64_t kBucketBounds[] = {0, 8, 32, 128};
+
+double MeanOverCounted(const std::vector<double>& by_domain,
+                       const std::vector<uint8_t>& public_class) {
+  double sum = 0;
+  double count = 0;
+  for (size_t d = 0; d < by_domain.size(); ++d) {
+    if (public_class[d] != 0) continue;
+    sum += by_domain[d];
+    count += 1;
+  }
+  KALAVAI_CHECK(count > 0, "fusion_input demands the domain of a specialist");
+  return sum / count;
+}
+
+DomainLosses LossesOf(std::vector<double> by_domain, const std::vector<uint8_t>& public_class) {
+  DomainLosses losses;
+  losses.equal_weight = MeanOverCounted(by_domain, public_class);
+  losses.by_domain = std::move(by_domain);
+  return losses;
+}
+
+// The losses of each chunk on the counted domains, as the bootstraps read them.
+ChunkLosses CountedChunkLosses(const FiguresInput& input, const ProbeData& part) {
+  const std::vector<std::vector<std::vector<double>>> all = ExpertChunkLosses(part);
+  ChunkLosses chunks;
+  chunks.models = input.expert_labels;
+  chunks.loss.resize(all.size());
+  for (size_t d = 0; d < part.domains.size(); ++d) {
+    if (input.public_class[d] != 0) continue;
+    chunks.domains.push_back(part.domains[d]);
+    for (size_t m = 0; m < all.size(); ++m) chunks.loss[m].push_back(all[m][d]);
+  }
+  for (size_t m = 1; m < all.size(); ++m) {
+    const auto found =
+        std::find(chunks.domains.begin(), chunks.domains.end(), input.expert_domains[m]);
+    chunks.own_domain.push_back(found == chunks.domains.end()
+                                    ? kNoDomain
+                                    : static_cast<int>(found - chunks.domains.begin()));
+  }
+  return chunks;
+}
+
+absl::Status Predict(const FiguresInput& input, FusionOutcome& outcome) {
+  const ChunkLosses chunks = CountedChunkLosses(input, *input.router_part);
+  ASSIGN_OR_RETURN(const LossMatrix matrix, MeanOverChunks(chunks));
+  ASSIGN_OR_RETURN(outcome.oracle_forecast, BootstrapOracle(chunks));
+  outcome.predicted_divergence_percent = ComputeDivergence(matrix).mean_percent;
+  if (outcome.predicted_divergence_percent.has_value()) {
+    ASSIGN_OR_RETURN(const Line line, FitLine("published, n = 6", PublishedCalibrationPoints()));
+    outcome.line = PredictGain(line, *outcome.predicted_divergence_percent, matrix.specialists());
+  }
+  std::vector<MemberChunkLosses> members;
+  for (size_t i = 0; i < chunks.own_domain.size(); ++i) {
+    if (chunks.own_domain[i] == kNoDomain) continue;
+    const auto d = static_cast<size_t>(chunks.own_domain[i]);
+    members.push_back({.domain = chunks.own_domain[i],
+                       .base_loss = chunks.loss[0][d],
+                       .specialist_loss = chunks.loss[i + 1][d]});
+  }
+  if (members.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(outcome.coverage, BootstrapCoverage(members, chunks.loss[0]));
+  return absl::OkStatus();
+}
+
+// Evaluates every rung, keeps the first that has not collapsed.
+absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOutcome& outcome) {
+  const ProbeData& part = *input.evaluation_part;
+  std::vector<GateEvaluation> evaluations;
+  for (const RouterParameters& router : input.ladder) {
+    ASSIGN_OR_RETURN(GateEvaluation evaluation,
+                     EvaluateRouter(router, part, {.allowed = {}, .keep_token_weights = true}));
+    outcome.ladder.push_back(
+        {.rung = router.rung,
+         .equal_weight_loss = MeanOverCounted(evaluation.domain_loss, input.public_class)});
+    evaluations.push_back(std::move(evaluation));
+  }
+  outcome.choice = ChooseRung(outcome.ladder, outcome.oracle.equal_weight, part.experts, part.rows);
+  const auto chosen = static_cast<size_t>(outcome.choice.index);
+  outcome.router = input.ladder[chosen];
+  return std::move(evaluations[chosen]);
+}
+
+void AddGuard(FusionOutcome& outcome) {
+  outcome.guard_met = true;
+  const auto best = static_cast<size_t>(outcome.best_specialist);
+  for (size_t d = 0; d < outcome.domains.size(); ++d) {
+    const double reference =
+        std::min(outcome.experts[0].by_domain[d], outcome.experts[best].by_domain[d]);
+    const double excess = outcome.fused.by_domain[d] / reference - 1;
+    outcome.guard.push_back(
+        {.reference = reference, .excess_percent = 100 * excess, .met = excess <= kGuardTolerance});
+    outcome.guard_met = outcome.guard_met && outcome.guard.back().met;
+  }
+}
+
+// Mean loss of the fused model and of each domain's oracle over rows [begin, end), counted domains
+// with equal weight.
+PositionBucket BucketOf(const FiguresInput& input, const FusionOutcome& outcome,
+                        const GateEvaluation& fused, const std::vector<int>& oracle_model,
+                        int64_t begin, int64_t end) {
+  const ProbeData& part = *input.evaluation_part;
+  const auto experts = static_cast<size_t>(part.experts);
+  std::vector<double> fused_sum(part.domains.size(), 0);
+  std::vector<double> oracle_sum(part.domains.size(), 0);
+  std::vector<double> count(part.domains.size(), 0);
+  for (int64_t c = 0; c < part.chunks(); ++c) {
+    const auto d = static_cast<size_t>(part.domain[static_cast<size_t>(c)]);
+    const std::span<const float> log_prob = part.ChunkLogProb(c);
+    for (int64_t t = begin; t < end; ++t) {
+      const size_t row = static_cast<size_t>(t) * experts;
+      const size_t token = static_cast<size_t>(c * part.rows) * experts + row;
+      double probability = 0;
+      for (size_t i = 0; i < experts; ++i) {
+        probability += static_cast<double>(fused.token_weights[token + i]) *
+                       std::exp(static_cast<double>(log_prob[row + i]));
+      }
+      fused_sum[d] -= std::log(std::max(probability, 1e-300));
+      oracle_sum[d] -= static_cast<double>(log_prob[row + static_cast<size_t>(oracle_model[d])]);
+      count[d] += 1;
+    }
+  }
+  for (size_t d = 0; d < count.size(); ++d) {
+    fused_sum[d] /= count[d];
+    oracle_sum[d] /= count[d];
+  }
+  return {.begin = begin,
+          .end = end,
+          .fused = MeanOverCounted(fused_sum, outcome.public_class),
+          .oracle = MeanOverCounted(oracle_sum, outcome.public_class)};
+}
+
+void AddPositions(const FiguresInput& input, const GateEvaluation& fused, FusionOutcome& outcome) {
+  std::vector<int> oracle_model;  // [D]
+  for (size_t d = 0; d < outcome.domains.size(); ++d) {
+    int best = 0;
+    for (size_t i = 1; i < outcome.experts.size(); ++i) {
+      const double best_loss = outcome.experts[static_cast<size_t>(best)].by_domain[d];
+      if (outcome.experts[i].by_domain[d] < best_loss) best = static_cast<int>(i);
+    }
+    oracle_model.push_back(best);
+  }
+  const int64_t rows = input.evaluation_part->rows;
+  for (size_t b = 0; b < std::size(kBucketBounds) && kBucketBounds[b] < rows; ++b) {
+    const int64_t end =
+        b + 1 < std::size(kBucketBounds) ? std::min(kBucketBounds[b + 1], rows) : rows;
+    outcome.positions.push_back(
+        BucketOf(input, outcome, fused, oracle_model, kBucketBounds[b], end));
+  }
+}
+
+void AddBaselines(const FiguresInput& input, FusionOutcome& outcome) {
+  const ProbeData& part = *input.evaluation_part;
+  outcome.domains = part.domains;
+  outcome.public_class = input.public_class;
+  const std::vector<std::vector<int64_t>> chunks = ChunksByDomain(part);
+  for (const std::vector<int64_t>& of_domain : chunks) {
+    outcome.chunks.push_back(static_cast<int64_t>(of_domain.size()));
+    outcome.tokens.push_back(outcome.chunks.back() * part.rows);
+  }
+  for (int i = 0; i < part.experts; ++i) {
+    outcome.experts.push_back(LossesOf(EvaluateExpert(part, i).domain_loss, input.public_class));
+  }
+  outcome.uniform = LossesOf(EvaluateUniform(part).domain_loss, input.public_class);
+  outcome.oracle = LossesOf(EvaluateDomainOracle(part).domain_loss, input.public_class);
+  outcome.token_oracle = LossesOf(EvaluateTokenOracle(part).domain_loss, input.public_class);
+  outcome.weight_average = LossesOf(input.weight_average_loss, input.public_class);
+}
+
+}  // namespace
+
+absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input) {
+  RETURN_IF_ERROR(ValidateProbeData(*input.router_part));
+  RETURN_IF_ERROR(ValidateProbeData(*input.evaluation_part));
+  FusionOutcome outcome;
+  AddBaselines(input, outcome);
+  ASSIGN_OR_RETURN(outcome.matrix,
+                   MeanOverChunks(CountedChunkLosses(input, *input.evaluation_part)));
+  ASSIGN_OR_RETURN(const GateEvaluation fused, ChooseRouter(input, outcome));
+  outcome.fused = LossesOf(fused.domain_loss, input.public_class);
+  outcome.share = fused.share;
+
+  const BestSpecialist best = FindBestSpecialist(outcome.matrix);
+  outcome.best_specialist = best.model;
+  outcome.divergence = ComputeDivergence(outcome.matrix);
+  outcome.gain_percent = GainPercent(best.equal_weight_loss, outcome.fused.equal_weight);
+  outcome.oracle_gain_percent = OracleGainPercent(outcome.matrix);
+  outcome.efficiency = RouterEfficiency(outcome.gain_percent, outcome.oracle_gain_percent);
+  const ProbeData& part = *input.evaluation_part;
+  outcome.collapse_threshold_nats =
+      CollapseThreshold(outcome.oracle.equal_weight, part.experts, part.rows);
+  outcome.collapsed =
+      IsCollapsed(outcome.fused.equal_weight, outcome.oracle.equal_weight, part.experts, part.rows);
+  AddGuard(outcome);
+  AddPositions(input, fused, outcome);
+  outcome.credit_nats = ComputeCredit(outcome.matrix, CreditUnit::kNats);
+  outcome.credit_percent = ComputeCredit(outcome.matrix, CreditUnit::kPercentOfBase);
+  RETURN_IF_ERROR(Predict(input, outcome));
+  return outcome;
+}
+
+}  // namespace kalavai::coordinator

@@ -1,0 +1,116 @@
+// Every figure of a fusion, from the probe caches and the router: pure arithmetic (design §2,
+// §3.7).
+//
+// Two sets of domains. *Counted*: the cooperative's domains; EW, gain, oracle, credit and the
+// predictors average over them with equal weight. *Public*: text of the base's own ground; reported
+// and guarded, never averaged, because it belongs to no member.
+//
+// Predictions are made on the router part of the probe text and compared with what was realised on
+// the evaluation part: a forecast may not see what it forecasts.
+// Deterministic: equal inputs give equal bits. Values own their data. Pure functions, any thread.
+// Errors: those of ValidateProbeData, EvaluateRouter, ValidateLossMatrix and the bootstraps.
+#ifndef KALAVAI_COORDINATOR_FUSION_FUSION_FIGURES_H_
+#define KALAVAI_COORDINATOR_FUSION_FUSION_FIGURES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "common/forecast/credit.h"
+#include "common/forecast/estimate.h"
+#include "common/forecast/line.h"
+#include "common/forecast/loss_matrix.h"
+#include "common/router/probe_data.h"
+#include "common/router/router_parameters.h"
+#include "common/router/router_training.h"
+
+namespace kalavai::coordinator {
+
+// A fused model may be worse than the better of base and best single specialist on a domain by this
+// share before a release needs a reason (design §3.8).
+inline constexpr double kGuardTolerance = 0.005;
+
+// What a model, a mixture or an oracle loses, nats/token.
+struct DomainLosses {
+  std::vector<double> by_domain;  // [D], counted and public
+  double equal_weight = 0;        // over the counted domains
+};
+
+// Loss by how much of a chunk was read before, over the counted domains.
+struct PositionBucket {
+  int64_t begin = 0;  // first row
+  int64_t end = 0;    // one past the last
+  double fused = 0;   // nats/token
+  double oracle = 0;
+};
+
+// The better of base and best single specialist on a domain, and how far the fused model is above
+// it.
+struct GuardFinding {
+  double reference = 0;       // nats/token
+  double excess_percent = 0;  // negative when the fused model is better
+  bool met = false;
+};
+
+struct FusionOutcome {
+  std::vector<std::string> domains;   // D
+  std::vector<uint8_t> public_class;  // [D]
+  std::vector<int64_t> tokens;        // [D] predictions on the evaluation part
+  std::vector<int64_t> chunks;        // [D] evaluation chunks
+
+  std::vector<DomainLosses> experts;  // [n], the base first
+  DomainLosses uniform;
+  DomainLosses weight_average;
+  DomainLosses oracle;        // the domain known
+  DomainLosses token_oracle;  // every token by its best expert: mostly luck, no gate can reach it
+  DomainLosses fused;
+  std::vector<std::vector<double>> share;  // [D][n] mean gate weight
+
+  int best_specialist = 1;  // expert with the lowest EW among specialists
+  Divergence divergence;    // on the evaluation part
+  double gain_percent = 0;
+  double oracle_gain_percent = 0;
+  std::optional<double> efficiency = {};
+  double collapse_threshold_nats = 0;
+  bool collapsed = false;
+  std::vector<GuardFinding> guard;  // [D]
+  bool guard_met = false;
+  std::vector<PositionBucket> positions;
+
+  // From the router part.
+  std::optional<double> predicted_divergence_percent = {};
+  std::optional<LinePrediction> line = {};
+  std::optional<Estimate> coverage = {};
+  Estimate oracle_forecast;
+
+  Credit credit_nats;
+  Credit credit_percent;
+
+  LossMatrix matrix;  // counted domains, evaluation part
+
+  // The router that was kept.
+  RouterParameters router;
+  std::vector<RungEvaluation> ladder;  // on the counted domains of the evaluation part
+  LadderChoice choice;
+};
+
+struct FiguresInput {
+  const ProbeData* router_part = nullptr;      // valid
+  const ProbeData* evaluation_part = nullptr;  // valid; same experts and domains
+  std::vector<uint8_t> public_class;           // [D]
+  std::vector<std::string> expert_labels;      // [n], unique, the base first
+  std::vector<std::string> expert_domains;     // [n], "" for the base
+  std::vector<double> weight_average_loss;     // [D] on the evaluation part, nats/token
+  // Candidates for the router, best first (TrainedRouter::Ladder()); the first that has not
+  // collapsed on the evaluation part is kept.
+  std::vector<RouterParameters> ladder;
+};
+
+absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input);
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_FUSION_FUSION_FIGURES_H_

@@ -1,0 +1,187 @@
+#include "coordinator/fusion/fusion_report.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+
+#include "coordinator/fusion/fusion_page.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+using nlohmann::json;
+
+json Optional(const std::optional<double>& value) {
+  return value.has_value() ? json(*value) : json(nullptr);
+}
+
+json EstimateJson(const Estimate& estimate) {
+  return {{"gain_percent", estimate.gain_percent},
+          {"low", estimate.interval.low},
+          {"high", estimate.interval.high}};
+}
+
+json InputsJson(const ReportInputs& inputs) {
+  json experts = json::array();
+  for (const ReportExpert& expert : inputs.experts) {
+    experts.push_back({{"label", expert.label},
+                       {"submission", expert.submission},
+                       {"contributor", expert.contributor},
+                       {"domain", expert.domain},
+                       {"root_digest", expert.root_digest}});
+  }
+  json left_out = json::array();
+  for (const LeftOut& submission : inputs.left_out) {
+    left_out.push_back({{"submission", submission.submission},
+                        {"contributor", submission.contributor},
+                        {"domain", submission.domain},
+                        {"state", submission.state},
+                        {"reason", submission.reason}});
+  }
+  return {{"base_digest", inputs.base_digest},
+          {"charter_digest", inputs.charter_digest},
+          {"probe_digest", inputs.probe_digest},
+          {"experts", experts},
+          {"left_out", left_out},
+          {"seed", inputs.seed},
+          {"steps", inputs.steps},
+          {"threads", inputs.threads},
+          {"chunk_tokens", inputs.chunk_tokens},
+          {"program_version", inputs.program_version},
+          {"torch_version", inputs.torch_version},
+          {"vector_level", inputs.vector_level}};
+}
+
+json RouterJson(const ReportRouter& router, const FusionOutcome& outcome) {
+  json ladder = json::array();
+  for (const RungEvaluation& rung : outcome.ladder) {
+    ladder.push_back({{"rung", std::string(RouterRungName(rung.rung))},
+                      {"equal_weight_loss", rung.equal_weight_loss}});
+  }
+  return {{"digest", router.digest},
+          {"rung", std::string(RouterRungName(outcome.router.rung))},
+          {"alpha", outcome.router.alpha},
+          {"eta", outcome.router.eta},
+          {"trained_kept", router.trained_kept},
+          {"training_reason", router.training_reason},
+          {"ridge_held_out_loss", router.ridge_held_out_loss},
+          {"trained_held_out_loss", router.trained_held_out_loss},
+          {"ladder", ladder},
+          {"fallback_reason", outcome.choice.reason}};
+}
+
+// One value of every model and mixture: for domain d, or the equal-weight means.
+json LossesJson(const FusionOutcome& outcome, auto value) {
+  json specialists = json::array();
+  for (size_t i = 1; i < outcome.experts.size(); ++i) {
+    specialists.push_back(value(outcome.experts[i]));
+  }
+  return {{"base", value(outcome.experts[0])}, {"specialists", specialists},
+          {"uniform", value(outcome.uniform)}, {"weight_average", value(outcome.weight_average)},
+          {"oracle", value(outcome.oracle)},   {"token_oracle", value(outcome.token_oracle)},
+          {"fused", value(outcome.fused)}};
+}
+
+json DomainsJson(const FusionOutcome& outcome) {
+  json domains = json::array();
+  for (size_t d = 0; d < outcome.domains.size(); ++d) {
+    const GuardFinding& guard = outcome.guard[d];
+    domains.push_back(
+        {{"domain", outcome.domains[d]},
+         {"public", outcome.public_class[d] != 0},
+         {"chunks", outcome.chunks[d]},
+         {"tokens", outcome.tokens[d]},
+         {"losses", LossesJson(outcome, [d](const DomainLosses& l) { return l.by_domain[d]; })},
+         {"gate_shares", outcome.share[d]},
+         {"guard",
+          {{"reference_loss", guard.reference},
+           {"excess_percent", guard.excess_percent},
+           {"met", guard.met}}}});
+  }
+  return domains;
+}
+
+json PredictedJson(const FusionOutcome& outcome) {
+  json predicted = {{"measured_on", "router part of the probe text"},
+                    {"confidence", 0.95},
+                    {"divergence_percent", Optional(outcome.predicted_divergence_percent)},
+                    {"line", nullptr},
+                    {"coverage", nullptr},
+                    {"oracle", EstimateJson(outcome.oracle_forecast)}};
+  if (outcome.line.has_value()) {
+    predicted["line"] = EstimateJson(outcome.line->estimate);
+    predicted["line"]["data_set"] = "published, n = 6";
+    predicted["line"]["outside_fitted_range"] = !outcome.line->in_range;
+    predicted["line"]["range_note"] = outcome.line->range_note;
+  }
+  if (outcome.coverage.has_value()) predicted["coverage"] = EstimateJson(*outcome.coverage);
+  return predicted;
+}
+
+json RealisedJson(const ReportInputs& inputs, const FusionOutcome& outcome) {
+  json divergences = json::array();
+  for (const std::optional<double>& percent : outcome.divergence.specialist_percent) {
+    divergences.push_back(Optional(percent));
+  }
+  return {{"measured_on", "evaluation part of the probe text"},
+          {"best_specialist", inputs.experts[static_cast<size_t>(outcome.best_specialist)].label},
+          {"gain_percent", outcome.gain_percent},
+          {"oracle_gain_percent", outcome.oracle_gain_percent},
+          {"oracle_gap_nats", outcome.fused.equal_weight - outcome.oracle.equal_weight},
+          {"router_efficiency", Optional(outcome.efficiency)},
+          {"mean_divergence_percent", Optional(outcome.divergence.mean_percent)},
+          {"divergence_percent", divergences}};
+}
+
+json CreditJson(const ReportInputs& inputs, const FusionOutcome& outcome) {
+  json members = json::array();
+  for (size_t i = 0; i < outcome.credit_nats.shapley.size(); ++i) {
+    members.push_back({{"contributor", inputs.experts[i + 1].contributor},
+                       {"shapley_nats", outcome.credit_nats.shapley[i]},
+                       {"shapley_percent_of_base", outcome.credit_percent.shapley[i]},
+                       {"leave_one_out_nats", outcome.credit_nats.leave_one_out[i]}});
+  }
+  return {{"total_nats", outcome.credit_nats.total},
+          {"total_percent_of_base", outcome.credit_percent.total},
+          {"members", members}};
+}
+
+json PositionsJson(const FusionOutcome& outcome) {
+  json positions = json::array();
+  for (const PositionBucket& bucket : outcome.positions) {
+    positions.push_back({{"begin", bucket.begin},
+                         {"end", bucket.end},
+                         {"fused", bucket.fused},
+                         {"oracle", bucket.oracle}});
+  }
+  return positions;
+}
+
+}  // namespace
+
+std::string ReportInputsJson(const ReportInputs& inputs) { return InputsJson(inputs).dump(); }
+
+FusionReport WriteFusionReport(const ReportInputs& inputs, const ReportRouter& router,
+                               const FusionOutcome& outcome) {
+  const json report = {
+      {"format", "kalavai-fusion-report"},
+      {"version", 1},
+      {"cooperative", inputs.cooperative},
+      {"inputs", InputsJson(inputs)},
+      {"router", RouterJson(router, outcome)},
+      {"domains", DomainsJson(outcome)},
+      {"equal_weight", LossesJson(outcome, [](const DomainLosses& l) { return l.equal_weight; })},
+      {"predicted", PredictedJson(outcome)},
+      {"realised", RealisedJson(inputs, outcome)},
+      {"credit", CreditJson(inputs, outcome)},
+      {"positions", PositionsJson(outcome)},
+      {"collapse",
+       {{"threshold_nats", outcome.collapse_threshold_nats}, {"collapsed", outcome.collapsed}}},
+      {"guard", {{"tolerance_percent", 100 * kGuardTolerance}, {"met", outcome.guard_met}}}};
+  FusionReport written;
+  written.json = report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  written.markdown = FusionPage(inputs, router, outcome);
+  return written;
+}
+
+}  // namespace kalavai::coordinator

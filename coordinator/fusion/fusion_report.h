@@ -1,0 +1,74 @@
+// The report of a fusion, for machines (report.json) and for people (Markdown). The format is
+// docs/formats/fusion_report.md.
+//
+// report.json holds no time, no fusion name and no path: the same inputs and seed give the same
+// bytes, and its SHA-256 is the report digest of the released model. The page is made from the same
+// figures. Pure functions, any thread.
+#ifndef KALAVAI_COORDINATOR_FUSION_FUSION_REPORT_H_
+#define KALAVAI_COORDINATOR_FUSION_FUSION_REPORT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/router/router_training.h"
+#include "coordinator/fusion/fusion_figures.h"
+
+namespace kalavai::coordinator {
+
+struct ReportExpert {
+  std::string label;        // "base", or the contributor's id
+  std::string submission;   // resource name; "" for the base
+  std::string contributor;  // resource name; "" for the base
+  std::string domain;       // "" for the base
+  std::string root_digest;  // hex
+};
+
+// A submission that was left out, and why.
+struct LeftOut {
+  std::string submission;
+  std::string contributor;
+  std::string domain;
+  std::string state;   // "QUARANTINED", …
+  std::string reason;  // of the first check it failed; may be empty
+};
+
+// Everything the figures depend on.
+struct ReportInputs {
+  std::string cooperative;
+  std::string base_digest;     // OMS root digest, hex
+  std::string charter_digest;  // SHA-256 of the charter's envelope, hex
+  std::string probe_digest;    // ProbeText::digest
+  std::vector<ReportExpert> experts;
+  std::vector<LeftOut> left_out;
+  uint64_t seed = 0;
+  int64_t steps = 0;
+  int64_t threads = 0;
+  int64_t chunk_tokens = 0;
+  std::string program_version;
+  std::string torch_version;
+  std::string vector_level;
+};
+
+struct ReportRouter {
+  std::string digest;  // SHA-256 of router.safetensors, hex
+  std::string training_reason;
+  double ridge_held_out_loss = 0;  // nats/token
+  double trained_held_out_loss = 0;
+  bool trained_kept = false;
+};
+
+struct FusionReport {
+  std::string json;      // what is digested
+  std::string markdown;  // what is read
+};
+
+FusionReport WriteFusionReport(const ReportInputs& inputs, const ReportRouter& router,
+                               const FusionOutcome& outcome);
+
+// The inputs alone, as canonical JSON: stored with a fusion when it is created.
+std::string ReportInputsJson(const ReportInputs& inputs);
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_FUSION_FUSION_REPORT_H_
