@@ -90,7 +90,10 @@ absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOut
          .equal_weight_loss = MeanOverCounted(evaluation.domain_loss, input.public_class)});
     evaluations.push_back(std::move(evaluation));
   }
-  outcome.choice = ChooseRung(outcome.ladder, outcome.oracle.equal_weight, part.experts, part.rows);
+  outcome.collapse_threshold_nats =
+      CollapseThreshold(outcome.oracle.equal_weight, part.experts, part.rows);
+  outcome.choice = ChooseRung(outcome.ladder, outcome.oracle.equal_weight,
+                              outcome.collapse_threshold_nats);
   const auto chosen = static_cast<size_t>(outcome.choice.index);
   outcome.router = input.ladder[chosen];
   return std::move(evaluations[chosen]);
@@ -202,8 +205,6 @@ absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input) {
   outcome.oracle_gain_percent = OracleGainPercent(outcome.matrix);
   outcome.efficiency = RouterEfficiency(outcome.gain_percent, outcome.oracle_gain_percent);
   const ProbeData& part = *input.evaluation_part;
-  outcome.collapse_threshold_nats =
-      CollapseThreshold(outcome.oracle.equal_weight, part.experts, part.rows);
   outcome.collapsed =
       IsCollapsed(outcome.fused.equal_weight, outcome.oracle.equal_weight, part.experts, part.rows);
   AddGuard(outcome);

@@ -1,0 +1,174 @@
+#include "coordinator/fusion/fusion_input.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "common/base/errors.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/rpc/resource_name.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+constexpr int64_t kThreadsMax = 1024;
+
+absl::Status FieldInvalid(absl::string_view field, absl::string_view rule) {
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
+      {.what = absl::StrCat(field, ": ", rule), .metadata = {{"field", std::string(field)}}});
+}
+
+absl::Status NotAdmitted(absl::string_view submission) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
+                   {.what = absl::StrCat(submission, ": is not admitted; must be"),
+                    .why = "quarantined, rejected and withdrawn specialists are not fused",
+                    .fix = "leave it out, or decide about it first",
+                    .metadata = {{"submission", std::string(submission)}}});
+}
+
+// The admitted submissions that are wished for, by name.
+absl::StatusOr<std::vector<AdmittedSubmission>> ChooseSubmissions(const FusionSources& sources,
+                                                                  const FusionWish& wish) {
+  ASSIGN_OR_RETURN(std::vector<AdmittedSubmission> admitted,
+                   sources.submissions.ListAdmitted(CooperativeName(wish.cooperative)));
+  if (!wish.submissions.empty()) {
+    std::vector<AdmittedSubmission> chosen;
+    std::set<std::string> names;
+    for (const std::string& name : wish.submissions) {
+      if (!names.insert(name).second) return FieldInvalid("submissions", name + " stands twice");
+      const auto found =
+          std::find_if(admitted.begin(), admitted.end(),
+                       [&](const AdmittedSubmission& s) { return s.submission == name; });
+      if (found == admitted.end()) return NotAdmitted(name);
+      chosen.push_back(*found);
+    }
+    admitted = std::move(chosen);
+  }
+  std::sort(admitted.begin(), admitted.end(),
+            [](const AdmittedSubmission& a, const AdmittedSubmission& b) {
+              return a.submission < b.submission;
+            });
+  if (admitted.size() < 2) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS",
+                     {.what = absl::StrCat("admitted specialists: ", admitted.size(),
+                                           " found; must be at least 2"),
+                      .why = "one specialist has nobody to be fused with",
+                      .fix = "wait for submissions, or decide about the quarantined ones",
+                      .metadata = {{"found", absl::StrCat(admitted.size())}}});
+  }
+  return admitted;
+}
+
+absl::Status CheckProbeTexts(const CooperativeRow& cooperative,
+                             const std::vector<AdmittedSubmission>& admitted,
+                             const std::vector<ProbeTextRow>& texts) {
+  std::set<std::string> missing(cooperative.domains.begin(), cooperative.domains.end());
+  for (const AdmittedSubmission& submission : admitted) missing.insert(submission.domain);
+  for (const ProbeTextRow& text : texts) missing.erase(text.domain);
+  if (missing.empty()) return absl::OkStatus();
+  const std::string list = absl::StrJoin(missing, ", ");
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_MISSING",
+      {.what = absl::StrCat("probe text: none for ", list, "; every domain needs some"),
+       .why = "the router is trained and every figure measured on probe text",
+       .fix = "register it before the launch: 'kalavai-coordinator coop probe add'",
+       .metadata = {{"domains", list}}});
+}
+
+// Submissions of the cooperative that are neither chosen nor still under way.
+absl::StatusOr<std::vector<LeftOut>> ListLeftOut(const FusionSources& sources,
+                                                 const FusionWish& wish,
+                                                 const std::vector<AdmittedSubmission>& chosen) {
+  std::vector<LeftOut> left_out;
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<SubmissionRecord> page,
+                     sources.submissions.List(CooperativeName(wish.cooperative), "", after, 500));
+    if (page.empty()) return left_out;
+    for (const SubmissionRecord& record : page) {
+      after = record.name;
+      if (record.state != SubmissionState::kQuarantined &&
+          record.state != SubmissionState::kAdmitted) {
+        continue;
+      }
+      if (std::any_of(chosen.begin(), chosen.end(),
+                      [&](const AdmittedSubmission& s) { return s.submission == record.name; })) {
+        continue;
+      }
+      LeftOut out{.submission = record.name,
+                  .contributor = record.contributor,
+                  .domain = record.domain,
+                  .state = std::string(SubmissionStateName(record.state)),
+                  .reason = ""};
+      for (const CheckResult& check : record.checks) {
+        if (!check.passed && out.reason.empty()) out.reason = check.reason;
+      }
+      left_out.push_back(std::move(out));
+    }
+  }
+}
+
+void AddExpert(FusionExpert expert, absl::string_view label, std::vector<BlobFile> files,
+               FusionPlan& plan) {
+  plan.inputs.experts.push_back({.label = std::string(label),
+                                 .submission = expert.submission,
+                                 .contributor = expert.contributor,
+                                 .domain = expert.domain,
+                                 .root_digest = expert.root_digest.Hex()});
+  plan.experts.push_back(std::move(expert));
+  plan.expert_files.push_back(std::move(files));
+}
+
+}  // namespace
+
+absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const FusionWish& wish) {
+  if (wish.steps < 1 || wish.steps > kFusionStepsMax) {
+    return FieldInvalid("steps",
+                        absl::StrCat(wish.steps, " found; must be 1 to ", kFusionStepsMax));
+  }
+  if (wish.threads < 1 || wish.threads > kThreadsMax) {
+    return FieldInvalid("threads", absl::StrCat(wish.threads, " found; must be 1 to 1024"));
+  }
+  ASSIGN_OR_RETURN(const CooperativeRow cooperative,
+                   sources.cooperatives.GetFor(wish.cooperative, CooperativeAct::kFuse));
+  ASSIGN_OR_RETURN(const CheckpointRow base, sources.checkpoints.GetBase(wish.cooperative));
+  ASSIGN_OR_RETURN(const std::vector<AdmittedSubmission> admitted,
+                   ChooseSubmissions(sources, wish));
+  FusionPlan plan;
+  ASSIGN_OR_RETURN(plan.probe_texts, sources.cooperatives.ListProbeTexts(wish.cooperative));
+  RETURN_IF_ERROR(CheckProbeTexts(cooperative, admitted, plan.probe_texts));
+
+  std::vector<BlobFile> base_files;
+  for (const CheckpointFileRow& file : base.files) base_files.push_back({file.path, file.digest});
+  AddExpert({.submission = "", .contributor = "", .domain = "", .root_digest = base.root_digest},
+            "base", std::move(base_files), plan);
+  for (const AdmittedSubmission& submission : admitted) {
+    std::vector<BlobFile> files;
+    for (const SubmissionFile& file : submission.files) {
+      if (IsModelFile(file.path)) files.push_back({file.path, file.digest});
+    }
+    ASSIGN_OR_RETURN(const ChildName contributor, ParseContributorName(submission.contributor));
+    AddExpert({.submission = submission.submission,
+               .contributor = submission.contributor,
+               .domain = submission.domain,
+               .root_digest = submission.root_digest},
+              contributor.id, std::move(files), plan);
+  }
+  ASSIGN_OR_RETURN(plan.inputs.left_out, ListLeftOut(sources, wish, admitted));
+  plan.inputs.cooperative = CooperativeName(wish.cooperative);
+  plan.inputs.base_digest = base.root_digest.Hex();
+  plan.inputs.charter_digest = Sha256Of(cooperative.charter_envelope).Hex();
+  plan.inputs.seed = wish.seed;
+  plan.inputs.steps = wish.steps;
+  plan.inputs.threads = wish.threads;
+  plan.inputs.chunk_tokens = cooperative.chunk_tokens;
+  plan.inputs.program_version = std::string(Version());
+  return plan;
+}
+
+}  // namespace kalavai::coordinator

@@ -1,0 +1,59 @@
+// What a fusion works on, checked before any compute: at least two admitted specialists, a base,
+// probe text for every domain of the charter and every specialist, nothing quarantined.
+//
+// Experts stand in a fixed order, the base, then the submissions by name: sums over them are the
+// same bits in every run.
+// Errors: those of the stores, and
+//   FAILED_PRECONDITION NOT_ENOUGH_SPECIALISTS   fewer than two
+//   FAILED_PRECONDITION SUBMISSION_NOT_ADMITTED  a named submission is not admitted
+//   FAILED_PRECONDITION PROBE_TEXT_MISSING       metadata `domains`
+//   INVALID_ARGUMENT    FIELD_INVALID            steps or threads out of range, a name twice
+// Reads the stores only. Any thread.
+#ifndef KALAVAI_COORDINATOR_FUSION_FUSION_INPUT_H_
+#define KALAVAI_COORDINATOR_FUSION_FUSION_INPUT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "coordinator/checkpoint/checkpoint_store.h"
+#include "coordinator/fusion/fusion_report.h"
+#include "coordinator/fusion/fusion_store.h"
+#include "coordinator/fusion/specialist_directory.h"
+#include "coordinator/launch/cooperative_store.h"
+#include "coordinator/submission/submission_store.h"
+
+namespace kalavai::coordinator {
+
+inline constexpr int64_t kFusionStepsDefault = 500;  // the protocol's number
+inline constexpr int64_t kFusionStepsMax = 20000;
+
+// The rows a fusion is planned from. References must outlive it.
+struct FusionSources {
+  CooperativeStore& cooperatives;
+  CheckpointStore& checkpoints;
+  SubmissionStore& submissions;
+};
+
+struct FusionWish {
+  std::string cooperative;               // id
+  std::vector<std::string> submissions;  // resource names; empty: every admitted one
+  uint64_t seed = 0;
+  int64_t steps = kFusionStepsDefault;
+  int64_t threads = 1;
+};
+
+struct FusionPlan {
+  ReportInputs inputs;                              // probe_digest still empty
+  std::vector<FusionExpert> experts;                // [n], the base first
+  std::vector<std::vector<BlobFile>> expert_files;  // [n]
+  std::vector<ProbeTextRow> probe_texts;            // by domain
+};
+
+absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const FusionWish& wish);
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_FUSION_FUSION_INPUT_H_
