@@ -1,0 +1,297 @@
+#include "coordinator/fusion/fusion_worker.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "common/base/errors.h"
+#include "common/base/logging.h"
+#include "common/base/status_macros.h"
+#include "common/model/determinism.h"
+#include "common/probe/probe_pass.h"
+#include "common/router/router_training.h"
+#include "common/rpc/resource_name.h"
+#include "common/storage/atomic_file.h"
+#include "coordinator/fusion/fusion_figures.h"
+#include "coordinator/fusion/fusion_report.h"
+#include "coordinator/fusion/probe_arrays.h"
+#include "coordinator/fusion/probe_texts.h"
+#include "coordinator/fusion/router_safetensors.h"
+#include "coordinator/fusion/weight_average.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+constexpr int64_t kQueuedMax = 64;
+
+absl::Status Stopping() {
+  return MakeError(absl::StatusCode::kCancelled, "SHUTTING_DOWN",
+                   {.what = "fusion: the coordinator stops; the fusion goes on when it starts"});
+}
+
+}  // namespace
+
+struct FusionWorker::Job {
+  FusionRecord record;
+  FusionPlan plan;
+  ProbeText probe;
+  std::vector<ProbeCache> caches;           // [n], the base first
+  std::vector<double> weight_average_loss;  // [D] on the evaluation part
+};
+
+FusionWorker::FusionWorker(const Dependencies& dependencies, std::string work_directory)
+    : dependencies_(dependencies),
+      work_directory_(std::move(work_directory)),
+      queue_(/*thread_count=*/1, kQueuedMax) {}
+
+FusionWorker::~FusionWorker() { Stop(); }
+
+void FusionWorker::Stop() {
+  stopping_ = true;
+  queue_.Stop();
+}
+
+absl::Status FusionWorker::Start(absl::string_view fusion) {
+  return queue_.Add([this, name = std::string(fusion)] { Run(name); });
+}
+
+absl::Status FusionWorker::Resume() {
+  ASSIGN_OR_RETURN(const std::vector<FusionRecord> unfinished,
+                   dependencies_.fusions.ListUnfinished());
+  for (const FusionRecord& fusion : unfinished) {
+    LogInfo("Resumed fusion",
+            {{"fusion", fusion.name}, {"state", std::string(FusionStateName(fusion.state))}});
+    RETURN_IF_ERROR(Start(fusion.name));
+  }
+  return absl::OkStatus();
+}
+
+std::string FusionWorker::RouterPath(absl::string_view fusion) const {
+  const absl::StatusOr<ChildName> name = ParseFusionName(fusion);
+  if (!name.ok()) return "";
+  return absl::StrCat(work_directory_, "/fusions/", name->cooperative, "/", name->id, "/",
+                      kRouterFile);
+}
+
+std::string FusionWorker::CachePath(const Job& job, const ProbeCacheKey& key) const {
+  return absl::StrCat(work_directory_, "/caches/threads-", job.record.threads, "/",
+                      ProbeCacheFileName(key));
+}
+
+std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
+  return absl::StrCat(work_directory_, "/models/", digest);
+}
+
+void FusionWorker::Run(const std::string& fusion) {
+  const absl::Status status = Work(fusion);
+  if (status.ok()) {
+    LogInfo("Finished fusion", {{"fusion", fusion}});
+  } else if (stopping_) {
+    LogInfo("Paused fusion", {{"fusion", fusion}});
+  } else if (const absl::Status saved = Fail(fusion, status); !saved.ok()) {
+    LogError("Could not save the failure of a fusion",
+             {{"fusion", fusion}, {"error", std::string(saved.message())}});
+  }
+  dependencies_.watch.Notify(fusion);
+}
+
+absl::Status FusionWorker::Fail(const std::string& fusion, const absl::Status& status) {
+  std::string reason = GetErrorReason(status);
+  if (reason.empty()) reason = "INTERNAL";
+  LogWarning("Failed fusion",
+             {{"fusion", fusion}, {"reason", reason}, {"error", std::string(status.message())}});
+  return dependencies_.database.Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(dependencies_.fusions.SetFailed(fusion, reason, status.message(),
+                                                    dependencies_.clock.Now()));
+    return dependencies_.audit.Append("coordinator", "FAIL_FUSION", fusion, {{"reason", reason}})
+        .status();
+  });
+}
+
+absl::Status FusionWorker::Enter(const Job& job, FusionState state,
+                                 const FusionProgress& progress) {
+  if (stopping_) return Stopping();
+  RETURN_IF_ERROR(dependencies_.fusions.SetState(job.record.name, state, progress));
+  dependencies_.watch.Notify(job.record.name);
+  return absl::OkStatus();
+}
+
+absl::Status FusionWorker::Work(const std::string& fusion) {
+  Job job;
+  RETURN_IF_ERROR(Prepare(fusion, job));
+  RETURN_IF_ERROR(Probe(job));
+  return Finish(job);
+}
+
+// Plans again from the rows: what the fusion was created with must still stand.
+absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
+  ASSIGN_OR_RETURN(job.record, dependencies_.fusions.Get(fusion));
+  ASSIGN_OR_RETURN(const ChildName name, ParseFusionName(fusion));
+  FusionWish wish{.cooperative = name.cooperative,
+                  .submissions = {},
+                  .seed = job.record.seed,
+                  .steps = job.record.steps,
+                  .threads = job.record.threads};
+  for (const FusionExpert& expert : job.record.experts) {
+    if (!expert.submission.empty()) wish.submissions.push_back(expert.submission);
+  }
+  ASSIGN_OR_RETURN(job.plan, PlanFusion(dependencies_.sources, wish));
+  if (job.plan.experts != job.record.experts) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
+                     {.what = absl::StrCat(fusion, ": an input changed since it was created"),
+                      .fix = "start a new fusion"});
+  }
+  RETURN_IF_ERROR(SetThreads(job.record.threads));
+  job.plan.inputs.torch_version = std::string(TorchVersion());
+  job.plan.inputs.vector_level = std::string(VectorLevel());
+  RETURN_IF_ERROR(EnsureDirectory(work_directory_, 0700));
+  return EnsureDirectory(absl::StrCat(work_directory_, "/caches/threads-", job.record.threads),
+                         0700);
+}
+
+absl::Status FusionWorker::Probe(Job& job) {
+  const auto total = static_cast<int64_t>(job.plan.experts.size()) + 1;
+  RETURN_IF_ERROR(Enter(job, FusionState::kProbing, {.done = 0, .total = total, .unit = "models"}));
+  const std::string base = ModelDirectory(job.plan.experts[0].root_digest.Hex());
+  RETURN_IF_ERROR(MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[0], base));
+  ASSIGN_OR_RETURN(
+      job.probe, LoadProbeText(dependencies_.blobs, job.plan.probe_texts,
+                               absl::StrCat(base, "/tokenizer.json"), job.plan.inputs.chunk_tokens,
+                               absl::StrCat(work_directory_, "/probe-text")));
+  job.plan.inputs.probe_digest = job.probe.digest;
+  for (size_t i = 0; i < job.plan.experts.size(); ++i) {
+    ASSIGN_OR_RETURN(ProbeCache cache, ProbeModel(job, i));
+    job.caches.push_back(std::move(cache));
+    RETURN_IF_ERROR(Enter(job, FusionState::kProbing,
+                          {.done = static_cast<int64_t>(i) + 1, .total = total, .unit = "models"}));
+  }
+  ASSIGN_OR_RETURN(const ProbeCache average, ProbeAverage(job));
+  job.weight_average_loss = MeanLosses(job.probe, average, ProbePart::kEvaluation);
+  std::error_code ignored;
+  std::filesystem::remove_all(absl::StrCat(work_directory_, "/models"), ignored);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ProbeCache> FusionWorker::ProbeModel(const Job& job, size_t index) {
+  const std::string digest = job.plan.experts[index].root_digest.Hex();
+  const ProbeCacheKey key{.model_digest = digest, .probe_digest = job.probe.digest};
+  const absl::StatusOr<ProbeCache> cached = ReadProbeCache(CachePath(job, key), key);
+  if (cached.ok()) return cached;
+  const std::string directory = ModelDirectory(digest);
+  RETURN_IF_ERROR(
+      MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[index], directory));
+  return RunPass(job, directory, key, /*features=*/index == 0);
+}
+
+absl::StatusOr<ProbeCache> FusionWorker::ProbeAverage(const Job& job) {
+  std::vector<Digest> digests;
+  for (size_t i = 1; i < job.plan.experts.size(); ++i) {
+    digests.push_back(job.plan.experts[i].root_digest);
+  }
+  const std::string digest = WeightAverageKey(digests).Hex();
+  const ProbeCacheKey key{.model_digest = digest, .probe_digest = job.probe.digest};
+  const absl::StatusOr<ProbeCache> cached = ReadProbeCache(CachePath(job, key), key);
+  if (cached.ok()) return cached;
+  std::vector<std::string> directories;
+  for (size_t i = 1; i < job.plan.experts.size(); ++i) {
+    directories.push_back(ModelDirectory(job.plan.experts[i].root_digest.Hex()));
+    RETURN_IF_ERROR(
+        MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[i], directories.back()));
+  }
+  const std::string directory = ModelDirectory(digest);
+  RETURN_IF_ERROR(WriteWeightAverage(directories, directory));
+  return RunPass(job, directory, key, /*features=*/false);
+}
+
+absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::string& directory,
+                                                 const ProbeCacheKey& key, bool features) {
+  ProbePassOptions options;
+  options.features = features;
+  options.progress = [this](int64_t, int64_t) -> absl::Status {
+    return stopping_ ? Stopping() : absl::OkStatus();
+  };
+  ASSIGN_OR_RETURN(ProbeCache cache, RunProbePass(directory, key.model_digest, job.probe, options));
+  RETURN_IF_ERROR(WriteProbeCache(CachePath(job, key), cache));
+  return cache;
+}
+
+absl::Status FusionWorker::Finish(Job& job) {
+  const int64_t steps = job.record.steps;
+  RETURN_IF_ERROR(
+      Enter(job, FusionState::kTrainingRouter, {.done = 0, .total = steps, .unit = "steps"}));
+  ASSIGN_OR_RETURN(const ProbeArrays router_part,
+                   BuildProbeArrays(job.probe, job.caches, ProbePart::kRouter));
+  RouterTrainingOptions options;
+  options.seed = job.record.seed;
+  options.steps = static_cast<int>(steps);
+  ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part.data, {}, options));
+
+  RETURN_IF_ERROR(
+      Enter(job, FusionState::kEvaluating, {.done = steps, .total = steps, .unit = "steps"}));
+  ASSIGN_OR_RETURN(const ProbeArrays evaluation_part,
+                   BuildProbeArrays(job.probe, job.caches, ProbePart::kEvaluation));
+  FiguresInput input{.router_part = &router_part.data,
+                     .evaluation_part = &evaluation_part.data,
+                     .public_class = {},
+                     .expert_labels = {},
+                     .expert_domains = {},
+                     .weight_average_loss = job.weight_average_loss,
+                     .ladder = trained.Ladder()};
+  for (const ProbeDomain& domain : job.probe.domains) {
+    input.public_class.push_back(domain.public_class ? 1 : 0);
+  }
+  for (const ReportExpert& expert : job.plan.inputs.experts) {
+    input.expert_labels.push_back(expert.label);
+    input.expert_domains.push_back(expert.domain);
+  }
+  ASSIGN_OR_RETURN(const FusionOutcome outcome, ComputeFigures(input));
+
+  const std::string router_path = RouterPath(job.record.name);
+  RETURN_IF_ERROR(EnsureDirectory(std::filesystem::path(router_path).parent_path().string(), 0700));
+  RETURN_IF_ERROR(WriteRouter(router_path, outcome.router));
+  ASSIGN_OR_RETURN(const Digest router_digest, Sha256OfFile(router_path));
+  const FusionReport report =
+      WriteFusionReport(job.plan.inputs,
+                        {.digest = router_digest.Hex(),
+                         .training_reason = trained.reason,
+                         .ridge_held_out_loss = trained.ridge_held_out_loss,
+                         .trained_held_out_loss = trained.trained_held_out_loss,
+                         .trained_kept = trained.trained_kept},
+                        outcome);
+  return Save(job, outcome, router_digest, report);
+}
+
+absl::Status FusionWorker::Save(const Job& job, const FusionOutcome& outcome,
+                                const Digest& router_digest, const FusionReport& report) {
+  FusionFigures figures;
+  figures.fused_loss = outcome.fused.equal_weight;
+  figures.gain_percent = outcome.gain_percent;
+  figures.oracle_gain_percent = outcome.oracle_gain_percent;
+  figures.oracle_gap_nats = outcome.fused.equal_weight - outcome.oracle.equal_weight;
+  figures.divergence_percent = outcome.divergence.mean_percent;
+  figures.guard_met = outcome.guard_met;
+  figures.router_digest = router_digest;
+  figures.report_digest = Sha256Of(report.json);
+  figures.report_json = report.json;
+  figures.report_markdown = report.markdown;
+  MeasuredLosses losses{.domains = outcome.domains,
+                        .tokens = outcome.tokens,
+                        .experts = job.record.experts,
+                        .loss = {}};
+  for (const DomainLosses& expert : outcome.experts) losses.loss.push_back(expert.by_domain);
+  return dependencies_.database.Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(dependencies_.fusions.SetSucceeded(job.record.name, figures, losses,
+                                                       dependencies_.clock.Now()));
+    return dependencies_.audit
+        .Append("coordinator", "FINISH_FUSION", job.record.name,
+                {{"router_digest", figures.router_digest.Hex()},
+                 {"report_digest", figures.report_digest.Hex()},
+                 {"gain_percent", figures.gain_percent},
+                 {"guard_met", figures.guard_met}})
+        .status();
+  });
+}
+
+}  // namespace kalavai::coordinator

@@ -1,0 +1,97 @@
+// Runs fusions, one at a time, on a thread of its own:
+//
+//   QUEUED → PROBING → TRAINING_ROUTER → EVALUATING → SUCCEEDED   (or FAILED, with a reason)
+//
+// Every state is saved before its work begins. Probe caches lie in WORK/caches/threads-N by model
+// and probe digest and are written whole or not at all, everything else is computed anew from them
+// in seconds: a coordinator that was killed goes on where it was (Resume) and ends with the same
+// router and report, bit for bit. Caches are shared by all fusions: adding a specialist costs its
+// pass.
+//
+//   WORK/caches/threads-N/*.probe.safetensors
+//   WORK/models/<digest>/             hard links to blobs while a model is read; removed after
+//   WORK/fusions/<cooperative>/<fusion>/router.safetensors
+//
+// Fixed threads (common/model/determinism.h) are part of the input: a fusion that was created with
+// N threads is computed with N. Thread-safe.
+#ifndef KALAVAI_COORDINATOR_FUSION_FUSION_WORKER_H_
+#define KALAVAI_COORDINATOR_FUSION_FUSION_WORKER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "common/base/clock.h"
+#include "common/base/worker_queue.h"
+#include "common/probe/probe_cache.h"
+#include "common/storage/blob_store.h"
+#include "common/storage/sqlite.h"
+#include "coordinator/audit.h"
+#include "coordinator/fusion/fusion_input.h"
+#include "coordinator/fusion/fusion_store.h"
+#include "coordinator/fusion/fusion_watch.h"
+
+namespace kalavai::coordinator {
+
+class FusionWorker {
+ public:
+  struct Dependencies {
+    Database& database;
+    FusionSources sources;
+    FusionStore& fusions;
+    const BlobStore& blobs;
+    Audit& audit;
+    FusionWatch& watch;
+    const Clock& clock;
+  };
+
+  // `work_directory`: DATA/fusions; made when missing.
+  FusionWorker(const Dependencies& dependencies, std::string work_directory);
+  ~FusionWorker();  // Stop()
+  FusionWorker(const FusionWorker&) = delete;
+  FusionWorker& operator=(const FusionWorker&) = delete;
+
+  // Queues a fusion that is in the store and not final. QUEUE_FULL, SHUTTING_DOWN.
+  absl::Status Start(absl::string_view fusion);
+  // Queues every unfinished fusion: once, when the server starts.
+  absl::Status Resume();
+  // Stops after the batch under way; the fusion stays in its state and Resume goes on with it.
+  void Stop();
+
+  // Where a finished fusion's router lies.
+  std::string RouterPath(absl::string_view fusion) const;
+
+ private:
+  struct Job;
+
+  void Run(const std::string& fusion);
+  absl::Status Work(const std::string& fusion);
+  absl::Status Enter(const Job& job, FusionState state, const FusionProgress& progress);
+  absl::Status Prepare(const std::string& fusion, Job& job);
+  absl::Status Probe(Job& job);
+  absl::StatusOr<ProbeCache> ProbeModel(const Job& job, size_t index);
+  absl::StatusOr<ProbeCache> ProbeAverage(const Job& job);
+  absl::StatusOr<ProbeCache> RunPass(const Job& job, const std::string& directory,
+                                     const ProbeCacheKey& key, bool features);
+  absl::Status Finish(Job& job);
+  absl::Status Save(const Job& job, const FusionOutcome& outcome, const Digest& router_digest,
+                    const FusionReport& report);
+  absl::Status Fail(const std::string& fusion, const absl::Status& status);
+
+  std::string CachePath(const Job& job, const ProbeCacheKey& key) const;
+  std::string ModelDirectory(absl::string_view digest) const;
+
+  const Dependencies dependencies_;
+  const std::string work_directory_;
+  std::atomic<bool> stopping_ = false;
+  WorkerQueue queue_;  // last: its thread uses everything above
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_FUSION_FUSION_WORKER_H_
