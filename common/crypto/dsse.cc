@@ -71,7 +71,7 @@ absl::StatusOr<std::string> SignEnvelope(const SigningKey& key, absl::string_vie
   return envelope.dump();
 }
 
-absl::StatusOr<UnverifiedEnvelope> ReadUnverifiedEnvelope(const nlohmann::json& envelope) {
+absl::StatusOr<UnverifiedEnvelope> ReadUnverifiedEnvelopeObject(const nlohmann::json& envelope) {
   RETURN_IF_ERROR(OnlyKeys(
       envelope, std::array<const char*, 3>{"payload", "payloadType", "signatures"}, "envelope"));
   UnverifiedEnvelope result;
@@ -97,7 +97,7 @@ absl::StatusOr<UnverifiedEnvelope> ReadUnverifiedEnvelope(const nlohmann::json& 
 absl::StatusOr<UnverifiedEnvelope> ReadUnverifiedEnvelope(absl::string_view json) {
   const auto envelope = ReadJson(json, {.bytes_max = limits::kModelSignatureBytesMax});
   if (!envelope.ok()) return Malformed(envelope.status().message());
-  return ReadUnverifiedEnvelope(*envelope);
+  return ReadUnverifiedEnvelopeObject(*envelope);
 }
 
 absl::StatusOr<std::string> VerifyEnvelope(absl::string_view json, const PublicKey& key,

@@ -43,7 +43,7 @@ struct UnverifiedEnvelope {
 };
 // SIGNATURE_MALFORMED as above.
 absl::StatusOr<UnverifiedEnvelope> ReadUnverifiedEnvelope(absl::string_view json);
-absl::StatusOr<UnverifiedEnvelope> ReadUnverifiedEnvelope(const nlohmann::json& envelope);
+absl::StatusOr<UnverifiedEnvelope> ReadUnverifiedEnvelopeObject(const nlohmann::json& envelope);
 
 // The envelope as an object with the fields in the order above.
 absl::StatusOr<nlohmann::ordered_json> SignEnvelopeObject(const SigningKey& key,

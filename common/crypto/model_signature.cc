@@ -251,7 +251,7 @@ absl::StatusOr<ModelManifest> VerifyBundle(absl::string_view bundle_json, const 
   RETURN_IF_ERROR(CheckVerificationMaterial(*bundle, key));
   ASSIGN_OR_RETURN(const Json* object,
                    Member(*bundle, "dsseEnvelope", Json::value_t::object, "bundle"));
-  ASSIGN_OR_RETURN(const UnverifiedEnvelope envelope, ReadUnverifiedEnvelope(*object));
+  ASSIGN_OR_RETURN(const UnverifiedEnvelope envelope, ReadUnverifiedEnvelopeObject(*object));
   if (envelope.payload_type != kPayloadType) {
     return Malformed(absl::StrCat("payload type: '", envelope.payload_type.substr(0, 80),
                                   "' found; must be '", kPayloadType, "'"));
