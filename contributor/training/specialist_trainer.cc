@@ -1,0 +1,265 @@
+#include "contributor/training/specialist_trainer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "common/base/errors.h"
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+#include "common/corpus/documents.h"
+#include "common/crypto/sha256.h"
+#include "common/model/weights.h"
+#include "common/storage/atomic_file.h"
+#include "common/tokenizer/tokenizer.h"
+#include "common/training/checkpoint_writer.h"
+#include "common/training/dataset.h"
+#include "common/training/estimate.h"
+#include "common/training/step_speed.h"
+#include "common/training/trainer.h"
+
+namespace kalavai::contributor {
+namespace {
+
+constexpr mode_t kPrivateDirectory = 0700;
+constexpr mode_t kPrivateFile = 0600;
+
+// What a run works on.
+struct Ground {
+  std::unique_ptr<Tokenizer> tokenizer;
+  Dataset data;
+  Transformer base;                                   // float32
+  WeightType stored_type = WeightType::kFloat32;      // of the base's file
+  std::string base_digest;                            // of its weights file and config
+};
+
+absl::Status CheckVocabulary(const Tokenizer& tokenizer, const ModelConfig& config) {
+  if (tokenizer.VocabularySize() <= config.vocab_size) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition, "TOKENIZER_MISMATCH",
+                   {.what = absl::StrFormat("tokenizer.json: %d tokens found; the base has %d "
+                                            "embeddings",
+                                            tokenizer.VocabularySize(), config.vocab_size),
+                    .fix = "kalavai fetch"});
+}
+
+absl::StatusOr<Ground> Prepare(const SpecialistOptions& options, const TrainingListener& listener) {
+  Ground ground;
+  ASSIGN_OR_RETURN(ground.tokenizer,
+                   Tokenizer::Load(absl::StrCat(options.base_directory, "/tokenizer.json")));
+  ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(options.files));
+  ASSIGN_OR_RETURN(
+      ground.data,
+      BuildDataset(*ground.tokenizer, std::move(documents),
+                   {.chunk_tokens = options.chunk_tokens,
+                    .train_chunks_max = options.hyperparameters.steps * options.batch,
+                    .held_out_chunks_max = options.held_out_chunks}));
+  for (const std::string& warning : ground.data.warnings) listener.warn(warning);
+
+  ASSIGN_OR_RETURN(const Transformer stored, LoadTransformer(options.base_directory, {}));
+  ground.stored_type = stored.weight_type();
+  ASSIGN_OR_RETURN(ground.base, stored.CastTo(WeightType::kFloat32));
+  RETURN_IF_ERROR(CheckVocabulary(*ground.tokenizer, ground.base.config));
+  ASSIGN_OR_RETURN(ground.base_digest, WeightsDigest(options.base_directory));
+  return ground;
+}
+
+// Of everything the trained bits depend on, but the machine: the same digest continues the same run.
+std::string RunDigest(const SpecialistOptions& options, const Ground& ground) {
+  const Hyperparameters& h = options.hyperparameters;
+  Sha256 hash;
+  hash.Update(absl::StrFormat(
+      "kalavai/specialist/v1;%s;%s;%.17g;%d;%d;%.17g;%.17g;%.17g;%.17g;%.17g;%.17g;%d;%d;%s;%d;%d;"
+      "%d;%d",
+      ground.base_digest, ground.data.digest, h.learning_rate, h.warmup_steps, h.steps,
+      h.final_fraction, h.weight_decay, h.beta1, h.beta2, h.epsilon, h.clip, h.freeze_depth,
+      h.micro_batch, NameOf(options.precision), options.batch, options.seed, options.patience,
+      options.held_out_chunks));
+  return hash.Finish().Hex();
+}
+
+absl::Status SayAndCheckCost(const SpecialistOptions& options, const Ground& ground,
+                             const TrainingListener& listener) {
+  const Hyperparameters& h = options.hyperparameters;
+  const TrainingShape shape = {.batch = std::min(options.batch, h.micro_batch),
+                               .chunk_length = options.chunk_tokens,
+                               .freeze_depth = h.freeze_depth,
+                               .mixed = options.precision == Precision::kMixed,
+                               .pure = options.precision == Precision::kPure};
+  const Resources resources = ReadResources(options.training_directory);
+  // Memory first: measuring the speed already needs it.
+  RETURN_IF_ERROR(CheckResources(EstimateCost(ground.base.config, shape, {}), resources));
+  const ChunkSpan train = {.tokens = ground.data.train.tokens,
+                           .chunk_length = options.chunk_tokens};
+  ASSIGN_OR_RETURN(const double step_seconds,
+                   MeasureStepSeconds(ground.base, train, options.batch,
+                                      {.hyperparameters = h, .precision = options.precision}));
+  const int64_t steps = options.pilot_steps > 0 ? std::min(options.pilot_steps, h.steps) : h.steps;
+  const Cost cost = EstimateCost(
+      ground.base.config, shape,
+      {.steps = steps,
+       .evaluations =
+           static_cast<int64_t>(EvaluationSteps(steps, options.pilot_steps > 0).size()) + 2,
+       .held_out_chunks = ground.data.held_out.count(),
+       .batch = options.batch,
+       .seconds_per_step = step_seconds});
+  listener.note(absl::StrFormat(
+      "%d documents (%d duplicates): %d chunks of %d tokens to train on, %d held out",
+      ground.data.documents, ground.data.duplicates, ground.data.train.count(),
+      options.chunk_tokens, ground.data.held_out.count()));
+  listener.note(absl::StrFormat(
+      "%d steps: at most about %s, %.0f MiB of memory, %.0f MiB on disk", steps,
+      absl::FormatDuration(absl::Ceil(absl::Seconds(cost.seconds), absl::Seconds(1))),
+      static_cast<double>(cost.memory_bytes) / static_cast<double>(limits::kMiB),
+      static_cast<double>(cost.disk_bytes) / static_cast<double>(limits::kMiB)));
+  return absl::OkStatus();
+}
+
+TrainerOptions LoopOptions(const SpecialistOptions& options, const std::string& run_digest) {
+  const int64_t steps = options.hyperparameters.steps;
+  TrainerOptions loop;
+  loop.hyperparameters = options.hyperparameters;
+  loop.precision = options.precision;
+  loop.batch = options.batch;
+  loop.seed = options.seed;
+  loop.stop_at = options.pilot_steps;
+  loop.evaluate_at = options.pilot_steps > 0
+                         ? EvaluationSteps(std::min(options.pilot_steps, steps), true)
+                         : EvaluationSteps(steps, false);
+  loop.patience = options.patience;
+  loop.state_path = absl::StrCat(options.training_directory, "/state-", run_digest.substr(0, 16),
+                                 ".safetensors");
+  loop.binding = run_digest;
+  loop.save_interval = options.save_interval;
+  return loop;
+}
+
+// Writes the specialist and measures it as written.
+absl::StatusOr<double> WriteAndMeasure(const SpecialistOptions& options, const Ground& ground,
+                                       const Transformer& model, ChunkSpan held_out) {
+  RETURN_IF_ERROR(WriteCheckpoint(model, absl::StrCat(options.base_directory, "/tokenizer.json"),
+                                  options.specialist_directory, ground.stored_type));
+  ASSIGN_OR_RETURN(const Transformer written, LoadTransformer(options.specialist_directory,
+                                                              {.type = WeightType::kFloat32}));
+  return MeanLoss(written, held_out);
+}
+
+void Forecast(const SpecialistOptions& options, SpecialistReport& report) {
+  const auto forecast = Extrapolate(options.hyperparameters, report.summary.curve);
+  report.extrapolated = forecast.has_value();
+  report.own_loss = forecast.has_value() ? forecast->loss : report.measured_loss;
+  report.error_percent = forecast.has_value() ? forecast->error_percent : 0;
+}
+
+SpecialistReport Describe(const SpecialistOptions& options, const Ground& ground,
+                          const TrainingSummary& summary, const std::string& run_digest) {
+  SpecialistReport report;
+  report.pilot = options.pilot_steps > 0 && summary.steps < options.hyperparameters.steps;
+  report.planned_steps = options.hyperparameters.steps;
+  report.chunk_tokens = options.chunk_tokens;
+  report.train_chunks = ground.data.train.count();
+  report.held_out_chunks = ground.data.held_out.count();
+  report.documents = ground.data.documents;
+  report.duplicates = ground.data.duplicates;
+  report.train_documents = ground.data.train_documents;
+  report.held_out_documents = ground.data.held_out_documents;
+  report.seed = options.seed;
+  report.run_digest = run_digest;
+  for (const std::string& file : options.files) {
+    std::error_code ignored;
+    report.files.push_back(std::filesystem::absolute(file, ignored).string());
+  }
+  report.summary = summary;
+  report.base_loss = summary.curve.front().loss;
+  report.measured_loss = summary.curve.back().loss;
+  return report;
+}
+
+absl::Status SaveReport(const SpecialistOptions& options, const SpecialistReport& report) {
+  return WriteFileAtomically(absl::StrCat(options.training_directory, "/report.json"),
+                             report.ToJson().dump(2) + "\n", kPrivateFile);
+}
+
+}  // namespace
+
+double SpecialistReport::DivergencePercent() const {
+  return 100 * (base_loss - own_loss) / base_loss;
+}
+
+nlohmann::json SpecialistReport::ToJson() const {
+  nlohmann::json curve = nlohmann::json::array();
+  for (const CurvePoint& point : summary.curve) {
+    curve.push_back({{"step", point.step}, {"loss", point.loss}});
+  }
+  return {{"base_loss", base_loss},
+          {"own_loss", own_loss},
+          {"measured_loss", measured_loss},
+          {"divergence_percent", DivergencePercent()},
+          {"error_percent", error_percent},
+          {"pilot", pilot},
+          {"extrapolated", extrapolated},
+          {"steps", summary.steps},
+          {"best_step", summary.best_step},
+          {"planned_steps", planned_steps},
+          {"stopped_early", summary.stopped_early},
+          {"undone_steps", summary.undone_steps},
+          {"mixed_precision", summary.mixed_precision},
+          {"held_out_tokens", held_out_chunks * (chunk_tokens - 1)},
+          {"train_tokens", train_chunks * chunk_tokens},
+          {"documents", documents},
+          {"duplicate_documents", duplicates},
+          {"train_documents", train_documents},
+          {"held_out_documents", held_out_documents},
+          {"chunk_tokens", chunk_tokens},
+          {"held_out_chunks", held_out_chunks},
+          {"seed", seed},
+          {"seconds", summary.seconds},
+          {"tokens_per_second", summary.tokens_per_second},
+          {"run_digest", run_digest},
+          {"files", files},
+          {"curve", curve}};
+}
+
+absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& options,
+                                                 const TrainingListener& listener) {
+  RETURN_IF_ERROR(EnsureDirectory(options.training_directory, kPrivateDirectory));
+  ASSIGN_OR_RETURN(const Ground ground, Prepare(options, listener));
+  RETURN_IF_ERROR(Validate(options.hyperparameters, ground.base.config));
+  RETURN_IF_ERROR(SayAndCheckCost(options, ground, listener));
+
+  const std::string run_digest = RunDigest(options, ground);
+  const TrainerOptions loop = LoopOptions(options, run_digest);
+  std::error_code ignored;
+  if (options.restart) std::filesystem::remove(loop.state_path, ignored);
+  if (std::filesystem::exists(loop.state_path, ignored)) {
+    listener.note("an unfinished run of this text and these settings is continued");
+  }
+  const ChunkSpan held_out = {.tokens = ground.data.held_out.tokens,
+                              .chunk_length = options.chunk_tokens};
+  ASSIGN_OR_RETURN(const TrainingResult result,
+                   Train(ground.base,
+                         {.train = {.tokens = ground.data.train.tokens,
+                                    .chunk_length = options.chunk_tokens},
+                          .held_out = held_out},
+                         loop, listener.progress));
+
+  SpecialistReport report = Describe(options, ground, result.summary, run_digest);
+  if (report.pilot) {
+    Forecast(options, report);
+    RETURN_IF_ERROR(SaveReport(options, report));
+    return report;
+  }
+  ASSIGN_OR_RETURN(report.own_loss, WriteAndMeasure(options, ground, result.model, held_out));
+  report.measured_loss = report.own_loss;
+  RETURN_IF_ERROR(SaveReport(options, report));
+  // The run is over and its result is on disk: the state would only take three models' room.
+  std::filesystem::remove(loop.state_path, ignored);
+  return report;
+}
+
+}  // namespace kalavai::contributor
