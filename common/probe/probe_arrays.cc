@@ -44,8 +44,8 @@ absl::StatusOr<ProbeArrays> ProbeArrays::Assemble(const ProbeText& probe,
         arrays.log_prob_.push_back(cache->log_probs[chunk * rows + t]);
       }
     }
-    const auto first = caches[0]->features.begin() +
-                       static_cast<std::ptrdiff_t>((chunk * (rows + 1) + 1) * width);
+    const auto first =
+        caches[0]->features.begin() + static_cast<std::ptrdiff_t>((chunk * (rows + 1) + 1) * width);
     arrays.hidden_.insert(arrays.hidden_.end(), first,
                           first + static_cast<std::ptrdiff_t>(rows * width));
   }

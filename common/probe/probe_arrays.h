@@ -4,10 +4,10 @@
 //                    ProbeArrays::Assemble(probe, {&base, &first, &second}, ProbePart::kRouter));
 //   FitRidge(router_part.data(), …);
 //
-// Row t of a chunk is about token t + 1, so there are T − 1 rows; hidden[t] is the base's state after
-// token t + 1 (common/router/probe_data.h says why the first token's state is left out). Copies the
-// caches: 4·(n + D) bytes a row. data() points into the object and lives as long as it, moves
-// included. Immutable.
+// Row t of a chunk is about token t + 1, so there are T − 1 rows; hidden[t] is the base's state
+// after token t + 1 (common/router/probe_data.h says why the first token's state is left out).
+// Copies the caches: 4·(n + D) bytes a row. data() points into the object and lives as long as it,
+// moves included. Immutable.
 #ifndef KALAVAI_COMMON_PROBE_PROBE_ARRAYS_H_
 #define KALAVAI_COMMON_PROBE_PROBE_ARRAYS_H_
 

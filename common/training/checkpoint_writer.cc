@@ -43,8 +43,7 @@ absl::StatusOr<std::string> WeightsDigest(const std::string& directory) {
   for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
        it.increment(error)) {
     const std::string name = it->path().filename().string();
-    if (name == "config.json" || name == "tokenizer.json" ||
-        absl::EndsWith(name, ".safetensors")) {
+    if (name == "config.json" || name == "tokenizer.json" || absl::EndsWith(name, ".safetensors")) {
       names.push_back(name);
     }
   }

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/errors.h"
 #include "common/base/json_reader.h"
 #include "common/base/limits.h"
@@ -63,10 +63,10 @@ absl::StatusOr<std::vector<std::string>> TrainedFiles(const Workspace& workspace
     }
   }
   if (files.empty()) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_TRAINED",
-                     {.what = absl::StrCat(workspace.TrainingReportFile(),
-                                           ": names no text it was measured on"),
-                      .fix = "kalavai train --data FILE"});
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "NOT_TRAINED",
+        {.what = absl::StrCat(workspace.TrainingReportFile(), ": names no text it was measured on"),
+         .fix = "kalavai train --data FILE"});
   }
   return files;
 }
@@ -95,15 +95,15 @@ absl::Status EvaluateOwnText(const Flags& flags, const Workspace& workspace, Con
                                {"bytes_per_token", own.bytes_per_token},
                                {"held_out_chunks", own.chunks},
                                {"held_out_tokens", own.tokens}};
-  console.Result(json, absl::StrFormat(
-                           "held-out part of your text: %d chunks, %d tokens, %.2f bytes a token\n"
-                           "loss, nats/token: base %.4f (perplexity %.1f), specialist %.4f "
-                           "(perplexity %.1f)\n"
-                           "divergence: %.2f %%   KL(specialist || base): %.4f nats/token\n"
-                           "next: kalavai submit",
-                           own.chunks, own.tokens, own.bytes_per_token, own.base_loss,
-                           std::exp(own.base_loss), own.own_loss, std::exp(own.own_loss),
-                           own.divergence_percent, own.kl_divergence));
+  console.Result(
+      json, absl::StrFormat("held-out part of your text: %d chunks, %d tokens, %.2f bytes a token\n"
+                            "loss, nats/token: base %.4f (perplexity %.1f), specialist %.4f "
+                            "(perplexity %.1f)\n"
+                            "divergence: %.2f %%   KL(specialist || base): %.4f nats/token\n"
+                            "next: kalavai submit",
+                            own.chunks, own.tokens, own.bytes_per_token, own.base_loss,
+                            std::exp(own.base_loss), own.own_loss, std::exp(own.own_loss),
+                            own.divergence_percent, own.kl_divergence));
   return absl::OkStatus();
 }
 
@@ -132,8 +132,8 @@ absl::Status EvaluateTexts(const Flags& flags, const Workspace& workspace, Conso
   ASSIGN_OR_RETURN(const EvaluationOptions options, OptionsOf(flags, workspace));
   ASSIGN_OR_RETURN(const std::vector<TextLoss> losses, EvaluateModel(model, texts, options));
   nlohmann::json list = nlohmann::json::array();
-  std::string human = absl::StrFormat("%-20s %10s %12s %8s\n", "text", "nats/token", "bytes/token",
-                                      "tokens");
+  std::string human =
+      absl::StrFormat("%-20s %10s %12s %8s\n", "text", "nats/token", "bytes/token", "tokens");
   for (const TextLoss& loss : losses) {
     list.push_back({{"name", loss.name},
                     {"loss", loss.loss},
@@ -165,9 +165,10 @@ Command MakeEvaluateCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "evaluate",
           .summary = "measure losses: your specialist against the base, or any model on any text",
-          .details = "  kalavai evaluate --own\n"
-                     "  kalavai evaluate --model base/ --data legal=judgments.jsonl --data "
-                     "news=news.txt\n",
+          .details =
+              "  kalavai evaluate --own\n"
+              "  kalavai evaluate --model base/ --data legal=judgments.jsonl --data "
+              "news=news.txt\n",
           .configure = [flags](CLI::App& app) { Configure(*flags, app); },
           .run = [flags](Console& console) { return Evaluate(*flags, console); }};
 }

@@ -81,10 +81,9 @@ absl::StatusOr<OwnEvaluation> EvaluateOwn(const std::string& base_directory,
                    LoadTransformer(base_directory, {.type = WeightType::kFloat32}));
   ASSIGN_OR_RETURN(const Transformer specialist,
                    LoadTransformer(specialist_directory, {.type = WeightType::kFloat32}));
-  OwnEvaluation result = {
-      .bytes_per_token = BytesPerToken(*tokenizer, data.held_out.tokens),
-      .chunks = data.held_out.count(),
-      .tokens = Predictions(data.held_out)};
+  OwnEvaluation result = {.bytes_per_token = BytesPerToken(*tokenizer, data.held_out.tokens),
+                          .chunks = data.held_out.count(),
+                          .tokens = Predictions(data.held_out)};
   const ChunkSpan held_out = SpanOf(data.held_out);
   ASSIGN_OR_RETURN(result.base_loss, MeanLoss(base, held_out));
   ASSIGN_OR_RETURN(result.own_loss, MeanLoss(specialist, held_out));

@@ -31,8 +31,8 @@ struct EvaluationOptions {
   int64_t chunks_max = 128;  // a text; 0: all of it
 };
 
-// Losses of the model in `directory` (with its tokenizer.json) on each text, whole texts: nothing is
-// held out. Errors: those of ReadDocuments, Tokenizer::Load, LoadTransformer, MeanLoss;
+// Losses of the model in `directory` (with its tokenizer.json) on each text, whole texts: nothing
+// is held out. Errors: those of ReadDocuments, Tokenizer::Load, LoadTransformer, MeanLoss;
 // TOO_LITTLE_TEXT.
 absl::StatusOr<std::vector<TextLoss>> EvaluateModel(const std::string& directory,
                                                     const std::vector<NamedText>& texts,
@@ -42,7 +42,7 @@ struct OwnEvaluation {
   double base_loss = 0;
   double own_loss = 0;
   double divergence_percent = 0;  // 100·(base − own)/base
-  double kl_divergence = 0;       // mean per-token KL(specialist ‖ base), nats; never the divergence
+  double kl_divergence = 0;  // mean per-token KL(specialist ‖ base), nats; never the divergence
   double bytes_per_token = 0;
   int64_t chunks = 0;
   int64_t tokens = 0;

@@ -34,9 +34,9 @@ constexpr mode_t kPrivateFile = 0600;
 struct Ground {
   std::unique_ptr<Tokenizer> tokenizer;
   Dataset data;
-  Transformer base;                                   // float32
-  WeightType stored_type = WeightType::kFloat32;      // of the base's file
-  std::string base_digest;                            // of its weights file and config
+  Transformer base;                               // float32
+  WeightType stored_type = WeightType::kFloat32;  // of the base's file
+  std::string base_digest;                        // of its weights file and config
 };
 
 absl::Status CheckVocabulary(const Tokenizer& tokenizer, const ModelConfig& config) {
@@ -53,12 +53,11 @@ absl::StatusOr<Ground> Prepare(const SpecialistOptions& options, const TrainingL
   ASSIGN_OR_RETURN(ground.tokenizer,
                    Tokenizer::Load(absl::StrCat(options.base_directory, "/tokenizer.json")));
   ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(options.files));
-  ASSIGN_OR_RETURN(
-      ground.data,
-      BuildDataset(*ground.tokenizer, std::move(documents),
-                   {.chunk_tokens = options.chunk_tokens,
-                    .train_chunks_max = options.hyperparameters.steps * options.batch,
-                    .held_out_chunks_max = options.held_out_chunks}));
+  ASSIGN_OR_RETURN(ground.data,
+                   BuildDataset(*ground.tokenizer, std::move(documents),
+                                {.chunk_tokens = options.chunk_tokens,
+                                 .train_chunks_max = options.hyperparameters.steps * options.batch,
+                                 .held_out_chunks_max = options.held_out_chunks}));
   for (const std::string& warning : ground.data.warnings) listener.warn(warning);
 
   ASSIGN_OR_RETURN(const Transformer stored, LoadTransformer(options.base_directory, {}));
@@ -69,7 +68,8 @@ absl::StatusOr<Ground> Prepare(const SpecialistOptions& options, const TrainingL
   return ground;
 }
 
-// Of everything the trained bits depend on, but the machine: the same digest continues the same run.
+// Of everything the trained bits depend on, but the machine: the same digest continues the same
+// run.
 std::string RunDigest(const SpecialistOptions& options, const Ground& ground) {
   const Hyperparameters& h = options.hyperparameters;
   Sha256 hash;
@@ -132,8 +132,8 @@ TrainerOptions LoopOptions(const SpecialistOptions& options, const std::string& 
                          ? EvaluationSteps(std::min(options.pilot_steps, steps), true)
                          : EvaluationSteps(steps, false);
   loop.patience = options.patience;
-  loop.state_path = absl::StrCat(options.training_directory, "/state-", run_digest.substr(0, 16),
-                                 ".safetensors");
+  loop.state_path =
+      absl::StrCat(options.training_directory, "/state-", run_digest.substr(0, 16), ".safetensors");
   loop.binding = run_digest;
   loop.save_interval = options.save_interval;
   return loop;
@@ -144,8 +144,8 @@ absl::StatusOr<double> WriteAndMeasure(const SpecialistOptions& options, const G
                                        const Transformer& model, ChunkSpan held_out) {
   RETURN_IF_ERROR(WriteCheckpoint(model, absl::StrCat(options.base_directory, "/tokenizer.json"),
                                   options.specialist_directory, ground.stored_type));
-  ASSIGN_OR_RETURN(const Transformer written, LoadTransformer(options.specialist_directory,
-                                                              {.type = WeightType::kFloat32}));
+  ASSIGN_OR_RETURN(const Transformer written,
+                   LoadTransformer(options.specialist_directory, {.type = WeightType::kFloat32}));
   return MeanLoss(written, held_out);
 }
 
@@ -241,12 +241,12 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
   }
   const ChunkSpan held_out = {.tokens = ground.data.held_out.tokens,
                               .chunk_length = options.chunk_tokens};
-  ASSIGN_OR_RETURN(const TrainingResult result,
-                   Train(ground.base,
-                         {.train = {.tokens = ground.data.train.tokens,
-                                    .chunk_length = options.chunk_tokens},
-                          .held_out = held_out},
-                         loop, listener.progress));
+  ASSIGN_OR_RETURN(
+      const TrainingResult result,
+      Train(ground.base,
+            {.train = {.tokens = ground.data.train.tokens, .chunk_length = options.chunk_tokens},
+             .held_out = held_out},
+            loop, listener.progress));
 
   SpecialistReport report = Describe(options, ground, result.summary, run_digest);
   if (report.pilot) {

@@ -3,13 +3,13 @@
 //   ASSIGN_OR_RETURN(const SpecialistReport report, TrainSpecialist(options, listener));
 //
 // Full fine-tuning of every unfrozen weight, AdamW, warm-up over a tenth of the steps, cosine. The
-// specialist is written in the type of the base's weights (admission demands equal types, and frozen
-// tensors equal bit for bit), and its loss is measured on the weights as written, not on the float32
-// ones they were rounded from.
+// specialist is written in the type of the base's weights (admission demands equal types, and
+// frozen tensors equal bit for bit), and its loss is measured on the weights as written, not on the
+// float32 ones they were rounded from.
 //
-// A pilot is the beginning of the same run: it stops after pilot_steps, forecasts the loss at the end
-// of the schedule (common/training/loss_curve.h) and leaves its state, so a later whole run goes on
-// from there. This header names no tensor. Threads: the caller's.
+// A pilot is the beginning of the same run: it stops after pilot_steps, forecasts the loss at the
+// end of the schedule (common/training/loss_curve.h) and leaves its state, so a later whole run
+// goes on from there. This header names no tensor. Threads: the caller's.
 #ifndef KALAVAI_CONTRIBUTOR_TRAINING_SPECIALIST_TRAINER_H_
 #define KALAVAI_CONTRIBUTOR_TRAINING_SPECIALIST_TRAINER_H_
 
@@ -39,9 +39,9 @@ struct SpecialistOptions {
   int64_t batch = 16;
   int64_t pilot_steps = 0;  // 0: the whole run
   int64_t held_out_chunks = 128;
-  int64_t patience = 3;     // evaluations (eight a run) without a new best before stopping
+  int64_t patience = 3;  // evaluations (eight a run) without a new best before stopping
   uint64_t seed = 1;
-  bool restart = false;     // discard the state of an earlier, unfinished run
+  bool restart = false;  // discard the state of an earlier, unfinished run
   absl::Duration save_interval = absl::Minutes(5);
 };
 

@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
@@ -146,9 +146,9 @@ absl::Status Train(const Flags& flags, Console& console) {
       .warn = [&](absl::string_view text) { console.Warn(text); },
       .progress = [&](const TrainingProgress& now) -> absl::Status {
         if (!progress.has_value()) progress.emplace(console, "Training", now.steps, "steps");
-        const std::string held_out =
-            now.held_out_loss.has_value() ? absl::StrFormat(", held out %.3f", *now.held_out_loss)
-                                          : "";
+        const std::string held_out = now.held_out_loss.has_value()
+                                         ? absl::StrFormat(", held out %.3f", *now.held_out_loss)
+                                         : "";
         progress->Update(now.step, absl::StrFormat("loss %.3f%s, %.0f tokens/s", now.loss, held_out,
                                                    now.tokens_per_second));
         if (Interrupted()) return InterruptedError("run the same command again; it continues here");
@@ -157,8 +157,9 @@ absl::Status Train(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const SpecialistReport report, TrainSpecialist(options, listener));
   if (progress.has_value()) progress->Finish();
   if (!report.pilot && report.DivergencePercent() <= 0) {
-    console.Warn("the specialist is no better than the base on your own text: it would be "
-                 "quarantined; train longer, or with a higher --learning-rate");
+    console.Warn(
+        "the specialist is no better than the base on your own text: it would be "
+        "quarantined; train longer, or with a higher --learning-rate");
   }
   console.Result(report.ToJson(), Describe(report));
   return absl::OkStatus();
@@ -170,11 +171,12 @@ Command MakeTrainCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "train",
           .summary = "train your specialist; your text stays here",
-          .details = "  kalavai train --data notes.jsonl --pilot 100 --steps 2000\n"
-                     "  kalavai train --data notes.jsonl --steps 2000\n\n"
-                     "Interrupted, it saves its state; the same command continues. A tenth of the "
-                     "documents is never\ntrained on and measures what was learned "
-                     "(WORKSPACE/training/report.json).\n",
+          .details =
+              "  kalavai train --data notes.jsonl --pilot 100 --steps 2000\n"
+              "  kalavai train --data notes.jsonl --steps 2000\n\n"
+              "Interrupted, it saves its state; the same command continues. A tenth of the "
+              "documents is never\ntrained on and measures what was learned "
+              "(WORKSPACE/training/report.json).\n",
           .configure = [flags](CLI::App& app) { Configure(*flags, app); },
           .run = [flags](Console& console) { return Train(*flags, console); }};
 }

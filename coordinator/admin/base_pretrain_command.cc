@@ -1,0 +1,128 @@
+#include "coordinator/admin/base_pretrain_command.h"
+
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+
+#include "CLI/CLI.hpp"
+#include "common/base/status_macros.h"
+#include "common/cli/console.h"
+#include "common/model/determinism.h"
+#include "coordinator/admin/base_pretrainer.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+struct Flags {
+  BasePretrainOptions options;
+  int64_t steps = 600;
+  double learning_rate = 2e-3;
+  int64_t micro_batch = 16;
+  std::string precision = "bf16";
+  std::string dtype = "bfloat16";
+  int64_t threads = 0;
+};
+
+void Configure(Flags& flags, CLI::App& app) {
+  BasePretrainOptions& options = flags.options;
+  app.add_option("--out", options.directory, "directory to write; an earlier result is replaced")
+      ->type_name("DIR")
+      ->required();
+  app.add_option("--text", options.files, "public text: .txt or .jsonl; repeatable")
+      ->type_name("FILE")
+      ->required();
+  const auto number = [&app](const char* name, int64_t& value, const char* text) {
+    app.add_option(name, value, text)->check(CLI::PositiveNumber)->capture_default_str();
+  };
+  number("--vocabulary", options.vocabulary, "tokens of the tokenizer, at most");
+  number("--hidden", options.hidden_size, "width");
+  number("--layers", options.layer_count, "blocks");
+  number("--heads", options.head_count, "attention heads; must divide the width");
+  number("--chunk-tokens", options.chunk_tokens, "tokens of a training chunk");
+  number("--context", options.context_length, "longest text the model can read, tokens");
+  number("--steps", flags.steps, "optimizer steps");
+  number("--batch", options.batch, "chunks a step");
+  number("--micro-batch", flags.micro_batch, "chunks in memory at once");
+  app.add_option("--learning-rate", flags.learning_rate, "peak")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "of the first weights and of the order")
+      ->capture_default_str();
+  app.add_option("--precision", flags.precision, "of the arithmetic")
+      ->check(CLI::IsMember({"bf16", "float32"}))
+      ->capture_default_str();
+  app.add_option("--dtype", flags.dtype, "of the weights in the file")
+      ->check(CLI::IsMember({"bfloat16", "float32"}))
+      ->capture_default_str();
+  app.add_option("--threads", flags.threads, "0: one a core")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+absl::Status Pretrain(const Flags& flags, Console& console) {
+  RETURN_IF_ERROR(SetThreads(flags.threads));
+  BasePretrainOptions options = flags.options;
+  options.hyperparameters = {.learning_rate = flags.learning_rate,
+                             .warmup_steps = flags.steps / 10,
+                             .steps = flags.steps,
+                             .micro_batch = flags.micro_batch};
+  ASSIGN_OR_RETURN(options.precision, PrecisionFromName(flags.precision));
+  options.stored_type = flags.dtype == "float32" ? WeightType::kFloat32 : WeightType::kBfloat16;
+  std::optional<Progress> progress;
+  const BasePretrainListener listener = {
+      .note = [&](absl::string_view text) { console.Note(text); },
+      .progress = [&](const TrainingProgress& now) -> absl::Status {
+        if (!progress.has_value()) progress.emplace(console, "Pre-training", now.steps, "steps");
+        progress->Update(
+            now.step, absl::StrFormat("loss %.3f, %.0f tokens/s", now.loss, now.tokens_per_second));
+        if (Interrupted()) return InterruptedError("run the same command again; it starts anew");
+        return absl::OkStatus();
+      }};
+  ASSIGN_OR_RETURN(const BasePretrainReport report, PretrainBase(options, listener));
+  if (progress.has_value()) progress->Finish();
+  const TrainingSummary& summary = report.summary;
+  console.Result({{"directory", options.directory},
+                  {"parameters", report.parameters},
+                  {"vocabulary", report.vocabulary},
+                  {"train_chunks", report.train_chunks},
+                  {"held_out_chunks", report.held_out_chunks},
+                  {"held_out_loss", report.held_out_loss},
+                  {"bytes_per_token", report.bytes_per_token},
+                  {"steps", summary.steps},
+                  {"seconds", summary.seconds},
+                  {"tokens_per_second", summary.tokens_per_second},
+                  {"seed", options.seed}},
+                 absl::StrFormat(
+                     "base of %.2f million weights in %s: %d steps, %s, %.0f tokens/s\n"
+                     "held-out loss %.4f nats/token, %.3f nats/byte\n"
+                     "next: kalavai-coordinator base import --cooperative NAME --from %s",
+                     static_cast<double>(report.parameters) / 1e6, options.directory, summary.steps,
+                     absl::FormatDuration(
+                         absl::Trunc(absl::Seconds(summary.seconds), absl::Milliseconds(100))),
+                     summary.tokens_per_second, report.held_out_loss,
+                     report.held_out_loss / report.bytes_per_token, options.directory));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command MakeBasePretrainCommand() {
+  auto flags = std::make_shared<Flags>();
+  return {.name = "base pretrain",
+          .summary = "train a small base from nothing on public text",
+          .details =
+              "  kalavai-coordinator base pretrain --out base --text general.txt --text "
+              "news.jsonl\n\n"
+              "For demos and for languages no published base knows; else import a published "
+              "GPT-NeoX\n(Pythia) checkpoint with 'base import'.\n",
+          .configure = [flags](CLI::App& app) { Configure(*flags, app); },
+          .run = [flags](Console& console) { return Pretrain(*flags, console); }};
+}
+
+}  // namespace kalavai::coordinator
