@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include <malloc.h>
 
 #include "common/base/errors.h"
 #include "common/model/torch.h"
@@ -16,6 +17,16 @@ bool HasCapability(const char* name) {
   return found != capabilities.end() && found->second.isBool() && found->second.toBool();
 }
 
+// Activations are allocated and freed every step. By default glibc maps and unmaps each of them,
+// and the page faults cost up to a fifth of a training step of a small model.
+void KeepFreedMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);  // the largest value it takes
+  mallopt(M_TRIM_THRESHOLD, 512 * 1024 * 1024);
+  mallopt(M_TOP_PAD, 64 * 1024 * 1024);
+#endif
+}
+
 }  // namespace
 
 absl::Status SetThreads(int64_t count) {
@@ -26,6 +37,7 @@ absl::Status SetThreads(int64_t count) {
                       .fix = "use 0 for one thread a core",
                       .metadata = {{"actual", absl::StrCat(count)}}});
   }
+  KeepFreedMemory();
   return CatchTorch("set threads", [&]() -> absl::Status {
     if (count > 0) at::set_num_threads(static_cast<int>(count));
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);

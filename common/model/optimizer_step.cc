@@ -18,7 +18,7 @@ namespace {
 
 using at::Tensor;
 
-constexpr int64_t kHeadBlockBytes = 16 * 1024 * 1024;  // float32 logits alive at a time
+constexpr int64_t kHeadBlockBytes = 4 * 1024 * 1024;  // float32 logits alive at a time
 
 absl::Status NotFinite(absl::string_view what, double value, int64_t step) {
   return MakeError(
@@ -73,7 +73,7 @@ HeadResult RunHead(const Transformer& model, const Tensor& hidden_BTD, const Ten
   const Tensor targets_N1 = tokens_BT.narrow(1, 1, predictions).reshape({-1, 1});
   Tensor gradient_ND = at::empty_like(hidden_ND);
   HeadResult result;
-  const int64_t step = std::max<int64_t>(64, kHeadBlockBytes / (4 * head_VD.size(0)));
+  const int64_t step = std::max<int64_t>(256, kHeadBlockBytes / (4 * head_VD.size(0)));
   for (int64_t first = 0; first < hidden_ND.size(0); first += step) {
     const int64_t count = std::min(step, hidden_ND.size(0) - first);
     const Tensor block_ND = hidden_ND.narrow(0, first, count);
@@ -82,11 +82,14 @@ HeadResult RunHead(const Transformer& model, const Tensor& hidden_BTD, const Ten
     result.loss_sum -= log_probs_NV.gather(1, block_N1).sum(at::kDouble).item<double>();
     Tensor slope_NV = log_probs_NV.exp_();
     slope_NV.scatter_add_(1, block_N1, at::full({count, 1}, -1.0, at::kFloat));
-    slope_NV = slope_NV.mul_(scale).to(head_VD.scalar_type());
+    slope_NV = slope_NV.to(head_VD.scalar_type());
     Tensor out_ND = gradient_ND.narrow(0, first, count);
     at::mm_out(out_ND, slope_NV, head_VD);
-    if (head_gradient_VD.defined()) head_gradient_VD.add_(at::mm(slope_NV.t(), block_ND));
+    if (head_gradient_VD.defined()) {
+      head_gradient_VD.add_(at::mm(slope_NV.t(), block_ND), scale);  // scaled where it is smallest
+    }
   }
+  gradient_ND.mul_(scale);
   result.hidden_gradient = at::zeros_like(hidden_BTD);
   result.hidden_gradient.narrow(1, 0, predictions)
       .copy_(gradient_ND.view({hidden_BTD.size(0), predictions, head_VD.size(1)}));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -18,6 +19,7 @@ namespace {
 using at::Tensor;
 
 constexpr int64_t kLogitsBlockBytes = 32 * 1024 * 1024;  // float32 logits alive at a time
+constexpr int64_t kExplicitAttentionTokens = 512;
 
 absl::Status ShapeMismatch(absl::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "SHAPE_MISMATCH",
@@ -71,38 +73,36 @@ absl::Status CheckRoom(const ModelConfig& config, int64_t batch, int64_t tokens,
   return ContextExceeded(cache->length + tokens, cache->capacity, "the capacity of the cache");
 }
 
-// cos and sin of position · base^(−2i/R), i < R/2, repeated for both halves: [context, R], float32.
+// cos and sin of position · base^(−2i/R), i < R/2, float32.
 void BuildRotaryTables(Transformer& model) {
   const int64_t size = model.config.rotary_size();
   const Tensor exponents = at::arange(0, size, 2, at::kFloat) / static_cast<double>(size);
   const Tensor frequencies = 1.0 / at::pow(at::Scalar(model.config.rotary_base), exponents);
   const Tensor positions = at::arange(0, model.config.context_length, at::kFloat);
   const Tensor angles = at::outer(positions, frequencies);
-  const Tensor both = at::cat({angles, angles}, -1);
-  model.rotary_cos_TR = both.cos();
-  model.rotary_sin_TR = both.sin();
+  model.rotary_cos_TR = angles.cos();
+  model.rotary_sin_TR = angles.sin();
 }
 
 struct Rotation {
-  Tensor cos_TR, sin_TR;  // rows of this call's positions, in the type of the blocks
+  Tensor cos_T11R, sin_T11R;  // rows of this call's positions, in the type of the blocks
 };
 
 Rotation RotationFor(const Transformer& model, int64_t first_position, int64_t tokens) {
-  return {model.rotary_cos_TR.narrow(0, first_position, tokens),
-          model.rotary_sin_TR.narrow(0, first_position, tokens)};
+  const auto rows = [&](const Tensor& table_TR) {
+    return table_TR.narrow(0, first_position, tokens).unsqueeze(1).unsqueeze(1);
+  };
+  return {rows(model.rotary_cos_TR), rows(model.rotary_sin_TR)};
 }
 
-// Rotates the first R of S dimensions by the position's angles, pairing i with i + R/2.
-Tensor Rotate(const Tensor& x_BHTS, const Rotation& rotation) {
-  const int64_t size = rotation.cos_TR.size(-1);
-  const int64_t head = x_BHTS.size(-1);
-  const Tensor turned = x_BHTS.narrow(-1, 0, size);
-  const Tensor half1 = turned.narrow(-1, 0, size / 2);
-  const Tensor half2 = turned.narrow(-1, size / 2, size / 2);
-  const Tensor swapped = at::cat({-half2, half1}, -1);
-  const Tensor result = turned * rotation.cos_TR + swapped * rotation.sin_TR;
-  if (size == head) return result;
-  return at::cat({result, x_BHTS.narrow(-1, size, head - size)}, -1);
+// Rotates the first 2R of S dimensions by the position's angles, pairing i with i + R; 2 = query
+// and key at once. Splitting (not slicing) keeps the backward pass to one concatenation.
+Tensor Rotate(const Tensor& x_BTH2S, const Rotation& rotation) {
+  const int64_t half = rotation.cos_T11R.size(-1);
+  const auto parts = x_BTH2S.split_with_sizes({half, half, x_BTH2S.size(-1) - 2 * half}, -1);
+  const Tensor first = parts[0] * rotation.cos_T11R - parts[1] * rotation.sin_T11R;
+  const Tensor second = parts[1] * rotation.cos_T11R + parts[0] * rotation.sin_T11R;
+  return at::cat({first, second, parts[2]}, -1);
 }
 
 Tensor Norm(const ModelConfig& config, const Tensor& x_BTD, const NormWeights& norm) {
@@ -113,6 +113,21 @@ Tensor Norm(const ModelConfig& config, const Tensor& x_BTD, const NormWeights& n
 // The stream may be float32 around bfloat16 layers (mixed precision): inputs take the layer's type.
 Tensor Linear(const Tensor& x_BTI, const LinearWeights& linear) {
   return at::linear(x_BTI.to(linear.weight_OI.scalar_type()), linear.weight_OI, linear.bias_O);
+}
+
+// Attention with all scores in memory: in bfloat16 with gradients, on short chunks, twice as fast
+// as the library's fused kernel (whose backward pass computes in float32).
+Tensor AttendExplicitly(const Tensor& query_BHTS, const Tensor& key_BHTS,
+                        const Tensor& value_BHTS) {
+  const int64_t tokens = query_BHTS.size(2);
+  const int64_t head = query_BHTS.size(3);
+  const auto flat = [&](const Tensor& x_BHTS) { return x_BHTS.reshape({-1, tokens, head}); };
+  const Tensor later = at::full({tokens, tokens}, -std::numeric_limits<double>::infinity(),
+                                query_BHTS.options().requires_grad(false))
+                           .triu(1);
+  const Tensor scores = at::baddbmm(later, flat(query_BHTS), flat(key_BHTS).transpose(1, 2), 1.0,
+                                    1.0 / std::sqrt(static_cast<double>(head)));
+  return at::bmm(at::softmax(scores, -1), flat(value_BHTS)).view(query_BHTS.sizes());
 }
 
 // Softmax attention of the T new positions over all `past + T`; the new keys and values go into the
@@ -133,6 +148,9 @@ Tensor Attend(const Tensor& query_BHTS, Tensor key_BHTS, Tensor value_BHTS, KvCa
       causal = false;  // the library aligns its causal mask with position 0, not with `past`
       if (tokens > 1) mask = at::ones({tokens, past + tokens}, at::kBool).tril(past);
     }
+  } else if (query_BHTS.requires_grad() && query_BHTS.scalar_type() == at::kBFloat16 &&
+             tokens <= kExplicitAttentionTokens) {
+    return AttendExplicitly(query_BHTS, key_BHTS, value_BHTS);
   }
   return at::scaled_dot_product_attention(query_BHTS, key_BHTS, value_BHTS, mask, 0.0, causal);
 }
@@ -142,12 +160,13 @@ Tensor Attention(const Transformer& model, const BlockWeights& block, const Tens
   const int64_t batch = normed_BTD.size(0);
   const int64_t tokens = normed_BTD.size(1);
   const int64_t head = model.config.head_size();
-  const Tensor fused = Linear(normed_BTD, block.query_key_value)
-                           .view({batch, tokens, model.config.head_count, 3 * head})
-                           .transpose(1, 2);
-  const Tensor query_BHTS = Rotate(fused.narrow(-1, 0, head), rotation);
-  const Tensor key_BHTS = Rotate(fused.narrow(-1, head, head), rotation);
-  const Tensor value_BHTS = fused.narrow(-1, 2 * head, head);
+  const auto parts = Linear(normed_BTD, block.query_key_value)
+                         .view({batch, tokens, model.config.head_count, 3, head})
+                         .split_with_sizes({2, 1}, 3);
+  const auto query_key = Rotate(parts[0], rotation).unbind(3);
+  const Tensor query_BHTS = query_key[0].transpose(1, 2);
+  const Tensor key_BHTS = query_key[1].transpose(1, 2);
+  const Tensor value_BHTS = parts[1].squeeze(3).transpose(1, 2);
   const Tensor mixed_BHTS = Attend(query_BHTS, key_BHTS, value_BHTS, cache, layer);
   const Tensor mixed_BTD =
       mixed_BHTS.transpose(1, 2).reshape({batch, tokens, model.config.hidden_size});
