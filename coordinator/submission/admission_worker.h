@@ -1,0 +1,87 @@
+// Takes a submission from CHECKING to its verdict: gathers what the checks need, runs them, and
+// writes verdict, log leaf and signed receipt in one transaction.
+//
+//   worker.Start(name);            // after FinalizeSubmission
+//   worker.StartUnfinished();      // once, when the server starts: a restart interrupts no check
+//
+// The checks run on a WorkerQueue; a coordinator that stops in between checks again at its next
+// start. A failure of our own (disk, database) leaves CHECKING and is logged, not held against the
+// member. Thread-safe; outlives the tasks it added to the queue.
+//
+// The receipt is a DSSE envelope by the coordinator's signing key, type kReceiptType, over
+// canonical JSON (docs/formats/submission.md):
+//   {"contributor":…,"log_index":N,"reason":"","root_digest":hex,"schema":"kalavai.receipt/1",
+//    "state":"ADMITTED","submission":…,"time":"…Z"}
+#ifndef KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_WORKER_H_
+#define KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_WORKER_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "common/base/clock.h"
+#include "common/base/worker_queue.h"
+#include "common/crypto/signing_key.h"
+#include "common/storage/blob_store.h"
+#include "common/storage/sqlite.h"
+#include "coordinator/audit.h"
+#include "coordinator/checkpoint/checkpoint_store.h"
+#include "coordinator/launch/cooperative_store.h"
+#include "coordinator/submission/admission.h"
+#include "coordinator/submission/submission_store.h"
+
+namespace kalavai::coordinator {
+
+inline constexpr char kReceiptType[] = "application/vnd.kalavai.receipt.v1+json";
+
+class AdmissionWorker {
+ public:
+  // Everything is borrowed and outlives the worker.
+  struct Parts {
+    Database& database;
+    SubmissionStore& submissions;
+    CooperativeStore& cooperatives;
+    CheckpointStore& checkpoints;
+    const BlobStore& blobs;
+    Audit& audit;
+    const SigningKey& signing_key;  // the coordinator's
+    WorkerQueue& queue;
+    const Clock& clock;
+  };
+  explicit AdmissionWorker(const Parts& parts) : parts_(parts) {}
+
+  // Called after every verdict, on the thread that made it; set before the first Start.
+  void OnDecided(std::function<void(const std::string& submission)> call) {
+    on_decided_ = std::move(call);
+  }
+
+  // Queues the checks. QUEUE_FULL and SHUTTING_DOWN of the queue.
+  absl::Status Start(const std::string& submission);
+  absl::Status StartUnfinished();
+  // Checks now, on this thread. The submission is CHECKING.
+  absl::Status Check(const std::string& submission);
+
+  // An administrator's decision about a quarantined submission, in a transaction of its own:
+  // ADMITTED or REJECTED. `actor` goes into the log. PHASE_MISMATCH, SUBMISSION_NOT_FOUND,
+  // FIELD_INVALID without a comment.
+  absl::StatusOr<SubmissionState> DecideQuarantined(const std::string& submission, bool admit,
+                                                    absl::string_view comment,
+                                                    absl::string_view actor);
+
+ private:
+  absl::StatusOr<AdmissionCandidate> Gather(const SubmissionRecord& record);
+  absl::StatusOr<std::string> SignReceipt(const SubmissionRecord& record, SubmissionState state,
+                                          absl::string_view reason,
+                                          const std::optional<Digest>& root_digest,
+                                          int64_t log_index);
+
+  const Parts parts_;
+  std::function<void(const std::string&)> on_decided_;
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_WORKER_H_
