@@ -56,22 +56,23 @@ absl::StatusOr<AdmissionCandidate> AdmissionWorker::Gather(const SubmissionRecor
                    parts_.cooperatives.GetContributor(name.cooperative, name.id));
   ASSIGN_OR_RETURN(const CheckpointRow base, parts_.checkpoints.GetBase(name.cooperative));
   ASSIGN_OR_RETURN(PublicKey key, PublicKey::FromPem(contributor.signing_public_key));
-  AdmissionCandidate candidate = {
-      .coordinator_key_hint = parts_.signing_key.public_key().Hint(),
-      .cooperative = record.cooperative,
-      .contributor = record.contributor,
-      .domain = record.domain,
-      .nonce = record.nonce,
-      .base_digest = base.root_digest,
-      .freeze_depth = cooperative.freeze_depth,
-      .signing_key = std::move(key),
-      .files = {},
-      .base_files = {},
-      .find_copy = [this, record](const Digest& weights) {
-        return parts_.submissions.FindByWeights(record.cooperative, weights, record.name);
-      }};
+  AdmissionCandidate candidate = {.coordinator_key_hint = parts_.signing_key.public_key().Hint(),
+                                  .cooperative = record.cooperative,
+                                  .contributor = record.contributor,
+                                  .domain = record.domain,
+                                  .nonce = record.nonce,
+                                  .base_digest = base.root_digest,
+                                  .freeze_depth = cooperative.freeze_depth,
+                                  .signing_key = std::move(key),
+                                  .files = {},
+                                  .base_files = {},
+                                  .find_copy = [this, record](const Digest& weights) {
+                                    return parts_.submissions.FindByWeights(record.cooperative,
+                                                                            weights, record.name);
+                                  }};
   for (const SubmissionFile& file : record.files) {
-    candidate.files.push_back({file.path, file.digest, file.size_bytes, parts_.blobs.Path(file.digest)});
+    candidate.files.push_back(
+        {file.path, file.digest, file.size_bytes, parts_.blobs.Path(file.digest)});
   }
   for (const CheckpointFileRow& file : base.files) {
     candidate.base_files.push_back(
@@ -107,17 +108,15 @@ absl::Status AdmissionWorker::Check(const std::string& submission) {
                      parts_.audit.Append("coordinator", ActionOf(outcome.state), submission,
                                          {{"root_digest", HexOrEmpty(outcome.root_digest)},
                                           {"reason", outcome.Reason()}}));
-    ASSIGN_OR_RETURN(
-        std::string receipt,
-        SignReceipt(record, outcome.state, outcome.Reason(), outcome.root_digest, index));
-    return parts_.submissions.Decide(submission,
-                                     {.state = outcome.state,
-                                      .root_digest = outcome.root_digest,
-                                      .weights_digest = outcome.weights_digest,
-                                      .divergence_percent = outcome.divergence_percent,
-                                      .checks = outcome.checks,
-                                      .receipt_envelope = std::move(receipt),
-                                      .decide_time = parts_.clock.Now()});
+    ASSIGN_OR_RETURN(std::string receipt, SignReceipt(record, outcome.state, outcome.Reason(),
+                                                      outcome.root_digest, index));
+    return parts_.submissions.Decide(submission, {.state = outcome.state,
+                                                  .root_digest = outcome.root_digest,
+                                                  .weights_digest = outcome.weights_digest,
+                                                  .divergence_percent = outcome.divergence_percent,
+                                                  .checks = outcome.checks,
+                                                  .receipt_envelope = std::move(receipt),
+                                                  .decide_time = parts_.clock.Now()});
   }));
   LogInfo("Decided submission", {{"submission", submission},
                                  {"state", std::string(SubmissionStateName(outcome.state))},

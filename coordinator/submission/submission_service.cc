@@ -5,11 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include <sys/random.h>
-
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "google/protobuf/timestamp.pb.h"
+#include <sys/random.h>
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
@@ -33,8 +32,7 @@ void SetTime(absl::Time time, google::protobuf::Timestamp* message) {
 
 v1::Submission::State StateMessage(SubmissionState state) {
   v1::Submission::State message = v1::Submission::STATE_UNSPECIFIED;
-  const bool known =
-      v1::Submission::State_Parse(std::string(SubmissionStateName(state)), &message);
+  const bool known = v1::Submission::State_Parse(std::string(SubmissionStateName(state)), &message);
   KALAVAI_CHECK(known, "states have the same names in the API");
   return message;
 }
@@ -106,8 +104,7 @@ absl::Status SubmissionService::Create(const Caller& caller, const std::string& 
   ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(parent));
   RETURN_IF_ERROR(caller.RequireMemberOf(cooperative));
   return parts_.database.Transact([&]() -> absl::Status {
-    RETURN_IF_ERROR(
-        parts_.cooperatives.GetFor(cooperative, CooperativeAct::kSubmit).status());
+    RETURN_IF_ERROR(parts_.cooperatives.GetFor(cooperative, CooperativeAct::kSubmit).status());
     ASSIGN_OR_RETURN(const ContributorRow contributor,
                      parts_.cooperatives.GetContributor(cooperative, caller.contributor));
     ASSIGN_OR_RETURN(const int64_t count, parts_.submissions.Count(caller.Name()));
@@ -119,10 +116,10 @@ absl::Status SubmissionService::Create(const Caller& caller, const std::string& 
     record.nonce = NewNonce();
     record.create_time = parts_.clock.Now();
     RETURN_IF_ERROR(parts_.submissions.Create(record));
-    RETURN_IF_ERROR(parts_.audit
-                        .Append(caller.Name(), "CREATE_SUBMISSION", record.name,
-                                {{"nonce", record.nonce}})
-                        .status());
+    RETURN_IF_ERROR(
+        parts_.audit
+            .Append(caller.Name(), "CREATE_SUBMISSION", record.name, {{"nonce", record.nonce}})
+            .status());
     response = ToMessage(record);
     return absl::OkStatus();
   });
@@ -131,9 +128,8 @@ absl::Status SubmissionService::Create(const Caller& caller, const std::string& 
 grpc::ServerUnaryReactor* SubmissionService::DeclareFiles(grpc::CallbackServerContext* context,
                                                           const v1::DeclareFilesRequest* request,
                                                           v1::DeclareFilesResponse* response) {
-  return HandleUnary(
-      context, parts_.resolver, "SubmissionService/DeclareFiles",
-      [&](const Caller& caller) { return Declare(caller, *request, *response); });
+  return HandleUnary(context, parts_.resolver, "SubmissionService/DeclareFiles",
+                     [&](const Caller& caller) { return Declare(caller, *request, *response); });
 }
 
 absl::Status SubmissionService::Declare(const Caller& caller,
@@ -145,8 +141,7 @@ absl::Status SubmissionService::Declare(const Caller& caller,
                      {.what = absl::StrCat("files: ", request.files_size(), "; must be at most ",
                                            limits::kSubmissionFilesMax)});
   }
-  RETURN_IF_ERROR(
-      parts_.cooperatives.GetFor(caller.cooperative, CooperativeAct::kSubmit).status());
+  RETURN_IF_ERROR(parts_.cooperatives.GetFor(caller.cooperative, CooperativeAct::kSubmit).status());
   ASSIGN_OR_RETURN(const CheckpointRow base, parts_.checkpoints.GetBase(caller.cooperative));
   std::vector<SubmissionFile> base_files, files;
   for (const CheckpointFileRow& file : base.files) {
@@ -168,14 +163,15 @@ absl::Status SubmissionService::Declare(const Caller& caller,
   RETURN_IF_ERROR(parts_.blobs.CheckFreeSpace(missing_bytes));
   std::vector<UploadRecord> dropped;
   SubmissionRecord after;
-  RETURN_IF_ERROR(parts_.database.Transact([&]() -> absl::Status {
+  const absl::Status committed = parts_.database.Transact([&]() -> absl::Status {
     ASSIGN_OR_RETURN(dropped, parts_.submissions.DeclareFiles(record.name, files));
     ASSIGN_OR_RETURN(after, parts_.submissions.Get(record.name));
     return parts_.audit
         .Append(caller.Name(), "DECLARE_FILES", record.name,
                 {{"files", files.size()}, {"bytes", missing_bytes}})
         .status();
-  }));
+  });
+  RETURN_IF_ERROR(committed);
   RETURN_IF_ERROR(parts_.sessions.Discard(dropped));
   *response.mutable_submission() = ToMessage(after);
   for (const SubmissionFile& file : after.files) {
@@ -194,9 +190,9 @@ grpc::ServerUnaryReactor* SubmissionService::StartUpload(grpc::CallbackServerCon
                        RETURN_IF_ERROR(parts_.sessions.SweepExpired());
                        UploadRecord upload;
                        RETURN_IF_ERROR(parts_.database.Transact([&]() -> absl::Status {
-                         ASSIGN_OR_RETURN(upload, parts_.submissions.StartUpload(
-                                                      request->parent(), request->path(),
-                                                      parts_.clock.Now()));
+                         ASSIGN_OR_RETURN(
+                             upload, parts_.submissions.StartUpload(
+                                         request->parent(), request->path(), parts_.clock.Now()));
                          return absl::OkStatus();
                        }));
                        return Describe(upload, *response);
@@ -211,14 +207,13 @@ grpc::ServerReadReactor<v1::WriteUploadRequest>* SubmissionService::WriteUpload(
       .queue = parts_.queue,
       .authorize = [this, caller](const std::string& name) -> absl::StatusOr<UploadRecord> {
         ASSIGN_OR_RETURN(UploadRecord upload, GetOwnUpload(*caller, name));
-        ASSIGN_OR_RETURN(const SubmissionRecord record,
-                         parts_.submissions.Get(upload.submission));
+        ASSIGN_OR_RETURN(const SubmissionRecord record, parts_.submissions.Get(upload.submission));
         if (record.state == SubmissionState::kUploading) return upload;
-        return MakeError(absl::StatusCode::kFailedPrecondition, "PHASE_MISMATCH",
-                         {.what = absl::StrCat(record.name, ": state ",
-                                               SubmissionStateName(record.state),
-                                               "; must be UPLOADING to be written"),
-                          .fix = "kalavai status"});
+        return MakeError(
+            absl::StatusCode::kFailedPrecondition, "PHASE_MISMATCH",
+            {.what = absl::StrCat(record.name, ": state ", SubmissionStateName(record.state),
+                                  "; must be UPLOADING to be written"),
+             .fix = "kalavai status"});
       },
       .describe = [this](const std::string& name, v1::Upload* message) -> absl::Status {
         ASSIGN_OR_RETURN(const UploadRecord upload, parts_.submissions.GetUpload(name));
@@ -260,13 +255,13 @@ absl::Status SubmissionService::Finalize(const Caller& caller, const std::string
                       .fix = "run 'kalavai submit' again; it resumes",
                       .metadata = {{"file", file.path}}});
   }
-  RETURN_IF_ERROR(parts_.database.Transact([&]() -> absl::Status {
+  const absl::Status committed = parts_.database.Transact([&]() -> absl::Status {
     RETURN_IF_ERROR(parts_.submissions.BeginChecking(name));
-    RETURN_IF_ERROR(
-        parts_.audit.Append(caller.Name(), "FINALIZE_SUBMISSION", name).status());
+    RETURN_IF_ERROR(parts_.audit.Append(caller.Name(), "FINALIZE_SUBMISSION", name).status());
     ASSIGN_OR_RETURN(record, parts_.submissions.Get(name));
     return absl::OkStatus();
-  }));
+  });
+  RETURN_IF_ERROR(committed);
   response = ToMessage(record);
   parts_.watches.Notify(name);
   return parts_.admission.Start(name);

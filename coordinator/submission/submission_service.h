@@ -1,6 +1,7 @@
-// SubmissionService: the adapter between submission.proto and this folder. A member sees and touches
-// its own submissions only, an administrator reads all; everything else is PERMISSION_DENIED with
-// one text, whether it exists or not. Methods, states and errors: submission.proto.
+// SubmissionService: the adapter between submission.proto and this folder. A member sees and
+// touches its own submissions only, an administrator reads all; everything else is
+// PERMISSION_DENIED with one text, whether it exists or not. Methods, states and errors:
+// submission.proto.
 //
 // Thread-safe. The queue (one for uploads, admission has its own) must be stopped after the server
 // has shut down.
@@ -11,7 +12,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "kalavai/v1/submission.grpc.pb.h"
 
 #include "common/base/clock.h"
 #include "common/base/worker_queue.h"
@@ -25,6 +25,7 @@
 #include "coordinator/submission/submission_store.h"
 #include "coordinator/submission/submission_watch.h"
 #include "coordinator/submission/upload_session.h"
+#include "kalavai/v1/submission.grpc.pb.h"
 
 namespace kalavai::coordinator {
 
@@ -56,8 +57,8 @@ class SubmissionService final : public v1::SubmissionService::CallbackService {
   grpc::ServerUnaryReactor* StartUpload(grpc::CallbackServerContext* context,
                                         const v1::StartUploadRequest* request,
                                         v1::Upload* response) override;
-  grpc::ServerReadReactor<v1::WriteUploadRequest>* WriteUpload(
-      grpc::CallbackServerContext* context, v1::Upload* response) override;
+  grpc::ServerReadReactor<v1::WriteUploadRequest>* WriteUpload(grpc::CallbackServerContext* context,
+                                                               v1::Upload* response) override;
   grpc::ServerUnaryReactor* GetUpload(grpc::CallbackServerContext* context,
                                       const v1::GetUploadRequest* request,
                                       v1::Upload* response) override;

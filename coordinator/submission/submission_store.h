@@ -43,7 +43,7 @@ absl::string_view SubmissionStateName(SubmissionState state);  // "ADMITTED"
 struct SubmissionFile {
   std::string path;  // flat: no '/'
   int64_t size_bytes = 0;
-  Digest digest;
+  Digest digest = {};
   bool held = false;  // the blob store has the bytes
 };
 

@@ -19,9 +19,9 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/support/server_callback.h"
-#include "kalavai/v1/submission.pb.h"
 
 #include "coordinator/caller_identity.h"
+#include "kalavai/v1/submission.pb.h"
 
 namespace kalavai::coordinator {
 

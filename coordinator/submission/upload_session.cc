@@ -99,8 +99,9 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(absl::string
     absl::MutexLock lock(&mutex_);
     if (!open_.emplace(record.name, 0).second) {
       return MakeError(absl::StatusCode::kAborted, "UPLOAD_BUSY",
-                       {.what = absl::StrCat(record.path, ": another stream writes this upload; "
-                                                          "must be the only one"),
+                       {.what = absl::StrCat(record.path,
+                                             ": another stream writes this upload; "
+                                             "must be the only one"),
                         .fix = "stop the other writer, then repeat",
                         .metadata = {{"upload", record.name}}});
     }

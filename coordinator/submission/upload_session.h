@@ -12,8 +12,9 @@
 // Errors: NOT_FOUND UPLOAD_NOT_FOUND; ABORTED UPLOAD_BUSY (a second writer); OUT_OF_RANGE
 // OFFSET_MISMATCH (metadata "expected_offset"); DATA_LOSS DIGEST_MISMATCH (a chunk: nothing was
 // written, go on from the persisted size; the whole file: the upload starts again at 0);
-// INVALID_ARGUMENT SIZE_MISMATCH (chunk or file larger than allowed or declared, or finished early);
-// RESOURCE_EXHAUSTED DISK_FULL. UploadSessions: any thread. UploadSession: one thread at a time.
+// INVALID_ARGUMENT SIZE_MISMATCH (chunk or file larger than allowed or declared, or finished
+// early); RESOURCE_EXHAUSTED DISK_FULL. UploadSessions: any thread. UploadSession: one thread at a
+// time.
 #ifndef KALAVAI_COORDINATOR_SUBMISSION_UPLOAD_SESSION_H_
 #define KALAVAI_COORDINATOR_SUBMISSION_UPLOAD_SESSION_H_
 

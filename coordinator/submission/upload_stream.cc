@@ -44,7 +44,13 @@ class UploadStream final : public grpc::ServerReadReactor<v1::WriteUploadRequest
       EndOfInput();
       return;
     }
-    const absl::Status status = Write();
+    absl::Status status;
+    if (name_.empty()) status = Begin();
+    if (status.ok() && complete_) {
+      End(AnswerComplete());
+      return;
+    }
+    if (status.ok()) status = Append();
     if (!status.ok()) {
       End(status);
     } else if (message_.finish_write()) {
@@ -76,25 +82,25 @@ class UploadStream final : public grpc::ServerReadReactor<v1::WriteUploadRequest
     StartRead(&message_);
   }
 
-  absl::Status Write() {
-    if (session_ == nullptr) {
-      ASSIGN_OR_RETURN(const UploadRecord upload, parts_.authorize(message_.name()));
-      name_ = upload.name;
-      complete_ = upload.complete;
-      if (!complete_) {
-        ASSIGN_OR_RETURN(session_, parts_.sessions.Open(name_));
-      }
+  // The first message names the upload.
+  absl::Status Begin() {
+    ASSIGN_OR_RETURN(const UploadRecord upload, parts_.authorize(message_.name()));
+    complete_ = upload.complete;
+    if (!complete_) {
+      ASSIGN_OR_RETURN(session_, parts_.sessions.Open(upload.name));
     }
-    if (complete_) return AlreadyComplete();
+    name_ = upload.name;
+    return absl::OkStatus();
+  }
+
+  absl::Status Append() {
     if (message_.data().empty() && message_.finish_write()) return absl::OkStatus();
     return session_->Append(message_.write_offset(), message_.data(), message_.chunk_sha256());
   }
 
-  // A repeated finish of a finished upload is fine; more bytes are not. Both end the stream.
-  absl::Status AlreadyComplete() {
-    if (message_.finish_write() && message_.data().empty()) {
-      return absl::AlreadyExistsError("complete");  // End() turns it into OK
-    }
+  // A repeated finish of a finished upload is fine; more bytes are not.
+  absl::Status AnswerComplete() {
+    if (message_.finish_write() && message_.data().empty()) return absl::OkStatus();
     v1::Upload upload;
     RETURN_IF_ERROR(parts_.describe(name_, &upload));
     const std::string size = std::to_string(upload.persisted_size_bytes());
@@ -128,7 +134,6 @@ class UploadStream final : public grpc::ServerReadReactor<v1::WriteUploadRequest
 
   void End(absl::Status status) {
     session_.reset();  // syncs and releases before the client can ask or write again
-    if (complete_ && absl::IsAlreadyExists(status)) status = absl::OkStatus();
     if (status.ok() && !name_.empty()) status = parts_.describe(name_, response_);
     Finish(log_.End(status));
   }

@@ -15,13 +15,13 @@
 #include "absl/time/time.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
-#include "kalavai/v1/submission.pb.h"
 
 #include "common/base/limits.h"
 #include "common/base/worker_queue.h"
 #include "coordinator/caller_identity.h"
 #include "coordinator/submission/submission_store.h"
 #include "coordinator/submission/upload_session.h"
+#include "kalavai/v1/submission.pb.h"
 
 namespace kalavai::coordinator {
 
