@@ -1,0 +1,41 @@
+// The texts of tests/golden/tokenizer/lines.jsonl with the ids Hugging Face's tokenizers give them.
+#ifndef KALAVAI_TESTS_UNIT_COMMON_TOKENIZER_GOLDEN_LINES_H_
+#define KALAVAI_TESTS_UNIT_COMMON_TOKENIZER_GOLDEN_LINES_H_
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "nlohmann/json.hpp"
+
+#include "common/base/check.h"
+#include "tests/support/temp_dir.h"
+
+namespace kalavai::testing {
+
+inline std::string TokenizerGolden(const std::string& name) {
+  return ReadFile(std::string(KALAVAI_GOLDEN_DIR) + "/tokenizer/" + name);
+}
+
+inline std::vector<nlohmann::json> GoldenLines() {
+  std::istringstream lines(TokenizerGolden("lines.jsonl"));
+  std::vector<nlohmann::json> rows;
+  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  KALAVAI_CHECK(rows.size() > 200, "the golden file is whole");
+  return rows;
+}
+
+// The texts trained.json was trained on, as make_goldens.py chooses them.
+inline std::vector<std::string> GoldenTrainingTexts() {
+  std::vector<std::string> texts;
+  for (const nlohmann::json& row : GoldenLines()) {
+    const std::string text = row.at("text");
+    if (!absl::StrContains(text, "<|")) texts.push_back(text);
+  }
+  return texts;
+}
+
+}  // namespace kalavai::testing
+
+#endif  // KALAVAI_TESTS_UNIT_COMMON_TOKENIZER_GOLDEN_LINES_H_
