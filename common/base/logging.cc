@@ -12,8 +12,9 @@ namespace {
 
 bool NeedsQuotes(absl::string_view value) {
   if (value.empty()) return true;
-  for (const char c : value) {
-    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == '\x7f') return true;
+  for (const char byte : value) {
+    const unsigned char c = static_cast<unsigned char>(byte);
+    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) return true;
   }
   return false;
 }

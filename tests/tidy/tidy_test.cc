@@ -57,7 +57,7 @@ TEST_CASE("Lines and files are short", "[tidy]") {
 TEST_CASE("Functions fit a screen", "[tidy]") {
   const std::regex opener(R"(^( {0,2})[A-Za-z].*\)( const| override| noexcept|final)*( :.*)? \{$)");
   const std::regex not_function(
-      R"(^ *(namespace|class|struct|enum|TEST_CASE|if|for|while|switch|else|do)\b.*)");
+      R"(^ *(namespace|class|struct|enum|TEST_CASE|if|for|while|switch|else|do)\b.*|.*\[.*\]\(.*)");
   Findings findings;
   for (const SourceFile& file : Sources()) {
     for (size_t i = 0; i < file.lines.size(); ++i) {
