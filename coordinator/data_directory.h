@@ -3,6 +3,7 @@
 //
 //   DATA/coordinator.db              SQLite
 //   DATA/blobs/                      files by digest (common/storage/blob_store)
+//   DATA/incoming/                   probe text while it arrives
 //   DATA/fusions/                    work files of fusions; can be made again
 //   DATA/models/                     directories of released models
 //   DATA/keys/authority.{pem,key}    the private CA
@@ -41,6 +42,7 @@ class DataDirectory {
   const std::string& path() const { return path_; }
   std::string DatabasePath() const;
   std::string BlobsPath() const;
+  std::string IncomingPath() const;
   std::string FusionsPath() const;
   std::string ModelsPath() const;
   std::string AuthorityCertificatePath() const;
@@ -63,8 +65,9 @@ struct InitOptions {
   absl::Time now;
 };
 
-// Makes keys, certificates and an up-to-date database; the administrator's certificate is in its
-// table. All or nothing: works in a sibling directory and renames it at the end.
+// Makes keys, certificates and an up-to-date database that knows the administrator's certificate.
+// All or nothing: everything is made in DATA/.init and moved, the database last; what an
+// interrupted init left is replaced by the next. The directory may be a mount point.
 absl::Status InitDataDirectory(const InitOptions& options);
 
 // What a server needs from the directory.
@@ -76,7 +79,7 @@ struct CoordinatorKeys {
 };
 absl::StatusOr<CoordinatorKeys> LoadCoordinatorKeys(const DataDirectory& directory);
 
-// Issues the server's certificate anew with the names it has, when it expires within 30 days.
+// Issues the server's certificate anew, for the hosts given at init, when it ends within 90 days.
 // Returns whether it did.
 absl::StatusOr<bool> RenewServerCertificate(const DataDirectory& directory, absl::Time now);
 

@@ -7,6 +7,7 @@ CREATE TABLE measurements (
   domain          TEXT    NOT NULL,
   base_loss       REAL    NOT NULL CHECK (base_loss > 0),   -- nats/token, own held-out text
   own_loss        REAL    NOT NULL CHECK (own_loss > 0),
+  improvement_standard_error REAL NOT NULL CHECK (improvement_standard_error >= 0),  -- 0: unknown
   held_out_tokens INTEGER NOT NULL CHECK (held_out_tokens > 0),
   steps           INTEGER NOT NULL CHECK (steps >= 0),
   pilot           INTEGER NOT NULL CHECK (pilot IN (0, 1)),

@@ -1,0 +1,55 @@
+// What the launch services need from phases that come after them, as functions: a phase knows only
+// earlier ones, so coordinator/server wires these. Each is set before the first call.
+#ifndef KALAVAI_COORDINATOR_LAUNCH_LATER_PHASES_H_
+#define KALAVAI_COORDINATOR_LAUNCH_LATER_PHASES_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "common/crypto/sha256.h"
+
+namespace kalavai::coordinator {
+
+struct BaseSummary {
+  struct File {
+    std::string path;
+    int64_t size_bytes = 0;
+    Digest digest;
+  };
+  Digest root_digest;
+  std::vector<File> files;
+};
+
+struct SubmissionDecision {
+  std::string name;  // of the submission
+  bool admit = false;
+  std::string comment;
+  std::string actor;  // Caller::Name()
+};
+
+struct LaterPhases {
+  // The base of a cooperative (by id), or nothing. coordinator/checkpoint.
+  std::function<absl::StatusOr<std::optional<BaseSummary>>(const std::string& cooperative)>
+      find_base;
+  // Imports a directory as the base and logs it. Long: called on a worker. coordinator/checkpoint.
+  std::function<absl::Status(const std::string& cooperative, const std::string& directory,
+                             const std::string& actor)>
+      import_base;
+  // A transaction of its own; returns the new state's name. coordinator/submission.
+  std::function<absl::StatusOr<std::string>(const SubmissionDecision& decision)> decide_submission;
+  // A member left: withdraws its submissions and masks its experts. `contributor` is a resource
+  // name. Called within the transaction. coordinator/submission and coordinator/serving.
+  std::function<absl::Status(const std::string& contributor)> withdraw_contributor;
+  // After that transaction: removes bytes, rebuilds what is served. May be empty.
+  std::function<void(const std::string& contributor)> after_withdrawal;
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_LAUNCH_LATER_PHASES_H_
