@@ -17,10 +17,10 @@
 namespace kalavai::coordinator {
 
 struct CertificateRow {
-  Digest fingerprint;       // SHA-256 of the DER
-  std::string cooperative;  // "" with `contributor` "": an administrator's
-  std::string contributor;
-  absl::Time not_after;
+  Digest fingerprint = {};       // SHA-256 of the DER
+  std::string cooperative = {};  // "" with `contributor` "": an administrator's
+  std::string contributor = {};
+  absl::Time not_after = {};
   std::optional<absl::Time> revoke_time = {};
 };
 

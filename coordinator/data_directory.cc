@@ -1,17 +1,19 @@
 #include "coordinator/data_directory.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fcntl.h>
-#include <sys/file.h>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
@@ -38,12 +40,12 @@ constexpr absl::Duration kServerRenewal = absl::Hours(24 * 90);
 constexpr absl::Duration kAdministratorLifetime = absl::Hours(24 * 365 * 5);
 
 absl::Status Invalid(const std::string& path, absl::string_view found) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_INVALID",
-                   {.what = absl::StrCat("data directory ", path, ": ", found,
-                                         "; must be one made by 'init' and used by one server"),
-                    .fix = absl::StrCat("kalavai-coordinator init --data ", path,
-                                        "; or stop the other server"),
-                    .metadata = {{"path", path}}});
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_INVALID",
+      {.what = absl::StrCat("data directory ", path, ": ", found,
+                            "; must be one made by 'init' and used by one server"),
+       .fix = absl::StrCat("kalavai-coordinator init --data ", path, "; or stop the other server"),
+       .metadata = {{"path", path}}});
 }
 
 bool IsAddress(absl::string_view host) {
@@ -167,7 +169,6 @@ DataDirectory::DataDirectory(std::string path) : path_(std::move(path)) {}
 
 std::string DataDirectory::DatabasePath() const { return Join(path_, kDatabase); }
 std::string DataDirectory::BlobsPath() const { return Join(path_, "blobs"); }
-std::string DataDirectory::IncomingPath() const { return Join(path_, "incoming"); }
 std::string DataDirectory::FusionsPath() const { return Join(path_, "fusions"); }
 std::string DataDirectory::ModelsPath() const { return Join(path_, "models"); }
 std::string DataDirectory::AuthorityCertificatePath() const {

@@ -3,7 +3,6 @@
 //
 //   DATA/coordinator.db              SQLite
 //   DATA/blobs/                      files by digest (common/storage/blob_store)
-//   DATA/incoming/                   probe text while it arrives
 //   DATA/fusions/                    work files of fusions; can be made again
 //   DATA/models/                     directories of released models
 //   DATA/keys/authority.{pem,key}    the private CA
@@ -42,7 +41,6 @@ class DataDirectory {
   const std::string& path() const { return path_; }
   std::string DatabasePath() const;
   std::string BlobsPath() const;
-  std::string IncomingPath() const;
   std::string FusionsPath() const;
   std::string ModelsPath() const;
   std::string AuthorityCertificatePath() const;

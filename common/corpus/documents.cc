@@ -108,6 +108,18 @@ uint64_t SplitHash(const Digest& digest, absl::string_view purpose) {
   return value;
 }
 
+absl::Status CheckTextFileName(const std::string& path) {
+  const bool lines = absl::EndsWith(path, ".jsonl");
+  if (!lines && !absl::EndsWith(path, ".txt")) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "FILE_TYPE_UNSUPPORTED",
+                     {.what = absl::StrCat(path, ": must end with '.txt' or '.jsonl'"),
+                      .why = "the extension says how documents are told apart",
+                      .fix = "convert the file, or rename it if the content is right",
+                      .metadata = {{"file", path}}});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 Document MakeDocument(std::string text) {
@@ -146,20 +158,19 @@ std::vector<Document> DocumentsOfText(absl::string_view text) {
 }
 
 absl::StatusOr<std::vector<Document>> ReadDocuments(const std::string& path) {
-  const bool lines = absl::EndsWith(path, ".jsonl");
-  if (!lines && !absl::EndsWith(path, ".txt")) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "FILE_TYPE_UNSUPPORTED",
-                     {.what = absl::StrCat(path, ": must end with '.txt' or '.jsonl'"),
-                      .why = "the extension says how documents are told apart",
-                      .fix = "convert the file, or rename it if the content is right",
-                      .metadata = {{"file", path}}});
-  }
+  RETURN_IF_ERROR(CheckTextFileName(path));
   ASSIGN_OR_RETURN(const std::string bytes, ReadFileBounded(path, limits::kTextFileBytesMax));
+  return ParseDocuments(bytes, path);
+}
+
+absl::StatusOr<std::vector<Document>> ParseDocuments(absl::string_view bytes,
+                                                     const std::string& path) {
+  RETURN_IF_ERROR(CheckTextFileName(path));
   RETURN_IF_ERROR(InFile(CheckUtf8(bytes), path));
   absl::string_view text = bytes;
   if (absl::StartsWith(text, "\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte-order mark
   std::vector<Document> documents;
-  if (lines) {
+  if (absl::EndsWith(path, ".jsonl")) {
     ASSIGN_OR_RETURN(documents,
                      ReadJsonLines(text, static_cast<int64_t>(bytes.size() - text.size()), path));
   } else {

@@ -38,6 +38,11 @@ struct Document {
 // FILE_NOT_FOUND; IO_ERROR.
 absl::StatusOr<std::vector<Document>> ReadDocuments(const std::string& path);
 
+// The same for bytes in memory that are, or were, a file named `path`: its extension decides the
+// form, and errors name it.
+absl::StatusOr<std::vector<Document>> ParseDocuments(absl::string_view bytes,
+                                                     const std::string& path);
+
 // The documents of several files, one after the other.
 absl::StatusOr<std::vector<Document>> ReadDocuments(const std::vector<std::string>& paths);
 

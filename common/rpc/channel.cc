@@ -24,8 +24,7 @@ bool IsHandshakeFailure(absl::string_view message) {
   const std::string lower = absl::AsciiStrToLower(message);
   return absl::StrContains(lower, "handshake failed") ||
          absl::StrContains(lower, "certificate verify failed") ||
-         absl::StrContains(lower, "peer name") ||
-         absl::StrContains(lower, "hostname verification");
+         absl::StrContains(lower, "peer name") || absl::StrContains(lower, "hostname verification");
 }
 
 }  // namespace

@@ -4,10 +4,9 @@
 
 #include <optional>
 
-#include "kalavai/v1/cooperative.pb.h"
-
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/launch/later_phases.h"
+#include "kalavai/v1/cooperative.pb.h"
 
 namespace kalavai::coordinator {
 

@@ -205,6 +205,14 @@ absl::Status CooperativeStore::Enroll(absl::string_view cooperative, absl::strin
       cooperative, contributor, signing_public_key, certificate_expire_time);
 }
 
+absl::Status CooperativeStore::SetCertificateExpiry(absl::string_view cooperative,
+                                                    absl::string_view contributor,
+                                                    absl::Time expire_time) {
+  return database_.Execute(
+      "UPDATE contributors SET certificate_expire_time = ?3 WHERE cooperative = ?1 AND id = ?2",
+      cooperative, contributor, expire_time);
+}
+
 absl::Status CooperativeStore::Withdraw(absl::string_view cooperative,
                                         absl::string_view contributor, absl::Time now) {
   RETURN_IF_ERROR(database_.Execute(

@@ -92,6 +92,8 @@ class CooperativeStore {
   // INVITED -> ACTIVE.
   absl::Status Enroll(absl::string_view cooperative, absl::string_view contributor,
                       absl::string_view signing_public_key, absl::Time certificate_expire_time);
+  absl::Status SetCertificateExpiry(absl::string_view cooperative, absl::string_view contributor,
+                                    absl::Time expire_time);
   // -> WITHDRAWN; its unused invitations die with it.
   absl::Status Withdraw(absl::string_view cooperative, absl::string_view contributor,
                         absl::Time now);

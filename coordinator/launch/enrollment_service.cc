@@ -17,6 +17,11 @@ namespace {
 
 constexpr absl::Duration kLifetime = absl::Seconds(limits::kCertificateSeconds);
 
+bool IsUsable(const std::optional<InvitationRow>& invitation, absl::Time now) {
+  return invitation.has_value() && !invitation->use_time.has_value() &&
+         now < invitation->expire_time;
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* EnrollmentService::EnrollContributor(
@@ -31,12 +36,11 @@ absl::Status EnrollmentService::Enroll(const v1::EnrollContributorRequest& reque
   // A stranger learns nothing about keys before showing a good secret.
   const Digest digest = InvitationSecretDigest(request.secret());
   ASSIGN_OR_RETURN(const auto known, parts_.cooperatives.FindInvitation(digest));
-  if (!known.has_value()) return InvitationInvalid();
+  if (!IsUsable(known, parts_.clock.Now())) return InvitationInvalid();
   ASSIGN_OR_RETURN(const PublicKey signing_key, PublicKey::FromPem(request.signing_public_key()));
   RETURN_IF_ERROR(signing_key.Verify(request.certificate_request(), request.signing_key_proof()));
-  RETURN_IF_ERROR(parts_.database.Transact(
-      [&]() -> absl::Status { return EnrollInTransaction(request, response); }));
-  return absl::OkStatus();
+  return parts_.database.Transact(
+      [&]() -> absl::Status { return EnrollInTransaction(request, response); });
 }
 
 absl::Status EnrollmentService::EnrollInTransaction(const v1::EnrollContributorRequest& request,
@@ -45,20 +49,15 @@ absl::Status EnrollmentService::EnrollInTransaction(const v1::EnrollContributorR
   const Digest digest = InvitationSecretDigest(request.secret());
   ASSIGN_OR_RETURN(const std::optional<InvitationRow> invitation,
                    parts_.cooperatives.FindInvitation(digest));
-  if (!invitation.has_value() || invitation->use_time.has_value() ||
-      now >= invitation->expire_time) {
-    return InvitationInvalid();
-  }
-  ASSIGN_OR_RETURN(
-      const CooperativeRow cooperative,
-      parts_.cooperatives.GetFor(invitation->cooperative, CooperativeAct::kJoin));
+  if (!IsUsable(invitation, now)) return InvitationInvalid();
+  ASSIGN_OR_RETURN(const CooperativeRow cooperative,
+                   parts_.cooperatives.GetFor(invitation->cooperative, CooperativeAct::kJoin));
   ASSIGN_OR_RETURN(const PublicKey signing_key, PublicKey::FromPem(request.signing_public_key()));
-  ASSIGN_OR_RETURN(const std::string certificate,
-                   parts_.authority.IssueClientCertificate(
-                       {.csr_pem = request.certificate_request(),
-                        .common_name = invitation->contributor,
-                        .now = now,
-                        .lifetime = kLifetime}));
+  ASSIGN_OR_RETURN(const std::string certificate, parts_.authority.IssueClientCertificate(
+                                                      {.csr_pem = request.certificate_request(),
+                                                       .common_name = invitation->contributor,
+                                                       .now = now,
+                                                       .lifetime = kLifetime}));
   CertificateRow row = {.cooperative = invitation->cooperative,
                         .contributor = invitation->contributor};
   ASSIGN_OR_RETURN(row.fingerprint, Fingerprint(certificate));
@@ -68,14 +67,14 @@ absl::Status EnrollmentService::EnrollInTransaction(const v1::EnrollContributorR
                                              signing_key.Pem(), row.not_after));
   RETURN_IF_ERROR(parts_.certificates.Insert(row, now));
   const std::string name = ContributorName(invitation->cooperative, invitation->contributor);
-  RETURN_IF_ERROR(parts_.audit
-                      .Append(name, "ENROLL_CONTRIBUTOR", name,
-                              {{"signing_key", signing_key.Hint()},
-                               {"certificate", row.fingerprint.Hex()}})
-                      .status());
-  ASSIGN_OR_RETURN(const ContributorRow contributor,
-                   parts_.cooperatives.GetContributor(invitation->cooperative,
-                                                      invitation->contributor));
+  RETURN_IF_ERROR(
+      parts_.audit
+          .Append(name, "ENROLL_CONTRIBUTOR", name,
+                  {{"signing_key", signing_key.Hint()}, {"certificate", row.fingerprint.Hex()}})
+          .status());
+  ASSIGN_OR_RETURN(
+      const ContributorRow contributor,
+      parts_.cooperatives.GetContributor(invitation->cooperative, invitation->contributor));
   ASSIGN_OR_RETURN(const auto base, parts_.later.find_base(cooperative.id));
   *response.mutable_contributor() = ToMessage(contributor);
   *response.mutable_cooperative() = ToMessage(cooperative, base);

@@ -1,16 +1,15 @@
 // EnrollmentService: an invitation's secret and two public keys in, a member's certificate out.
 //
 // In one transaction: the invitation is used, the contributor becomes ACTIVE with its signing key,
-// the certificate enters the table, the log gets its leaf. A secret that is unknown, used or expired
-// is answered with one text. The authority decides the subject; of the request only the key counts.
-// Thread-safe.
+// the certificate enters the table, the log gets its leaf. A secret that is unknown, used or
+// expired is answered with one text. The authority decides the subject; of the request only the key
+// counts. Thread-safe.
 #ifndef KALAVAI_COORDINATOR_LAUNCH_ENROLLMENT_SERVICE_H_
 #define KALAVAI_COORDINATOR_LAUNCH_ENROLLMENT_SERVICE_H_
 
 #include <string>
 
 #include "absl/status/status.h"
-#include "kalavai/v1/enrollment.grpc.pb.h"
 
 #include "common/base/clock.h"
 #include "common/crypto/certificate.h"
@@ -19,6 +18,7 @@
 #include "coordinator/certificate_store.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/launch/later_phases.h"
+#include "kalavai/v1/enrollment.grpc.pb.h"
 
 namespace kalavai::coordinator {
 

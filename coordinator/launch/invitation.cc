@@ -2,10 +2,10 @@
 
 #include <array>
 #include <cerrno>
-#include <sys/random.h>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include <sys/random.h>
 
 #include "common/base/check.h"
 #include "common/base/errors.h"

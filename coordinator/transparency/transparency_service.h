@@ -3,10 +3,9 @@
 #ifndef KALAVAI_COORDINATOR_TRANSPARENCY_TRANSPARENCY_SERVICE_H_
 #define KALAVAI_COORDINATOR_TRANSPARENCY_TRANSPARENCY_SERVICE_H_
 
-#include "kalavai/v1/transparency.grpc.pb.h"
-
 #include "coordinator/caller_identity.h"
 #include "coordinator/transparency/transparency_log.h"
+#include "kalavai/v1/transparency.grpc.pb.h"
 
 namespace kalavai::coordinator {
 
