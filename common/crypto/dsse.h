@@ -1,7 +1,8 @@
 // DSSE envelopes (secure-systems-lab/dsse v1.0.2): signed bytes with their type. Charter, receipts,
 // invitations, tree heads and egress reports travel in them; OMS bundles contain one.
 //
-//   {"payload":"<base64>","payloadType":"<type>","signatures":[{"sig":"<base64>","keyid":"<hint>"}]}
+//   {"payload":"<base64>","payloadType":"<type>",
+//    "signatures":[{"sig":"<base64>","keyid":"<hint>"}]}
 //
 // What is signed is PAE(type, payload): a signature for one type never verifies as another. There
 // is no canonical JSON: parse exactly the bytes that VerifyEnvelope returns, never re-serialise

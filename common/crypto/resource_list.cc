@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <system_error>
@@ -16,6 +15,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 
 namespace kalavai {
 namespace {
@@ -33,38 +33,6 @@ absl::Status NameError(absl::string_view name, absl::string_view rule) {
        .why = "a name with two readings could mean another file",
        .fix = "rename the file",
        .metadata = {{"name", absl::CHexEscape(name.substr(0, 200))}}});
-}
-
-// Length of the UTF-8 sequence that `text` begins with (RFC 3629: no overlong forms, surrogates or
-// values above U+10FFFF), 0 when it begins with none.
-size_t Utf8SequenceLength(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  size_t length = 0;
-  uint8_t low = 0x80;
-  uint8_t high = 0xBF;
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) length = 3;
-  if (lead >= 0xF0 && lead <= 0xF4) length = 4;
-  if (lead == 0xE0) low = 0xA0;
-  if (lead == 0xED) high = 0x9F;
-  if (lead == 0xF0) low = 0x90;
-  if (lead == 0xF4) high = 0x8F;
-  if (length == 0 || text.size() < length || byte(1) < low || byte(1) > high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return length;
-}
-
-bool IsUtf8(absl::string_view text) {
-  while (!text.empty()) {
-    const size_t length = Utf8SequenceLength(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 bool IsIgnored(absl::string_view name, absl::string_view ignored_name) {
@@ -115,7 +83,7 @@ absl::Status CheckResourceName(absl::string_view name) {
   if (name.size() > kNameBytesMax) {
     return NameError(name, absl::StrCat("must have at most ", kNameBytesMax, " bytes"));
   }
-  if (!IsUtf8(name)) return NameError(name, "must be valid UTF-8");
+  if (!CheckUtf8(name).ok()) return NameError(name, "must be valid UTF-8");
   for (const char c : name) {
     if (c == '\\') return NameError(name, "must not contain a backslash");
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {

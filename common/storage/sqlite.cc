@@ -140,18 +140,15 @@ bool Row::IsNull(int column) const {
 }
 
 std::optional<std::string> Row::OptionalText(int column) {
-  if (IsNull(column)) return std::nullopt;
-  return Text(column);
+  return IsNull(column) ? std::nullopt : std::make_optional(Text(column));
 }
 
 std::optional<int64_t> Row::OptionalInt(int column) {
-  if (IsNull(column)) return std::nullopt;
-  return Int(column);
+  return IsNull(column) ? std::nullopt : std::make_optional(Int(column));
 }
 
 std::optional<double> Row::OptionalDouble(int column) {
-  if (IsNull(column)) return std::nullopt;
-  return Double(column);
+  return IsNull(column) ? std::nullopt : std::make_optional(Double(column));
 }
 
 int Row::ColumnCount() const { return sqlite3_column_count(statement_); }
@@ -190,7 +187,9 @@ class Database::Scope {
         outermost_(!database.HeldByThisThread()) {
     if (!outermost_) return;
     database_.mutex_.Lock();
-    database_.holder_ = std::this_thread::get_id();
+    // An exchange, not a store: it also orders us after the last holder for tools that cannot see
+    // into the mutex (thread sanitizer with an uninstrumented Abseil).
+    database_.holder_.exchange(std::this_thread::get_id());
   }
   ~Scope() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!outermost_) return;
