@@ -239,6 +239,25 @@ TEST_CASE("A bundle of another shape is malformed", "[crypto]") {
   }
 }
 
+TEST_CASE("The statement is byte for byte one that the Python package verified", "[crypto]") {
+  // The signing study, section 2: three files, given here out of order.
+  const std::map<std::string, std::string> files = {
+      {"config.json", "70653f84a76436d200c85c88332dca6eb4ac12f77a3a904cf87c3afb532e79c3"},
+      {"model.safetensors", "c8a522854264ba905de5847fdf75ead64b1b2d9071998edbd2b5ab8750652900"},
+      {"submission.json", "610e89fbad7b246514c2b0c89bb72eee1fa789120beee4bb6a72cd8efe9b113e"}};
+  std::vector<Resource> resources;
+  for (const auto& [name, hex] : files) {
+    resources.insert(resources.begin(), {name, Digest::FromHex(hex).value()});
+  }
+  REQUIRE_OK_AND_ASSIGN(const std::string statement,
+                        BuildStatement("specialist-demo", resources, /*ignored_name=*/""));
+  CHECK(statement.size() == 765);
+  CHECK(Sha256Of(statement).Hex() ==
+        "a2fc00fbc5410d34269faac3353539c0d27a27378ff00f39c840456a0a88f2b4");
+  CHECK(Sha256Of(Pae("application/vnd.in-toto+json", statement)).Hex() ==
+        "571a37d254bc5239ce3d7c68adc160acf6ec982c22507e47817a8259de191d6d");
+}
+
 TEST_CASE("Nothing and ambiguous lists are not signed", "[crypto]") {
   const TempDir dir;
   const SigningKey key = SigningKey::Create().value();
