@@ -21,6 +21,9 @@ namespace {
 
 constexpr int64_t kRouterBytesMax = 64 * limits::kMiB;
 
+// Where a release is written before it is installed.
+std::string StagingOf(const std::string& directory) { return absl::StrCat(directory, ".partial"); }
+
 absl::Status RemoveTree(const std::string& directory) {
   std::error_code error;
   std::filesystem::remove_all(directory, error);
@@ -117,7 +120,7 @@ std::string ModelCard(const FusionRecord& fusion, absl::string_view acknowledged
 absl::StatusOr<ReleasedModel> WriteRelease(const FusionRecord& fusion, const SigningKey& key,
                                            const ReleaseOptions& options) {
   RETURN_IF_ERROR(CheckReleasable(fusion, options.acknowledged_reason));
-  const std::string partial = absl::StrCat(options.directory, ".partial");
+  const std::string partial = StagingOf(options.directory);
   RETURN_IF_ERROR(RemoveTree(partial));
   RETURN_IF_ERROR(WriteFiles(fusion, options, partial));
   ASSIGN_OR_RETURN(const ModelManifest manifest,
@@ -142,12 +145,15 @@ absl::StatusOr<ReleasedModel> WriteRelease(const FusionRecord& fusion, const Sig
                               .size_bytes = static_cast<int64_t>(size),
                               .sha256 = resource.digest});
   }
-  RETURN_IF_ERROR(RemoveTree(options.directory));
-  std::error_code error;
-  std::filesystem::rename(partial, options.directory, error);
-  if (error) return ErrnoError(error.value(), "rename", options.directory);
-  RETURN_IF_ERROR(SyncDirectory(std::filesystem::path(options.directory).parent_path().string()));
   return released;
+}
+
+absl::Status InstallRelease(const ReleasedModel& released) {
+  RETURN_IF_ERROR(RemoveTree(released.directory));
+  std::error_code error;
+  std::filesystem::rename(StagingOf(released.directory), released.directory, error);
+  if (error) return ErrnoError(error.value(), "rename", released.directory);
+  return SyncDirectory(std::filesystem::path(released.directory).parent_path().string());
 }
 
 }  // namespace kalavai::coordinator

@@ -62,13 +62,16 @@ std::string ModelCard(const FusionRecord& fusion, absl::string_view acknowledged
 
 struct ReleaseOptions {
   std::string name;         // of the model
-  std::string directory;    // where it will be; replaced when it exists
+  std::string directory;    // where InstallRelease puts it; replaced when it exists
   std::string router_path;  // FusionWorker::RouterPath
   std::string acknowledged_reason;
   absl::Time now;
 };
+// Writes and signs the directory beside its place.
 absl::StatusOr<ReleasedModel> WriteRelease(const FusionRecord& fusion, const SigningKey& key,
                                            const ReleaseOptions& options);
+// Moves it to its place: the last step of the release's transaction.
+absl::Status InstallRelease(const ReleasedModel& released);
 
 }  // namespace kalavai::coordinator
 

@@ -1,0 +1,233 @@
+#include "coordinator/fusion/fusion_service.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+#include "common/base/status_macros.h"
+#include "common/rpc/page_token.h"
+#include "common/rpc/resource_name.h"
+#include "coordinator/fusion/fusion_watch_stream.h"
+#include "coordinator/unary_handler.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+v1::Fusion::State StateToProto(FusionState state) {
+  switch (state) {
+    case FusionState::kQueued:
+      return v1::Fusion::QUEUED;
+    case FusionState::kProbing:
+      return v1::Fusion::PROBING;
+    case FusionState::kTrainingRouter:
+      return v1::Fusion::TRAINING_ROUTER;
+    case FusionState::kEvaluating:
+      return v1::Fusion::EVALUATING;
+    case FusionState::kSucceeded:
+      return v1::Fusion::SUCCEEDED;
+    case FusionState::kFailed:
+      return v1::Fusion::FAILED;
+  }
+  return v1::Fusion::STATE_UNSPECIFIED;
+}
+
+void SetTime(absl::Time time, google::protobuf::Timestamp& proto) {
+  const int64_t micros = absl::ToUnixMicros(time);
+  proto.set_seconds(micros / 1'000'000);
+  proto.set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1000);
+}
+
+void ModelToProto(const ReleasedModel& released, v1::Model& model) {
+  model.set_name(released.name);
+  model.set_fusion(released.fusion);
+  model.set_state(v1::Model::LOADING);
+  model.set_root_digest(released.root_digest.Hex());
+  model.set_signature(released.signature);
+  for (const ReleasedFile& file : released.files) {
+    v1::FileDigest& proto = *model.add_files();
+    proto.set_path(file.path);
+    proto.set_size_bytes(file.size_bytes);
+    proto.set_sha256(file.sha256.Hex());
+  }
+  for (const FusionExpert& expert : released.experts) {
+    v1::ModelExpert& proto = *model.add_experts();
+    proto.set_submission(expert.submission.empty() ? "base" : expert.submission);
+    proto.set_contributor(expert.contributor);
+    proto.set_domain(expert.domain);
+    proto.set_root_digest(expert.root_digest.Hex());
+  }
+  SetTime(released.release_time, *model.mutable_release_time());
+}
+
+}  // namespace
+
+v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report) {
+  v1::Fusion proto;
+  proto.set_name(fusion.name);
+  for (const FusionExpert& expert : fusion.experts) {
+    if (!expert.submission.empty()) proto.add_submissions(expert.submission);
+  }
+  proto.set_seed(fusion.seed);
+  proto.set_steps(static_cast<int32_t>(fusion.steps));
+  proto.set_state(StateToProto(fusion.state));
+  proto.set_progress_done(fusion.progress.done);
+  proto.set_progress_total(fusion.progress.total);
+  proto.set_progress_unit(fusion.progress.unit);
+  proto.set_failure_reason(fusion.failure_reason);
+  proto.set_failure_message(fusion.failure_message);
+  SetTime(fusion.create_time, *proto.mutable_create_time());
+  if (fusion.end_time.has_value()) SetTime(*fusion.end_time, *proto.mutable_end_time());
+  if (!fusion.figures.has_value()) return proto;
+  v1::FusionResult& result = *proto.mutable_result();
+  result.set_fused_loss(fusion.figures->fused_loss);
+  result.set_gain_percent(fusion.figures->gain_percent);
+  result.set_oracle_gain_percent(fusion.figures->oracle_gain_percent);
+  result.set_oracle_gap_nats(fusion.figures->oracle_gap_nats);
+  result.set_router_digest(fusion.figures->router_digest.Hex());
+  result.set_guard_met(fusion.figures->guard_met);
+  if (!with_report) return proto;
+  result.set_report_json(fusion.figures->report_json);
+  result.set_report_markdown(fusion.figures->report_markdown);
+  return proto;
+}
+
+grpc::ServerUnaryReactor* FusionService::CreateFusion(grpc::CallbackServerContext* context,
+                                                      const v1::CreateFusionRequest* request,
+                                                      v1::Fusion* response) {
+  return HandleUnary(
+      context, dependencies_.resolver, "FusionService/CreateFusion",
+      [&](const Caller& caller) -> absl::Status { return Create(caller, *request, *response); });
+}
+
+absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionRequest& request,
+                                   v1::Fusion& response) {
+  RETURN_IF_ERROR(caller.RequireAdministrator());
+  ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
+  if (!request.fusion_id().empty()) RETURN_IF_ERROR(CheckId(request.fusion_id(), "fusion_id"));
+  const v1::Fusion& wanted = request.fusion();
+  const FusionWish wish{.cooperative = cooperative,
+                        .submissions = {wanted.submissions().begin(), wanted.submissions().end()},
+                        .seed = wanted.seed(),
+                        .steps = wanted.steps() == 0 ? kFusionStepsDefault : wanted.steps(),
+                        .threads = dependencies_.threads};
+  ASSIGN_OR_RETURN(const FusionPlan plan, PlanFusion(dependencies_.sources, wish));
+  FusionRecord record;
+  record.cooperative = request.parent();
+  record.seed = wish.seed;
+  record.steps = wish.steps;
+  record.threads = wish.threads;
+  record.input_json = ReportInputsJson(plan.inputs);
+  record.experts = plan.experts;
+  record.create_time = dependencies_.clock.Now();
+  const absl::Status created = dependencies_.database.Transact([&]() -> absl::Status {
+    std::string id = request.fusion_id();
+    if (id.empty()) {
+      ASSIGN_OR_RETURN(id, dependencies_.fusions.NextId(record.cooperative));
+    }
+    record.name = FusionName(cooperative, id);
+    if (request.validate_only()) return absl::OkStatus();
+    RETURN_IF_ERROR(dependencies_.fusions.Create(record));
+    return dependencies_.audit
+        .Append(caller.Name(), "CREATE_FUSION", record.name,
+                {{"seed", record.seed}, {"inputs_digest", Sha256Of(record.input_json).Hex()}})
+        .status();
+  });
+  RETURN_IF_ERROR(created);
+  response = FusionToProto(record, /*with_report=*/false);
+  if (request.validate_only()) return absl::OkStatus();
+  return dependencies_.worker.Start(record.name);
+}
+
+grpc::ServerUnaryReactor* FusionService::GetFusion(grpc::CallbackServerContext* context,
+                                                   const v1::GetFusionRequest* request,
+                                                   v1::Fusion* response) {
+  return HandleUnary(context, dependencies_.resolver, "FusionService/GetFusion",
+                     [&](const Caller& caller) -> absl::Status {
+                       ASSIGN_OR_RETURN(const ChildName name, ParseFusionName(request->name()));
+                       RETURN_IF_ERROR(caller.RequireCooperative(name.cooperative));
+                       ASSIGN_OR_RETURN(const FusionRecord fusion,
+                                        dependencies_.fusions.Get(request->name()));
+                       *response = FusionToProto(fusion, /*with_report=*/true);
+                       return absl::OkStatus();
+                     });
+}
+
+grpc::ServerWriteReactor<v1::Fusion>* FusionService::WatchFusion(
+    grpc::CallbackServerContext* context, const v1::GetFusionRequest* request) {
+  return StartFusionWatch(*context, dependencies_.resolver, dependencies_.fusions,
+                          dependencies_.watch, request->name());
+}
+
+grpc::ServerUnaryReactor* FusionService::ListFusions(grpc::CallbackServerContext* context,
+                                                     const v1::ListFusionsRequest* request,
+                                                     v1::ListFusionsResponse* response) {
+  return HandleUnary(
+      context, dependencies_.resolver, "FusionService/ListFusions",
+      [&](const Caller& caller) -> absl::Status {
+        ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request->parent()));
+        RETURN_IF_ERROR(caller.RequireCooperative(cooperative));
+        ASSIGN_OR_RETURN(const int64_t size, PageSize(request->page_size()));
+        const std::string selector = absl::StrCat("ListFusions ", request->parent());
+        ASSIGN_OR_RETURN(const std::string after, ParsePageToken(selector, request->page_token()));
+        ASSIGN_OR_RETURN(const std::vector<FusionRecord> fusions,
+                         dependencies_.fusions.List(request->parent(), after, size + 1));
+        for (const FusionRecord& fusion : fusions) {
+          if (response->fusions_size() == size) {
+            response->set_next_page_token(
+                FormatPageToken(selector, response->fusions().rbegin()->name()));
+            break;
+          }
+          *response->add_fusions() = FusionToProto(fusion, /*with_report=*/false);
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* FusionService::ReleaseModel(grpc::CallbackServerContext* context,
+                                                      const v1::ReleaseModelRequest* request,
+                                                      v1::Model* response) {
+  return HandleUnary(
+      context, dependencies_.resolver, "FusionService/ReleaseModel",
+      [&](const Caller& caller) -> absl::Status { return Release(caller, *request, *response); });
+}
+
+absl::Status FusionService::Release(const Caller& caller, const v1::ReleaseModelRequest& request,
+                                    v1::Model& response) {
+  RETURN_IF_ERROR(caller.RequireAdministrator());
+  ASSIGN_OR_RETURN(const ChildName fusion_name, ParseFusionName(request.fusion()));
+  const std::string model_id = request.model_id().empty() ? fusion_name.id : request.model_id();
+  RETURN_IF_ERROR(CheckId(model_id, "model_id"));
+  RETURN_IF_ERROR(
+      dependencies_.sources.cooperatives.GetFor(fusion_name.cooperative, CooperativeAct::kRelease)
+          .status());
+  ASSIGN_OR_RETURN(const FusionRecord fusion, dependencies_.fusions.Get(request.fusion()));
+  RETURN_IF_ERROR(CheckReleasable(fusion, request.acknowledged_reason()));
+  const std::string model = ModelName(fusion_name.cooperative, model_id);
+  ASSIGN_OR_RETURN(const ReleasedModel released,
+                   WriteRelease(fusion, dependencies_.key,
+                                {.name = model,
+                                 .directory = absl::StrCat(dependencies_.models_directory, "/",
+                                                           fusion_name.cooperative, "/", model_id),
+                                 .router_path = dependencies_.worker.RouterPath(fusion.name),
+                                 .acknowledged_reason = request.acknowledged_reason(),
+                                 .now = dependencies_.clock.Now()}));
+  // The directory takes its place last: a model that exists is refused before it is touched.
+  const absl::Status published = dependencies_.database.Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(dependencies_.publish(released));
+    const absl::StatusOr<int64_t> logged =
+        dependencies_.audit.Append(caller.Name(), "RELEASE_MODEL", model,
+                                   {{"fusion", fusion.name},
+                                    {"root_digest", released.root_digest.Hex()},
+                                    {"guard_met", fusion.figures->guard_met},
+                                    {"acknowledged_reason", request.acknowledged_reason()}});
+    RETURN_IF_ERROR(logged.status());
+    return InstallRelease(released);
+  });
+  RETURN_IF_ERROR(published);
+  ModelToProto(released, response);
+  dependencies_.activate(model);
+  return absl::OkStatus();
+}
+
+}  // namespace kalavai::coordinator

@@ -1,0 +1,80 @@
+// FusionService of fusion.proto: speaks gRPC, checks the caller, calls fusion_input, fusion_worker
+// and model_release. Holds no rule of its own. Administrators create and release; members of the
+// cooperative read. Thread-safe; streams live on gRPC's threads.
+#ifndef KALAVAI_COORDINATOR_FUSION_FUSION_SERVICE_H_
+#define KALAVAI_COORDINATOR_FUSION_FUSION_SERVICE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
+
+#include "common/base/clock.h"
+#include "common/crypto/signing_key.h"
+#include "common/storage/sqlite.h"
+#include "coordinator/audit.h"
+#include "coordinator/caller_identity.h"
+#include "coordinator/fusion/fusion_input.h"
+#include "coordinator/fusion/fusion_store.h"
+#include "coordinator/fusion/fusion_watch.h"
+#include "coordinator/fusion/fusion_worker.h"
+#include "coordinator/fusion/model_release.h"
+#include "kalavai/v1/fusion.grpc.pb.h"
+
+namespace kalavai::coordinator {
+
+// The resource as callers see it; the report's texts only when `with_report`.
+v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report);
+
+class FusionService final : public v1::FusionService::CallbackService {
+ public:
+  struct Dependencies {
+    Database& database;
+    FusionSources sources;
+    FusionStore& fusions;
+    FusionWorker& worker;
+    FusionWatch& watch;
+    Audit& audit;
+    const CallerResolver& resolver;
+    const SigningKey& key;
+    const Clock& clock;
+    std::string models_directory;  // DATA/models
+    int64_t threads = 1;           // of new fusions; see FusionWorker
+    // Makes a released model known to serving: `publish` inside the release's transaction,
+    // `activate` after it.
+    std::function<absl::Status(const ReleasedModel&)> publish;
+    std::function<void(const std::string& model)> activate;
+  };
+
+  explicit FusionService(Dependencies dependencies) : dependencies_(std::move(dependencies)) {}
+
+  grpc::ServerUnaryReactor* CreateFusion(grpc::CallbackServerContext* context,
+                                         const v1::CreateFusionRequest* request,
+                                         v1::Fusion* response) override;
+  grpc::ServerUnaryReactor* GetFusion(grpc::CallbackServerContext* context,
+                                      const v1::GetFusionRequest* request,
+                                      v1::Fusion* response) override;
+  grpc::ServerWriteReactor<v1::Fusion>* WatchFusion(grpc::CallbackServerContext* context,
+                                                    const v1::GetFusionRequest* request) override;
+  grpc::ServerUnaryReactor* ListFusions(grpc::CallbackServerContext* context,
+                                        const v1::ListFusionsRequest* request,
+                                        v1::ListFusionsResponse* response) override;
+  grpc::ServerUnaryReactor* ReleaseModel(grpc::CallbackServerContext* context,
+                                         const v1::ReleaseModelRequest* request,
+                                         v1::Model* response) override;
+
+ private:
+  absl::Status Create(const Caller& caller, const v1::CreateFusionRequest& request,
+                      v1::Fusion& response);
+  absl::Status Release(const Caller& caller, const v1::ReleaseModelRequest& request,
+                       v1::Model& response);
+
+  const Dependencies dependencies_;
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_FUSION_FUSION_SERVICE_H_
