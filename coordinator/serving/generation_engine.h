@@ -1,12 +1,12 @@
 // The engine: one thread owns the models; requests queue in, text streams out (design §4).
 //
-// Policy `dense`: the base and every specialist of the model that may speak read the prompt and every
-// generated token; the switching gate mixes their probabilities,
+// Policy `dense`: the base and every specialist of the model that may speak read the prompt and
+// every generated token; the switching gate mixes their probabilities,
 //
 //   log p(x) = log Σ_i w_i p_i(x)  over the full vocabulary,
 //
-// the sampler draws from it, and the gate reads the token that was drawn. It reads the prompt, too, so
-// it knows who speaks before the first generated token. Each expert has its own key/value cache.
+// the sampler draws from it, and the gate reads the token that was drawn. It reads the prompt, too,
+// so it knows who speaks before the first generated token. Each expert has its own key/value cache.
 // Experts that may not speak are not run: their weights are never read, from the next token on.
 //
 // The same model, prompt, settings and seed give the same text (for a thread count).
@@ -34,6 +34,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+
 #include "common/model/sampler.h"
 #include "common/router/router_parameters.h"
 
@@ -92,8 +93,8 @@ class GenerationEngine {
   void Stop();
 
  private:
-  struct Loaded;      // weights, tokenizer and router
-  class Generation;   // one request being answered
+  struct Loaded;     // weights, tokenizer and router
+  class Generation;  // one request being answered
   using Task = std::function<void()>;
 
   absl::Status Enqueue(Task task, Task refuse, int64_t waiting_max);

@@ -1,0 +1,155 @@
+#include "coordinator/serving/model_loader.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "common/base/errors.h"
+#include "common/base/logging.h"
+#include "common/base/status_macros.h"
+#include "common/crypto/model_signature.h"
+#include "common/rpc/resource_name.h"
+#include "coordinator/fusion/router_safetensors.h"
+
+namespace kalavai::coordinator {
+
+absl::Status ModelLoader::LoadAll() {
+  ASSIGN_OR_RETURN(const std::vector<ModelRecord> models, dependencies_.models.ListServed());
+  for (const ModelRecord& model : models) Activate(model.name);
+  return absl::OkStatus();
+}
+
+absl::Status ModelLoader::Publish(const ReleasedModel& released) {
+  ModelRecord model{.name = released.name,
+                    .cooperative = released.cooperative,
+                    .fusion = released.fusion,
+                    .state = ModelState::kLoading,
+                    .state_reason = "",
+                    .root_digest = released.root_digest,
+                    .signature = released.signature,
+                    .acknowledged_reason = released.acknowledged_reason,
+                    .experts = {},
+                    .files = {},
+                    .release_time = released.release_time};
+  for (const FusionExpert& expert : released.experts) {
+    model.experts.push_back({.submission = expert.submission,
+                             .contributor = expert.contributor,
+                             .domain = expert.domain,
+                             .root_digest = expert.root_digest});
+  }
+  for (const ReleasedFile& file : released.files) {
+    model.files.push_back(
+        {.path = file.path, .size_bytes = file.size_bytes, .sha256 = file.sha256});
+  }
+  return dependencies_.models.Create(model);
+}
+
+void ModelLoader::Activate(const std::string& model) {
+  const absl::StatusOr<ModelRecord> record = dependencies_.models.Get(model);
+  const absl::Status status = record.ok() ? Queue(*record) : record.status();
+  if (status.ok()) return;
+  if (record.ok()) {
+    Loaded(*record, status);
+  } else {
+    LogError("Could not load model", {{"model", model}, {"error", status.ToString()}});
+  }
+}
+
+absl::Status ModelLoader::Queue(const ModelRecord& model) {
+  ASSIGN_OR_RETURN(EngineModel prepared, Prepare(model));
+  return dependencies_.engine.Load(
+      std::move(prepared), [this, model](const absl::Status& status) { Loaded(model, status); });
+}
+
+absl::StatusOr<EngineModel> ModelLoader::Prepare(const ModelRecord& model) {
+  ASSIGN_OR_RETURN(const ChildName name, ParseModelName(model.name));
+  const std::string release =
+      absl::StrCat(dependencies_.models_directory, "/", name.cooperative, "/", name.id);
+  ASSIGN_OR_RETURN(const ModelManifest manifest, VerifyDirectory(release, dependencies_.key));
+  if (manifest.root_digest != model.root_digest) {
+    return MakeError(absl::StatusCode::kDataLoss, "DIGEST_MISMATCH",
+                     {.what = absl::StrCat(release, ": root digest ", manifest.root_digest.Hex(),
+                                           " found; must be ", model.root_digest.Hex())});
+  }
+  EngineModel prepared{.name = model.name, .expert_directories = {}, .router = {}};
+  ASSIGN_OR_RETURN(prepared.router, ReadRouter(absl::StrCat(release, "/", kRouterFile)));
+  const std::vector<uint8_t> allowed = dependencies_.mask.Allowed(model.experts);
+  for (size_t i = 0; i < model.experts.size(); ++i) {
+    if (allowed[i] == 0) {
+      prepared.expert_directories.push_back(prepared.expert_directories.front());
+      continue;
+    }
+    ASSIGN_OR_RETURN(const std::vector<BlobFile> files, FilesOf(model, i));
+    prepared.expert_directories.push_back(
+        absl::StrCat(dependencies_.scratch_directory, "/", name.cooperative, "-", name.id, "-", i));
+    RETURN_IF_ERROR(
+        MaterialiseCheckpoint(dependencies_.blobs, files, prepared.expert_directories.back()));
+  }
+  return prepared;
+}
+
+absl::StatusOr<std::vector<BlobFile>> ModelLoader::FilesOf(const ModelRecord& model,
+                                                           size_t expert) {
+  std::vector<BlobFile> files;
+  const ModelExpertRecord& record = model.experts[expert];
+  std::optional<Digest> root;
+  if (record.submission.empty()) {
+    ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(model.cooperative));
+    ASSIGN_OR_RETURN(const CheckpointRow base, dependencies_.checkpoints.GetBase(cooperative));
+    for (const CheckpointFileRow& file : base.files) files.push_back({file.path, file.digest});
+    root = base.root_digest;
+  } else {
+    ASSIGN_OR_RETURN(const SubmissionRecord submission,
+                     dependencies_.submissions.Get(record.submission));
+    for (const SubmissionFile& file : submission.files) {
+      if (IsModelFile(file.path)) files.push_back({file.path, file.digest});
+    }
+    root = submission.root_digest;
+  }
+  if (root != record.root_digest) {
+    return MakeError(
+        absl::StatusCode::kDataLoss, "DIGEST_MISMATCH",
+        {.what = absl::StrCat(model.name, ": expert ", expert, " is no longer what was released")});
+  }
+  return files;
+}
+
+void ModelLoader::Loaded(const ModelRecord& model, const absl::Status& status) {
+  // The weights are in memory now, or will not be: the links are of no more use.
+  const absl::StatusOr<ChildName> name = ParseModelName(model.name);
+  if (name.ok()) {
+    for (size_t i = 0; i < model.experts.size(); ++i) {
+      std::error_code ignored;
+      std::filesystem::remove_all(absl::StrCat(dependencies_.scratch_directory, "/",
+                                               name->cooperative, "-", name->id, "-", i),
+                                  ignored);
+    }
+  }
+  const absl::StatusOr<ModelRecord> now = dependencies_.models.Get(model.name);
+  if (now.ok() && now->state == ModelState::kRetired) {
+    static_cast<void>(dependencies_.engine.Unload(model.name).ok());
+    return;
+  }
+  const absl::Status saved =
+      status.ok() ? dependencies_.models.SetState(model.name, ModelState::kActive, "")
+                  : dependencies_.models.SetState(
+                        model.name, ModelState::kLoading,
+                        absl::StrCat(GetErrorReason(status), ": ", status.message()));
+  if (!status.ok() || !saved.ok()) {
+    LogError("Could not load model",
+             {{"model", model.name}, {"error", (status.ok() ? saved : status).ToString()}});
+    return;
+  }
+  LogInfo("Loaded model", {{"model", model.name}, {"digest", model.root_digest.Hex()}});
+  const absl::StatusOr<std::vector<ModelRecord>> others =
+      dependencies_.models.List(model.cooperative, "", 500);
+  if (!others.ok()) return;
+  for (const ModelRecord& other : *others) {
+    if (other.state != ModelState::kRetired || !dependencies_.engine.IsReady(other.name)) continue;
+    static_cast<void>(dependencies_.engine.Unload(other.name).ok());
+  }
+}
+
+}  // namespace kalavai::coordinator
