@@ -10,13 +10,13 @@
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
+#include "common/probe/probe_arrays.h"
 #include "common/probe/probe_pass.h"
 #include "common/router/router_training.h"
 #include "common/rpc/resource_name.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/fusion/fusion_figures.h"
 #include "coordinator/fusion/fusion_report.h"
-#include "coordinator/fusion/probe_arrays.h"
 #include "coordinator/fusion/probe_texts.h"
 #include "coordinator/fusion/router_safetensors.h"
 #include "coordinator/fusion/weight_average.h"
@@ -156,10 +156,9 @@ absl::Status FusionWorker::Probe(Job& job) {
   RETURN_IF_ERROR(Enter(job, FusionState::kProbing, {.done = 0, .total = total, .unit = "models"}));
   const std::string base = ModelDirectory(job.plan.experts[0].root_digest.Hex());
   RETURN_IF_ERROR(MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[0], base));
-  ASSIGN_OR_RETURN(
-      job.probe, LoadProbeText(dependencies_.blobs, job.plan.probe_texts,
-                               absl::StrCat(base, "/tokenizer.json"), job.plan.inputs.chunk_tokens,
-                               absl::StrCat(work_directory_, "/probe-text")));
+  ASSIGN_OR_RETURN(job.probe, LoadProbeText(dependencies_.blobs, job.plan.probe_texts,
+                                            absl::StrCat(base, "/tokenizer.json"),
+                                            job.plan.inputs.chunk_tokens));
   job.plan.inputs.probe_digest = job.probe.digest;
   for (size_t i = 0; i < job.plan.experts.size(); ++i) {
     ASSIGN_OR_RETURN(ProbeCache cache, ProbeModel(job, i));
@@ -221,19 +220,21 @@ absl::Status FusionWorker::Finish(Job& job) {
   const int64_t steps = job.record.steps;
   RETURN_IF_ERROR(
       Enter(job, FusionState::kTrainingRouter, {.done = 0, .total = steps, .unit = "steps"}));
+  std::vector<const ProbeCache*> caches;
+  for (const ProbeCache& cache : job.caches) caches.push_back(&cache);
   ASSIGN_OR_RETURN(const ProbeArrays router_part,
-                   BuildProbeArrays(job.probe, job.caches, ProbePart::kRouter));
+                   ProbeArrays::Assemble(job.probe, caches, ProbePart::kRouter));
   RouterTrainingOptions options;
   options.seed = job.record.seed;
   options.steps = static_cast<int>(steps);
-  ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part.data, {}, options));
+  ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part.data(), {}, options));
 
   RETURN_IF_ERROR(
       Enter(job, FusionState::kEvaluating, {.done = steps, .total = steps, .unit = "steps"}));
   ASSIGN_OR_RETURN(const ProbeArrays evaluation_part,
-                   BuildProbeArrays(job.probe, job.caches, ProbePart::kEvaluation));
-  FiguresInput input{.router_part = &router_part.data,
-                     .evaluation_part = &evaluation_part.data,
+                   ProbeArrays::Assemble(job.probe, caches, ProbePart::kEvaluation));
+  FiguresInput input{.router_part = &router_part.data(),
+                     .evaluation_part = &evaluation_part.data(),
                      .public_class = {},
                      .expert_labels = {},
                      .expert_domains = {},

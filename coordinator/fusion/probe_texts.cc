@@ -1,42 +1,28 @@
 #include "coordinator/fusion/probe_texts.h"
 
-#include <filesystem>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-
 #include "common/base/status_macros.h"
-#include "common/corpus/documents.h"
 #include "common/tokenizer/tokenizer.h"
-#include "coordinator/fusion/specialist_directory.h"
+#include "coordinator/launch/probe_documents.h"
 
 namespace kalavai::coordinator {
 
 absl::StatusOr<ProbeText> LoadProbeText(const BlobStore& blobs, std::span<const ProbeTextRow> texts,
-                                        const std::string& tokenizer_path, int64_t chunk_tokens,
-                                        const std::string& scratch_directory) {
+                                        const std::string& tokenizer_path, int64_t chunk_tokens) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(tokenizer_path));
-  std::vector<BlobFile> files;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    files.push_back({.path = absl::StrCat(i, ".", texts[i].format), .digest = texts[i].digest});
-  }
-  RETURN_IF_ERROR(MaterialiseCheckpoint(blobs, files, scratch_directory));
   std::vector<ProbeDocuments> domains;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    ASSIGN_OR_RETURN(std::vector<Document> documents,
-                     ReadDocuments(absl::StrCat(scratch_directory, "/", files[i].path)));
+  for (const ProbeTextRow& text : texts) {
+    // BuildProbeText splits again by the same hash; both parts go in.
+    ASSIGN_OR_RETURN(DocumentSplit split, ReadProbeDocuments(blobs, text));
     ProbeDocuments domain{
-        .domain = texts[i].domain, .public_class = texts[i].public_class, .documents = {}};
-    for (Document& document : Deduplicate(std::move(documents))) {
-      domain.documents.push_back(std::move(document.text));
-    }
+        .domain = text.domain, .public_class = text.public_class, .documents = {}};
+    for (Document& document : split.first) domain.documents.push_back(std::move(document.text));
+    for (Document& document : split.second) domain.documents.push_back(std::move(document.text));
     domains.push_back(std::move(domain));
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(scratch_directory, ignored);
   return BuildProbeText(*tokenizer, domains, {.chunk_tokens = chunk_tokens});
 }
 

@@ -1,5 +1,5 @@
 // The cooperative's registered probe texts, read from their blobs and cut into chunks with the
-// base's tokenizer. Errors: those of ReadDocuments, Tokenizer::Load and BuildProbeText;
+// base's tokenizer. Errors: those of ReadProbeDocuments, Tokenizer::Load and BuildProbeText;
 // BLOB_NOT_FOUND. Any thread.
 #ifndef KALAVAI_COORDINATOR_FUSION_PROBE_TEXTS_H_
 #define KALAVAI_COORDINATOR_FUSION_PROBE_TEXTS_H_
@@ -15,10 +15,8 @@
 
 namespace kalavai::coordinator {
 
-// `scratch_directory` is made anew for hard links that carry the texts' extensions, and removed.
 absl::StatusOr<ProbeText> LoadProbeText(const BlobStore& blobs, std::span<const ProbeTextRow> texts,
-                                        const std::string& tokenizer_path, int64_t chunk_tokens,
-                                        const std::string& scratch_directory);
+                                        const std::string& tokenizer_path, int64_t chunk_tokens);
 
 }  // namespace kalavai::coordinator
 
