@@ -1,0 +1,81 @@
+// Phases 5 and 6 as one object: everything that makes, releases and serves models, wired once.
+//
+//   ModelPhases models({.database = database, …});
+//   RETURN_IF_ERROR(models.Start());                  // unfinished fusions go on, models load
+//   … services {&models.fusion_service(), &models.inference_service()} …
+//   models.Stop();                                    // after the listener refuses new calls
+//
+// Members are in the order of dependence: each borrows from those above it. The dependencies
+// outlive the object. Thread-safe once constructed.
+#ifndef KALAVAI_COORDINATOR_SERVER_MODEL_PHASES_H_
+#define KALAVAI_COORDINATOR_SERVER_MODEL_PHASES_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+#include "common/base/clock.h"
+#include "common/crypto/signing_key.h"
+#include "common/storage/blob_store.h"
+#include "common/storage/sqlite.h"
+#include "coordinator/audit.h"
+#include "coordinator/caller_identity.h"
+#include "coordinator/checkpoint/checkpoint_store.h"
+#include "coordinator/fusion/fusion_service.h"
+#include "coordinator/fusion/fusion_store.h"
+#include "coordinator/fusion/fusion_watch.h"
+#include "coordinator/fusion/fusion_worker.h"
+#include "coordinator/launch/cooperative_store.h"
+#include "coordinator/serving/expert_mask.h"
+#include "coordinator/serving/generation_engine.h"
+#include "coordinator/serving/inference_service.h"
+#include "coordinator/serving/model_loader.h"
+#include "coordinator/serving/model_store.h"
+#include "coordinator/submission/submission_store.h"
+
+namespace kalavai::coordinator {
+
+class ModelPhases {
+ public:
+  struct Parts {
+    Database& database;
+    const BlobStore& blobs;
+    CooperativeStore& cooperatives;
+    CheckpointStore& checkpoints;
+    SubmissionStore& submissions;
+    FusionStore& fusions;
+    Audit& audit;
+    const CallerResolver& resolver;
+    const SigningKey& key;
+    const Clock& clock;
+    std::string fusions_directory;  // DATA/fusions
+    std::string models_directory;   // DATA/models
+    int64_t threads = 1;            // inside one tensor operation; part of every fusion's input
+  };
+
+  explicit ModelPhases(const Parts& parts);
+  ~ModelPhases();  // Stop()
+
+  absl::Status Start();
+  // Idempotent. Open streams end with SHUTTING_DOWN.
+  void Stop();
+
+  FusionService& fusion_service() { return fusion_service_; }
+  InferenceService& inference_service() { return inference_service_; }
+
+ private:
+  const Parts parts_;
+  FusionWatch watch_;
+  ModelStore models_;
+  ExpertMask mask_;
+  GenerationEngine engine_;
+  ModelLoader loader_;
+  FusionWorker worker_;
+  FusionService fusion_service_;
+  InferenceService inference_service_;
+};
+
+}  // namespace kalavai::coordinator
+
+#endif  // KALAVAI_COORDINATOR_SERVER_MODEL_PHASES_H_
