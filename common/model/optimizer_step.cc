@@ -48,8 +48,6 @@ absl::StatusOr<Transformer> MixedCopy(const Transformer& master) {
   ASSIGN_OR_RETURN(Transformer copy, BindParameters(master.config, std::move(copies)));
   // A tied head multiplies with the lookup table: its own cast.
   copy.embed_out_VD = copy.embed_out_VD.to(at::kBFloat16);
-  copy.rotary_cos_TR = copy.rotary_cos_TR.to(at::kBFloat16);
-  copy.rotary_sin_TR = copy.rotary_sin_TR.to(at::kBFloat16);
   return copy;
 }
 

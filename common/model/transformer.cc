@@ -12,6 +12,7 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/model/head_layout.h"
 
 namespace kalavai {
 namespace {
@@ -85,24 +86,12 @@ void BuildRotaryTables(Transformer& model) {
 }
 
 struct Rotation {
-  Tensor cos_T11R, sin_T11R;  // rows of this call's positions, in the type of the blocks
+  Tensor cos_TR, sin_TR;  // rows of this call's positions
 };
 
 Rotation RotationFor(const Transformer& model, int64_t first_position, int64_t tokens) {
-  const auto rows = [&](const Tensor& table_TR) {
-    return table_TR.narrow(0, first_position, tokens).unsqueeze(1).unsqueeze(1);
-  };
-  return {rows(model.rotary_cos_TR), rows(model.rotary_sin_TR)};
-}
-
-// Rotates the first 2R of S dimensions by the position's angles, pairing i with i + R; 2 = query
-// and key at once. Splitting (not slicing) keeps the backward pass to one concatenation.
-Tensor Rotate(const Tensor& x_BTH2S, const Rotation& rotation) {
-  const int64_t half = rotation.cos_T11R.size(-1);
-  const auto parts = x_BTH2S.split_with_sizes({half, half, x_BTH2S.size(-1) - 2 * half}, -1);
-  const Tensor first = parts[0] * rotation.cos_T11R - parts[1] * rotation.sin_T11R;
-  const Tensor second = parts[1] * rotation.cos_T11R + parts[0] * rotation.sin_T11R;
-  return at::cat({first, second, parts[2]}, -1);
+  return {model.rotary_cos_TR.narrow(0, first_position, tokens),
+          model.rotary_sin_TR.narrow(0, first_position, tokens)};
 }
 
 Tensor Norm(const ModelConfig& config, const Tensor& x_BTD, const NormWeights& norm) {
@@ -159,15 +148,10 @@ Tensor Attention(const Transformer& model, const BlockWeights& block, const Tens
                  const Rotation& rotation, KvCache* cache, int64_t layer) {
   const int64_t batch = normed_BTD.size(0);
   const int64_t tokens = normed_BTD.size(1);
-  const int64_t head = model.config.head_size();
-  const auto parts = Linear(normed_BTD, block.query_key_value)
-                         .view({batch, tokens, model.config.head_count, 3, head})
-                         .split_with_sizes({2, 1}, 3);
-  const auto query_key = Rotate(parts[0], rotation).unbind(3);
-  const Tensor query_BHTS = query_key[0].transpose(1, 2);
-  const Tensor key_BHTS = query_key[1].transpose(1, 2);
-  const Tensor value_BHTS = parts[1].squeeze(3).transpose(1, 2);
-  const Tensor mixed_BHTS = Attend(query_BHTS, key_BHTS, value_BHTS, cache, layer);
+  const Heads heads = SplitHeads(Linear(normed_BTD, block.query_key_value), rotation.cos_TR,
+                                 rotation.sin_TR, model.config.head_count);
+  const Tensor mixed_BHTS =
+      Attend(heads.query_BHTS, heads.key_BHTS, heads.value_BHTS, cache, layer);
   const Tensor mixed_BTD =
       mixed_BHTS.transpose(1, 2).reshape({batch, tokens, model.config.hidden_size});
   return Linear(mixed_BTD, block.attention_out);
@@ -310,8 +294,6 @@ absl::StatusOr<Transformer> BindParameters(const ModelConfig& config, NamedTenso
     model.embed_out_VD =
         config.tied_embeddings ? model.embed_in_VD : model.parameters.at("embed_out.weight");
     BuildRotaryTables(model);
-    model.rotary_cos_TR = model.rotary_cos_TR.to(ScalarTypeOf(model.weight_type()));
-    model.rotary_sin_TR = model.rotary_sin_TR.to(ScalarTypeOf(model.weight_type()));
     return model;
   });
 }

@@ -68,7 +68,7 @@ struct Transformer {
   std::vector<BlockWeights> blocks;
   NormWeights final_norm;
   at::Tensor embed_out_VD;
-  at::Tensor rotary_cos_TR, rotary_sin_TR;  // 2R rotated dimensions; T: context_length
+  at::Tensor rotary_cos_TR, rotary_sin_TR;  // float32; 2R rotated dimensions; T: context_length
 
   // A copy that computes in `type`. Gradients flow through the cast to the original's weights, so a
   // training step casts once and accumulates in float32. Same type: shares the tensors.
