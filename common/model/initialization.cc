@@ -1,13 +1,13 @@
+#include "common/model/initialization.h"
+
 #include <cmath>
 #include <numbers>
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 
 #include "common/base/status_macros.h"
 #include "common/model/sampler.h"
-#include "common/model/weights.h"
 
 namespace kalavai {
 namespace {
@@ -40,20 +40,6 @@ bool WritesIntoResidual(absl::string_view name) {
 }
 
 }  // namespace
-
-std::vector<std::string> FrozenNames(const ModelConfig& config, int64_t freeze_depth) {
-  std::vector<std::string> names;
-  if (freeze_depth <= 0) return names;
-  for (const auto& [name, shape] : ParameterShapes(config)) {
-    if (name == "gpt_neox.embed_in.weight") names.push_back(name);
-    for (int64_t layer = 0; layer < freeze_depth; ++layer) {
-      if (absl::StartsWith(name, absl::StrCat("gpt_neox.layers.", layer, "."))) {
-        names.push_back(name);
-      }
-    }
-  }
-  return names;
-}
 
 absl::StatusOr<Transformer> InitializeTransformer(const ModelConfig& config, uint64_t seed) {
   RETURN_IF_ERROR(config.Validate());

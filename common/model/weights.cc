@@ -166,6 +166,20 @@ absl::Status SaveTransformer(const Transformer& model, const std::string& dir, W
   });
 }
 
+std::vector<std::string> FrozenNames(const ModelConfig& config, int64_t freeze_depth) {
+  std::vector<std::string> names;
+  if (freeze_depth <= 0) return names;
+  for (const auto& [name, shape] : ParameterShapes(config)) {
+    if (name == "gpt_neox.embed_in.weight") names.push_back(name);
+    for (int64_t layer = 0; layer < freeze_depth; ++layer) {
+      if (absl::StartsWith(name, absl::StrCat("gpt_neox.layers.", layer, "."))) {
+        names.push_back(name);
+      }
+    }
+  }
+  return names;
+}
+
 absl::StatusOr<Transformer> WeightAverage(const std::vector<std::string>& dirs) {
   if (dirs.empty()) {
     return WeightsInvalid("weight average", "models", "none found; must be at least one");

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "common/model/initialization.h"  // IWYU pragma: export
 #include "common/model/transformer.h"
 
 namespace kalavai {
@@ -40,11 +41,6 @@ absl::Status SaveTransformer(const Transformer& model, const std::string& dir, W
 // The tensors a specialist must not change at this freeze depth: none at 0; at K ≥ 1 embed_in (and
 // with it a tied embed_out) and the first K blocks. Sorted.
 std::vector<std::string> FrozenNames(const ModelConfig& config, int64_t freeze_depth);
-
-// A fresh float32 model, the same bits for the same config and seed on every machine (own
-// generator, not the library's): weights normal with initializer_range, the two layers that write
-// into the residual stream scaled by 1/√(2 · layer_count) (GPT-2, GPT-NeoX), biases 0, norms 1.
-absl::StatusOr<Transformer> InitializeTransformer(const ModelConfig& config, uint64_t seed);
 
 // The unweighted mean of the models' weights, in float32: a baseline of every fusion report. All
 // must have the same config; at least one. WEIGHTS_INVALID otherwise.

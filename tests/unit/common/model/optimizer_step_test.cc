@@ -13,7 +13,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "common/model/determinism.h"
 #include "common/model/weights.h"
 #include "tests/support/catch.h"
 #include "tests/unit/common/model/gpt_neox_golden.h"
@@ -216,15 +215,6 @@ TEST_CASE("States and settings that do not fit are refused", "[model]") {
   too_deep.freeze_depth = 3;
   REQUIRE_STATUS(OptimizerStep::Create(trainer->model(), {too_deep, Precision::kFloat32}), invalid,
                  "HYPERPARAMETERS_INVALID");
-}
-
-TEST_CASE("The machine's numbers can be asked for, absurd thread counts are refused", "[model]") {
-  REQUIRE_STATUS(SetThreads(-1), absl::StatusCode::kInvalidArgument, "THREADS_INVALID");
-  REQUIRE_STATUS(SetThreads(1025), absl::StatusCode::kInvalidArgument, "THREADS_INVALID");
-  REQUIRE_OK(SetThreads(2));
-  CHECK(Threads() == 2);
-  CHECK_FALSE(TorchVersion().empty());
-  CHECK_FALSE(VectorLevel().empty());
 }
 
 }  // namespace

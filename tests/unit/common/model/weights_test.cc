@@ -3,7 +3,6 @@
 // Method: golden directories loaded, saved and compared; a table of damaged directories.
 #include "common/model/weights.h"
 
-#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <limits>
@@ -140,23 +139,6 @@ TEST_CASE("A tied model has no second embedding, and NaN is not saved", "[model]
   const TempDir dir;
   REQUIRE_STATUS(SaveTransformer(model, dir.path(), WeightType::kFloat32),
                  absl::StatusCode::kInvalidArgument, "WEIGHTS_NOT_FINITE");
-}
-
-TEST_CASE("Initialization depends on config and seed alone and has the stated spread", "[model]") {
-  ModelConfig config = LoadGolden("parallel").config;
-  config.vocab_size = 4096;
-  REQUIRE_OK_AND_ASSIGN(const Transformer a, InitializeTransformer(config, 1));
-  REQUIRE_OK_AND_ASSIGN(const Transformer b, InitializeTransformer(config, 1));
-  REQUIRE_OK_AND_ASSIGN(const Transformer c, InitializeTransformer(config, 2));
-  for (const auto& [name, tensor] : a.parameters) CHECK(at::equal(tensor, b.parameters.at(name)));
-  CHECK_FALSE(at::equal(a.embed_in_VD, c.embed_in_VD));
-  REQUIRE_NEAR(a.embed_in_VD.mean().item<double>(), 0.0, 5e-4);
-  REQUIRE_NEAR(a.embed_in_VD.std().item<double>(), 0.02, 5e-4);
-  REQUIRE_NEAR(a.blocks[0].feed_forward_out.weight_OI.std().item<double>(), 0.02 / std::sqrt(6.0),
-               8e-4);
-  CHECK(a.final_norm.weight_D.eq(1).all().item<bool>());
-  CHECK(a.blocks[2].query_key_value.bias_O.eq(0).all().item<bool>());
-  CHECK(static_cast<int64_t>(a.parameters.size()) == 4 + 3 * 12);
 }
 
 TEST_CASE("The weight average is the mean of the weights", "[model]") {
