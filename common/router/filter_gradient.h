@@ -3,25 +3,42 @@
 // With c_j(t) the smoothed posterior that the state at t was redrawn and landed on j (t = 0 always
 // is a redraw), ∂(-Σ log p)/∂r_j(t) = -c_j(t) / r_j(t), and ∂/∂logit(α) = Σ_(t>=1) (α - Σ_j c_j(t))
 // (design §3.4(ii)); r = (1 - η) softmax(logits) + η/n is taken through the chain rule. Linear
-// space with per-row scaling: safe because w_i >= αη/n. Thread-safe: pure functions.
+// space with per-row scaling: safe because w_i >= αη/n. Not thread-safe: an object holds the memory
+// of its last text, so that no step allocates.
 #ifndef KALAVAI_COMMON_ROUTER_FILTER_GRADIENT_H_
 #define KALAVAI_COMMON_ROUTER_FILTER_GRADIENT_H_
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
 namespace kalavai {
 
-struct FilterGradient {
-  double loss = 0;                  // -Σ_t log p(y_t), nats
-  std::vector<double> logits = {};  // ∂loss/∂logit_j(t) [T][n]
-  double alpha_logit = 0;           // ∂loss/∂log(α/(1-α))
-};
+class FilterGradient {
+ public:
+  // 0 < eta <= 1.
+  FilterGradient(int experts, double eta);
 
-// log_prob [T][n] (finite or -infinity, not all -infinity in a row), logits [T][n] of the softmax,
-// 0 < alpha < 1, 0 < eta <= 1. Writes into `gradient`, whose memory is reused.
-void ComputeFilterGradient(std::span<const float> log_prob, std::span<const double> logits,
-                           int experts, double alpha, double eta, FilterGradient& gradient);
+  // -Σ_t log p(y_t), nats. log_prob [T][n] (finite or -infinity, not all -infinity in a row),
+  // logits [T][n] of the softmax, 0 < alpha < 1.
+  double Forward(std::span<const float> log_prob, std::span<const double> logits, double alpha);
+
+  // Gradients of what the last Forward returned.
+  void Backward();
+  std::span<const double> Logits() const { return logit_gradient_; }  // ∂/∂logit_j(t) [T][n]
+  double AlphaLogit() const { return alpha_gradient_; }               // ∂/∂log(α/(1-α))
+
+ private:
+  size_t experts_;
+  double eta_;
+  double alpha_ = 0.5;
+  std::vector<double> softmax_ = {};     // s [T][n]
+  std::vector<double> likelihood_ = {};  // p_i(y_t) / p(y_t) [T][n]
+  std::vector<double> weights_ = {};     // w [n]
+  std::vector<double> smoothing_ = {};   // β [n]
+  std::vector<double> logit_gradient_ = {};
+  double alpha_gradient_ = 0;
+};
 
 }  // namespace kalavai
 

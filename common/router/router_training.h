@@ -56,8 +56,9 @@ struct TrainedRouter {
   std::string reason = {};         // in words, with both losses
   double ridge_held_out_loss = 0;  // nats/token; three parts pure texts, one part spliced
   double trained_held_out_loss = 0;
-  double temperature = 0;               // of the ridge rung
-  std::vector<int> domain_expert = {};  // [domains] best expert on the router part: the targets
+  double temperature = 0;  // of the ridge rung
+  std::vector<int> domain_expert =
+      {};  // [domains] best on the two thirds learned from: the targets
   std::vector<TrainingStep> trajectory = {};
 
   const RouterParameters& kept() const { return trained_kept ? trained : ridge; }

@@ -1,0 +1,354 @@
+#include "common/router/router_training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/seeded_random.h"
+#include "common/base/status_macros.h"
+#include "common/router/filter_gradient.h"
+#include "common/router/linear_algebra.h"
+#include "common/router/router_texts.h"
+#include "common/router/switching_gate.h"
+
+namespace kalavai {
+namespace {
+
+constexpr double kTemperatures[] = {1, 2.5, 5, 10, 20, 40};
+constexpr double kSplicedShare = 0.25;  // of the texts of a batch, and of the held-out loss
+constexpr int64_t kTextsPerDomain = 2;  // in a batch
+constexpr int kHeldOutSplices = 8;      // texts spliced from each ordered pair of domains
+constexpr double kPi = 3.14159265358979323846;
+
+// Chunks by domain: those learned from and those held out.
+struct Split {
+  std::vector<std::vector<int64_t>> fit = {};
+  std::vector<std::vector<int64_t>> held_out = {};
+};
+
+absl::StatusOr<Split> SplitChunks(const ProbeData& data) {
+  Split split;
+  for (const std::vector<int64_t>& chunks : ChunksByDomain(data)) {
+    const std::string& name = data.domains[split.fit.size()];
+    if (chunks.size() < 3 || data.rows <= kStatisticsStride) {
+      return MakeError(
+          absl::StatusCode::kInvalidArgument, "PROBE_CACHE_INVALID",
+          {.what = absl::StrFormat("domain '%s': %d chunks of %d rows; must be at "
+                                   "least 3 of %d",
+                                   name, chunks.size(), data.rows, kStatisticsStride + 1),
+           .why = "a third is held out to judge the training",
+           .fix = "add probe text of this domain, or use the uniform router"});
+    }
+    const auto cut = chunks.end() - static_cast<std::ptrdiff_t>(chunks.size() / 3);
+    split.fit.emplace_back(chunks.begin(), cut);
+    split.held_out.emplace_back(cut, chunks.end());
+  }
+  return split;
+}
+
+// A list of texts with weights that sum to 1: whole chunks, domains alike, and spliced ones.
+struct WeightedTexts {
+  std::vector<TextSource> source = {};
+  std::vector<double> weight = {};
+};
+
+// Texts spliced from every ordered pair of domains, the same number of each.
+std::vector<TextSource> SpliceAll(const std::vector<std::vector<int64_t>>& chunks, int per_pair) {
+  std::vector<TextSource> texts;
+  for (size_t a = 0; a < chunks.size(); ++a) {
+    for (size_t b = 0; b < chunks.size(); ++b) {
+      if (a == b) continue;
+      for (size_t k = 0; k < static_cast<size_t>(per_pair); ++k) {
+        texts.push_back({chunks[a][k % chunks[a].size()], chunks[b][(k + 1) % chunks[b].size()]});
+      }
+    }
+  }
+  return texts;
+}
+
+WeightedTexts JudgingTexts(const std::vector<std::vector<int64_t>>& chunks) {
+  WeightedTexts texts;
+  const std::vector<TextSource> spliced = SpliceAll(chunks, kHeldOutSplices);
+  const double pure_share = spliced.empty() ? 1 : 1 - kSplicedShare;
+  for (const std::vector<int64_t>& domain : chunks) {
+    for (const int64_t chunk : domain) {
+      texts.source.push_back({chunk, chunk});
+      texts.weight.push_back(pure_share / static_cast<double>(domain.size() * chunks.size()));
+    }
+  }
+  for (const TextSource& source : spliced) {
+    texts.source.push_back(source);
+    texts.weight.push_back(kSplicedShare / static_cast<double>(spliced.size()));
+  }
+  return texts;
+}
+
+// Best expert of each domain over the chunks given; the lowest on a tie.
+std::vector<int> BestExperts(const ProbeData& data,
+                             const std::vector<std::vector<int64_t>>& chunks) {
+  const size_t experts = static_cast<size_t>(data.experts);
+  std::vector<int> best;
+  for (const std::vector<int64_t>& domain : chunks) {
+    std::vector<double> total(experts, 0);
+    for (const int64_t chunk : domain) {
+      const std::span<const float> log_prob = data.ChunkLogProb(chunk);
+      for (size_t at = 0; at < log_prob.size(); ++at) {
+        total[at % experts] += static_cast<double>(log_prob[at]);
+      }
+    }
+    best.push_back(static_cast<int>(std::max_element(total.begin(), total.end()) - total.begin()));
+  }
+  return best;
+}
+
+// Logits [T][n] of the text that `texts` holds.
+void ComputeLogits(const RouterParameters& router, const RouterTexts& texts,
+                   std::vector<double>& logits) {
+  const size_t features = static_cast<size_t>(router.transform.features);
+  const size_t experts = static_cast<size_t>(router.experts);
+  logits.resize(texts.LogProb().size());
+  for (size_t at = 0; at < logits.size(); ++at) {
+    const double* z = &texts.Features()[at / experts * features];
+    const size_t expert = at % experts;
+    logits[at] = DotProduct(&router.weight[expert * features], z, features) + router.bias[expert];
+  }
+}
+
+// AdamW (Loshchilov & Hutter 2019) on one group of numbers, betas 0.9 and 0.999.
+class Adam {
+ public:
+  explicit Adam(size_t size) : first_(size, 0), second_(size, 0) {}
+
+  void Step(int step, double rate, double decay, std::span<const double> gradient,
+            std::span<double> values) {
+    const double correct_first = 1 - std::pow(0.9, step);
+    const double correct_second = 1 - std::pow(0.999, step);
+    for (size_t i = 0; i < values.size(); ++i) {
+      first_[i] = 0.9 * first_[i] + 0.1 * gradient[i];
+      second_[i] = 0.999 * second_[i] + 0.001 * gradient[i] * gradient[i];
+      const double scale = std::sqrt(second_[i] / correct_second) + 1e-8;
+      values[i] -= rate * (first_[i] / correct_first / scale + decay * values[i]);
+    }
+  }
+
+ private:
+  std::vector<double> first_;
+  std::vector<double> second_;
+};
+
+// Works on one data set: statistics, ridge, the steps, judging.
+class Trainer {
+ public:
+  Trainer(const ProbeData& data, const RouterTrainingOptions& options, Split split)
+      : data_(data), options_(options), split_(std::move(split)) {}
+
+  absl::Status SolveStart(std::span<const RidgeClass> members, TrainedRouter& result);
+  void Train(TrainedRouter& result);
+  double Judge(const RouterParameters& router, const std::vector<std::vector<int64_t>>& chunks);
+
+ private:
+  TextSource DrawText(int step, size_t domain, int64_t k, SeededRandom& random);
+  double BatchGradient(int step, const RouterParameters& router, SeededRandom& random);
+
+  const ProbeData& data_;
+  const RouterTrainingOptions& options_;
+  const Split split_;
+  std::vector<RouterTexts> texts_;  // one, once the transform is known
+  std::vector<double> logits_;
+  // Gradients of the batch's mean loss.
+  std::vector<double> weight_gradient_;
+  std::vector<double> bias_gradient_;
+  double alpha_gradient_ = 0;
+};
+
+double Trainer::Judge(const RouterParameters& router,
+                      const std::vector<std::vector<int64_t>>& chunks) {
+  const WeightedTexts texts = JudgingTexts(chunks);
+  FilterGradient filter(router.experts, router.eta);
+  double loss = 0;
+  for (size_t k = 0; k < texts.source.size(); ++k) {
+    texts_[0].Make(texts.source[k]);
+    ComputeLogits(router, texts_[0], logits_);
+    loss += texts.weight[k] * filter.Forward(texts_[0].LogProb(), logits_, router.alpha);
+  }
+  return loss / data_.rows;
+}
+
+absl::Status Trainer::SolveStart(std::span<const RidgeClass> members, TrainedRouter& result) {
+  result.domain_expert = BestExperts(data_, split_.fit);
+  std::vector<ClassStatistics> statistics;
+  for (size_t d = 0; d < data_.domains.size(); ++d) {
+    statistics.push_back(EmptyStatistics(data_.domains[d], data_.width));
+    for (const int64_t chunk : split_.fit[d]) {
+      AddText(data_.ChunkHidden(chunk), options_.ridge.half_life, options_.ridge.shrinkage,
+              statistics.back());
+    }
+  }
+  std::vector<RidgeClass> classes;
+  for (size_t d = 0; d < statistics.size(); ++d) {
+    classes.push_back({.statistics = &statistics[d], .expert = result.domain_expert[d]});
+  }
+  classes.insert(classes.end(), members.begin(), members.end());
+  ASSIGN_OR_RETURN(RouterParameters solved, SolveRidge(classes, data_.experts, options_.ridge));
+  solved.alpha = options_.alpha;
+  solved.eta = options_.eta;
+  texts_.emplace_back(data_, solved);
+  double best = 0;
+  for (const double temperature : kTemperatures) {
+    RouterParameters candidate = WithTemperature(solved, options_.ridge.temperature, temperature);
+    const double loss = Judge(candidate, split_.fit);
+    if (result.temperature > 0 && !(loss < best)) continue;
+    best = loss;
+    result.temperature = temperature;
+    result.ridge = std::move(candidate);
+  }
+  return absl::OkStatus();
+}
+
+// Text k of a domain in a step: whole, or each fourth spliced with the end of another domain's
+// chunk.
+TextSource Trainer::DrawText(int step, size_t domain, int64_t k, SeededRandom& random) {
+  const std::vector<int64_t>& own = split_.fit[domain];
+  const int64_t first = own[static_cast<size_t>(random.Below(static_cast<int64_t>(own.size())))];
+  const int64_t domains = static_cast<int64_t>(split_.fit.size());
+  const int64_t turn = static_cast<int64_t>(domain) * kTextsPerDomain + k + step;
+  if (domains == 1 || turn % static_cast<int64_t>(1 / kSplicedShare) != 0) return {first, first};
+  const size_t skip = static_cast<size_t>(1 + random.Below(domains - 1));
+  const std::vector<int64_t>& other = split_.fit[(domain + skip) % split_.fit.size()];
+  return {first, other[static_cast<size_t>(random.Below(static_cast<int64_t>(other.size())))]};
+}
+
+// Mean loss of a batch, nats/token; its gradients go to the members.
+double Trainer::BatchGradient(int step, const RouterParameters& router, SeededRandom& random) {
+  const size_t features = static_cast<size_t>(router.transform.features);
+  const size_t experts = static_cast<size_t>(router.experts);
+  const double tokens = static_cast<double>(split_.fit.size()) * kTextsPerDomain * data_.rows;
+  weight_gradient_.assign(router.weight.size(), 0);
+  bias_gradient_.assign(experts, 0);
+  alpha_gradient_ = 0;
+  double loss = 0;
+  FilterGradient filter(router.experts, router.eta);
+  for (size_t domain = 0; domain < split_.fit.size(); ++domain) {
+    for (int64_t k = 0; k < kTextsPerDomain; ++k) {
+      texts_[0].Make(DrawText(step, domain, k, random));
+      ComputeLogits(router, texts_[0], logits_);
+      loss += filter.Forward(texts_[0].LogProb(), logits_, router.alpha);
+      filter.Backward();
+      alpha_gradient_ += filter.AlphaLogit() / tokens;
+      for (size_t at = 0; at < logits_.size(); ++at) {
+        const double gradient = filter.Logits()[at] / tokens;
+        const double* z = &texts_[0].Features()[at / experts * features];
+        double* row = &weight_gradient_[at % experts * features];
+        for (size_t i = 0; i < features; ++i) row[i] += gradient * z[i];
+        bias_gradient_[at % experts] += gradient;
+      }
+    }
+  }
+  return loss / tokens;
+}
+
+void Trainer::Train(TrainedRouter& result) {
+  RouterParameters router = result.ridge;
+  router.rung = RouterRung::kTrained;
+  double alpha_logit = std::log(router.alpha) - std::log1p(-router.alpha);
+  Adam weight_adam(router.weight.size());
+  Adam bias_adam(router.bias.size());
+  Adam alpha_adam(1);
+  SeededRandom random(options_.seed);
+  for (int step = 1; step <= options_.steps; ++step) {
+    const double loss = BatchGradient(step, router, random);
+    const double cosine = 0.5 * (1 + std::cos(kPi * (step - 1) / options_.steps));
+    const double rate = options_.learning_rate * cosine;
+    weight_adam.Step(step, rate, options_.weight_decay, weight_gradient_, router.weight);
+    bias_adam.Step(step, rate, 0, bias_gradient_, router.bias);
+    alpha_adam.Step(step, options_.alpha_learning_rate * cosine, 0, {&alpha_gradient_, 1},
+                    {&alpha_logit, 1});
+    router.alpha = 1 / (1 + std::exp(-alpha_logit));
+    result.trajectory.push_back({.step = step, .batch_loss = loss, .alpha = router.alpha});
+  }
+  result.trained = std::move(router);
+  result.ridge_held_out_loss = Judge(result.ridge, split_.held_out);
+  result.trained_held_out_loss = Judge(result.trained, split_.held_out);
+  // Also false when a step has overflowed: NaN compares with nothing.
+  result.trained_kept = result.trained_held_out_loss < result.ridge_held_out_loss &&
+                        ValidateRouter(result.trained).ok();
+  result.reason = absl::StrFormat(
+      "held-out loss %.6f after %d steps, %.6f of the ridge solution: the %s is kept",
+      result.trained_held_out_loss, options_.steps, result.ridge_held_out_loss,
+      result.trained_kept ? "trained router" : "ridge solution");
+}
+
+}  // namespace
+
+std::vector<RouterParameters> TrainedRouter::Ladder() const {
+  std::vector<RouterParameters> ladder;
+  if (trained_kept) ladder.push_back(trained);
+  ladder.push_back(ridge);
+  ladder.push_back(UniformRouter(ridge.experts));
+  return ladder;
+}
+
+absl::StatusOr<TrainedRouter> TrainRouter(const ProbeData& data,
+                                          std::span<const RidgeClass> members,
+                                          const RouterTrainingOptions& options) {
+  KALAVAI_CHECK(options.steps > 0 && options.alpha > 0 && options.alpha < 1 && options.eta > 0 &&
+                    options.eta <= 1,
+                "training starts from a gate that can switch");
+  ASSIGN_OR_RETURN(Split split, SplitChunks(data));
+  Trainer trainer(data, options, std::move(split));
+  TrainedRouter result;
+  RETURN_IF_ERROR(trainer.SolveStart(members, result));
+  trainer.Train(result);
+  return result;
+}
+
+double EvaluateSpliced(const RouterParameters& parameters, const ProbeData& data, int per_pair) {
+  const std::vector<std::vector<int64_t>> chunks = ChunksByDomain(data);
+  std::vector<TextSource> texts = SpliceAll(chunks, per_pair);
+  if (texts.empty()) {
+    for (const int64_t chunk : chunks[0]) texts.push_back({chunk, chunk});
+  }
+  const size_t experts = static_cast<size_t>(data.experts);
+  const size_t width = static_cast<size_t>(data.width);
+  const size_t rows = static_cast<size_t>(data.rows);
+  double loss = 0;
+  for (const TextSource& text : texts) {
+    RouterSession session(parameters);
+    for (size_t t = 0; t < rows; ++t) {
+      const int64_t chunk = t < rows / 2 ? text.first : text.second;
+      const absl::StatusOr<double> mixed =
+          session.Read(data.ChunkLogProb(chunk).subspan(t * experts, experts),
+                       data.ChunkHidden(chunk).subspan(t * width, width));
+      KALAVAI_CHECK(mixed.ok(), "valid data has a log-probability for every expert");
+      loss -= *mixed;
+    }
+  }
+  return loss / static_cast<double>(texts.size() * rows);
+}
+
+LadderChoice ChooseRung(std::span<const RungEvaluation> rungs, double oracle_loss,
+                        double collapse_threshold) {
+  KALAVAI_CHECK(!rungs.empty(), "a ladder has a rung");
+  LadderChoice choice;
+  for (size_t k = 0; k < rungs.size(); ++k) {
+    choice.index = static_cast<int>(k);
+    const double gap = rungs[k].equal_weight_loss - oracle_loss;
+    // Written so that NaN is a collapse.
+    choice.collapsed = !(gap <= collapse_threshold);
+    if (!choice.collapsed) break;
+    absl::StrAppend(&choice.reason, choice.reason.empty() ? "" : "; ",
+                    absl::StrFormat("the %s router collapsed: %.4f nats above the oracle, %.4f "
+                                    "allowed",
+                                    RouterRungName(rungs[k].rung), gap, collapse_threshold));
+  }
+  return choice;
+}
+
+}  // namespace kalavai
