@@ -1,0 +1,88 @@
+// Goal: the bootstrap repeats from its seed, covers the truth about as often as it says, and is
+// paired. Method: seeded draws of losses with a known oracle gain, 100 cooperatives; a matrix whose
+// noise is common to all models.
+#include "common/forecast/interval.h"
+
+#include <vector>
+
+#include "common/base/seeded_random.h"
+#include "tests/support/catch.h"
+
+namespace kalavai {
+namespace {
+
+// Three models on two domains; `common` is noise of a chunk, `own` of a model on it.
+ChunkLosses Draw(uint64_t seed, double common, double own, int chunks) {
+  SeededRandom random(seed);
+  const double mean[3][2] = {{3, 4}, {2.5, 4}, {3, 3.4}};
+  ChunkLosses losses{.domains = {"a", "b"},
+                     .models = {"base", "x", "y"},
+                     .own_domain = {0, 1},
+                     .loss = std::vector<std::vector<std::vector<double>>>(
+                         3, std::vector<std::vector<double>>(2))};
+  for (size_t d = 0; d < 2; ++d) {
+    for (int c = 0; c < chunks; ++c) {
+      const double shared = common * random.Normal();
+      for (size_t m = 0; m < 3; ++m) {
+        losses.loss[m][d].push_back(mean[m][d] + shared + own * random.Normal());
+      }
+    }
+  }
+  return losses;
+}
+
+TEST_CASE("The interval covers the true oracle gain and repeats from its seed", "[forecast]") {
+  const double truth = 100 * (3.2 - 2.95) / 3.2;  // best specialist y: (3 + 3.4) / 2
+  int covered = 0;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const ChunkLosses losses = Draw(seed, 0.2, 0.1, 48);
+    REQUIRE_OK_AND_ASSIGN(const Estimate estimate,
+                          BootstrapOracle(losses, {.resamples = 300, .seed = seed}));
+    CHECK(estimate.interval.low <= estimate.gain_percent);
+    CHECK(estimate.gain_percent <= estimate.interval.high);
+    covered += estimate.interval.low <= truth && truth <= estimate.interval.high ? 1 : 0;
+    REQUIRE_OK_AND_ASSIGN(const Estimate again,
+                          BootstrapOracle(losses, {.resamples = 300, .seed = seed}));
+    CHECK(again.interval.low == estimate.interval.low);
+    CHECK(again.interval.high == estimate.interval.high);
+  }
+  CHECK(covered >= 87);
+}
+
+TEST_CASE("Noise that all models share hardly widens the interval", "[forecast]") {
+  REQUIRE_OK_AND_ASSIGN(const Estimate shared, BootstrapOracle(Draw(1, 0.3, 0, 48)));
+  REQUIRE_OK_AND_ASSIGN(const Estimate own, BootstrapOracle(Draw(1, 0, 0.3, 48)));
+  CHECK((shared.interval.high - shared.interval.low) * 3 < own.interval.high - own.interval.low);
+}
+
+TEST_CASE("Coverage has an interval from chunks and from standard errors", "[forecast]") {
+  const ChunkLosses losses = Draw(3, 0.2, 0.1, 200);
+  const std::vector<MemberChunkLosses> members = {{0, losses.loss[0][0], losses.loss[1][0]},
+                                                  {1, losses.loss[0][1], losses.loss[2][1]}};
+  REQUIRE_OK_AND_ASSIGN(const Estimate chunks, BootstrapCoverage(members, losses.loss[0]));
+  CHECK(chunks.interval.low < chunks.gain_percent);
+  CHECK(chunks.gain_percent < chunks.interval.high);
+  const std::vector<MemberLosses> reported = {{0, 3, 2.5, 0.01}, {1, 4, 3.4, 0.01}};
+  const std::vector<double> base = {3, 4};
+  REQUIRE_OK_AND_ASSIGN(const Estimate normal, CoverageFromStandardErrors(reported, base));
+  REQUIRE_NEAR(normal.gain_percent, 100 * 0.5 / 6.4, 1e-12);
+  CHECK(normal.interval.low < normal.gain_percent);
+  CHECK(normal.interval.high - normal.interval.low < 1.5);
+}
+
+TEST_CASE("Chunks that do not fit are refused", "[forecast]") {
+  ChunkLosses losses = Draw(1, 0, 0.1, 3);
+  losses.loss[1][0].pop_back();
+  REQUIRE_STATUS(BootstrapOracle(losses), absl::StatusCode::kInvalidArgument,
+                 "LOSS_MATRIX_INVALID");
+  losses = Draw(1, 0, 0.1, 3);
+  losses.loss[0][1].clear();
+  REQUIRE_STATUS(BootstrapOracle(losses), absl::StatusCode::kInvalidArgument,
+                 "LOSS_MATRIX_INVALID");
+  losses = Draw(1, 0, 0.1, 3);
+  losses.loss[2][1][0] = std::numeric_limits<double>::quiet_NaN();
+  REQUIRE_STATUS(MeanOverChunks(losses), absl::StatusCode::kInvalidArgument, "LOSS_MATRIX_INVALID");
+}
+
+}  // namespace
+}  // namespace kalavai

@@ -1,0 +1,113 @@
+// Goal: training repeats bit for bit, is kept only where it wins, and the gate comes near the
+// oracle. Method: synthetic probe passes (synthetic_probe.h) with and without a signal in the
+// states; a ladder of made-up figures.
+#include "common/router/router_training.h"
+
+#include <limits>
+#include <vector>
+
+#include "common/router/gate_evaluation.h"
+#include "tests/support/catch.h"
+#include "tests/unit/common/router/synthetic_probe.h"
+
+namespace kalavai {
+namespace {
+
+TEST_CASE("The same inputs and seed give the same bits", "[router]") {
+  const testing::SyntheticProbe probe({.public_class = true});
+  const ProbeData data = probe.Data();
+  REQUIRE_OK(ValidateProbeData(data));
+  const RouterTrainingOptions options{.seed = 5, .steps = 60};
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter first, TrainRouter(data, {}, options));
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter second, TrainRouter(data, {}, options));
+  CHECK(first.trained.weight == second.trained.weight);
+  CHECK(first.trained.bias == second.trained.bias);
+  CHECK(first.trained.alpha == second.trained.alpha);
+  CHECK(first.trained.transform.matrix == second.trained.transform.matrix);
+  CHECK(first.trained_held_out_loss == second.trained_held_out_loss);
+  CHECK(first.trajectory.size() == 60);
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter other, TrainRouter(data, {}, {.seed = 6, .steps = 60}));
+  CHECK(first.trained.weight != other.trained.weight);
+  CHECK(first.domain_expert == std::vector<int>{1, 2, 3, 0});
+}
+
+TEST_CASE("Training is kept exactly where it wins on the held-out third", "[router]") {
+  int kept = 0;
+  for (const double signal : {0.0, 0.3, 1.0}) {
+    const testing::SyntheticProbe probe({.chunks = 18, .signal = signal, .public_class = true});
+    REQUIRE_OK_AND_ASSIGN(const TrainedRouter router, TrainRouter(probe.Data(), {}, {.seed = 1}));
+    INFO(router.reason);
+    CHECK(router.trained_kept == (router.trained_held_out_loss < router.ridge_held_out_loss));
+    CHECK(router.kept().rung == (router.trained_kept ? RouterRung::kTrained : RouterRung::kRidge));
+    CHECK(router.Ladder().size() == (router.trained_kept ? 3u : 2u));
+    CHECK(router.Ladder().back().rung == RouterRung::kUniform);
+    kept += router.trained_kept ? 1 : 0;
+  }
+  CHECK(kept >= 1);
+}
+
+TEST_CASE("The router comes near the oracle on text it has not seen", "[router]") {
+  // The same seed draws the same domains first; only the texts differ, by their number.
+  const testing::SyntheticProbe probe({.chunks = 24, .public_class = true});
+  const ProbeData all = probe.Data();
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter router, TrainRouter(all, {}, {.seed = 1}));
+  REQUIRE_OK_AND_ASSIGN(const GateEvaluation fused, EvaluateRouter(router.kept(), all));
+  REQUIRE_OK_AND_ASSIGN(const GateEvaluation uniform, EvaluateRouter(UniformRouter(4), all));
+  const GateEvaluation oracle = EvaluateDomainOracle(all);
+  CHECK(fused.equal_weight_loss < uniform.equal_weight_loss);
+  CHECK(fused.equal_weight_loss < oracle.equal_weight_loss + 0.01);
+  CHECK(EvaluateTokenOracle(all).equal_weight_loss < oracle.equal_weight_loss);
+  CHECK(EvaluateSpliced(router.kept(), all, 4) < EvaluateSpliced(UniformRouter(4), all, 4));
+  // The public class is the base's ground.
+  CHECK(fused.share[3][0] > 0.5);
+}
+
+TEST_CASE("Too little text is refused", "[router]") {
+  const testing::SyntheticProbe few({.chunks = 2});
+  REQUIRE_STATUS(TrainRouter(few.Data(), {}), absl::StatusCode::kInvalidArgument,
+                 "PROBE_CACHE_INVALID");
+  const testing::SyntheticProbe brief({.rows = 4});
+  REQUIRE_STATUS(TrainRouter(brief.Data(), {}), absl::StatusCode::kInvalidArgument,
+                 "PROBE_CACHE_INVALID");
+}
+
+TEST_CASE("A member without probe text takes part through its statistics", "[router]") {
+  const testing::SyntheticProbe probe({.members = 3});
+  ProbeData data = probe.Data();
+  // The third domain's text stays at home: only its sums are known.
+  ClassStatistics home = EmptyStatistics("at home", data.width);
+  for (int64_t c = 24; c < 36; ++c) {
+    AddText(data.ChunkHidden(c), kGateHalfLifeTokens, kGateShrinkage, home);
+  }
+  data.domains.pop_back();
+  data.log_prob = data.log_prob.first(24 * 64 * 4);
+  data.hidden = data.hidden.first(24 * 64 * 12);
+  data.domain = data.domain.first(24);
+  data.chunk = data.chunk.first(24);
+  REQUIRE_OK(ValidateProbeData(data));
+  const std::vector<RidgeClass> members = {{&home, 3}};
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter router,
+                        TrainRouter(data, members, {.seed = 1, .steps = 20}));
+  REQUIRE_OK_AND_ASSIGN(const GateEvaluation fused, EvaluateRouter(router.ridge, probe.Data()));
+  CHECK(fused.share[2][3] > 0.8);
+}
+
+TEST_CASE("The ladder takes the first rung that has not collapsed", "[router]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto choose = [](double trained, double ridge, double uniform) {
+    const std::vector<RungEvaluation> rungs = {{RouterRung::kTrained, trained},
+                                               {RouterRung::kRidge, ridge},
+                                               {RouterRung::kUniform, uniform}};
+    return ChooseRung(rungs, 2, 0.02);
+  };
+  CHECK(choose(2.01, 2, 2).index == 0);
+  CHECK(choose(2.01, 2, 2).reason.empty());
+  CHECK(choose(2.03, 2.01, 2).index == 1);
+  CHECK(choose(nan, 2.03, 2.01).index == 2);
+  CHECK_FALSE(choose(nan, 2.03, 2.01).collapsed);
+  CHECK(choose(3, 3, 3).collapsed);
+  CHECK(choose(3, 3, 3).reason.find("ridge router collapsed") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace kalavai
