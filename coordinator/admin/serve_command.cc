@@ -1,0 +1,63 @@
+#include "coordinator/admin/serve_command.h"
+
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+#include "common/base/logging.h"
+#include "common/base/status_macros.h"
+#include "coordinator/server/server.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+constexpr absl::Duration kDrain = absl::Seconds(30);
+constexpr absl::Duration kPoll = absl::Milliseconds(200);
+
+absl::Status Serve(const ServerOptions& options, Console& console) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, StartServer(options));
+  console.Result({{"service", server->service_address()}, {"enroll", server->enroll_address()}},
+                 absl::StrCat("Serving ", options.data, " at ", server->service_address(),
+                              ", enrolment at ", server->enroll_address()));
+  console.Note(absl::StrCat(
+      "Stop with Ctrl-C. Next, in another terminal: kalavai-coordinator coop create --data ",
+      options.data, " --cooperative ID --domains A,B"));
+  while (!Interrupted()) absl::SleepFor(kPoll);
+  LogInfo("Draining", {{"seconds", absl::StrCat(absl::ToInt64Seconds(kDrain))}});
+  server->Stop(kDrain);
+  LogInfo("Stopped coordinator");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command MakeServeCommand() {
+  auto options = std::make_shared<ServerOptions>();
+  options->data = "kalavai-data";
+  return {.name = "serve",
+          .summary = "run the server",
+          .details = "  kalavai-coordinator serve --data /var/lib/kalavai --listen 0.0.0.0:7443 \\\n"
+                     "    --enroll-listen 0.0.0.0:7444 --advertise coordinator.example.org\n",
+          .configure =
+              [options](CLI::App& app) {
+                app.add_option("--data", options->data, "directory made by 'init'")
+                    ->capture_default_str();
+                app.add_option("--listen", options->listen, "HOST:PORT for members (mutual TLS)")
+                    ->capture_default_str();
+                app.add_option("--enroll-listen", options->enroll_listen,
+                               "HOST:PORT where invited members enrol (TLS)")
+                    ->capture_default_str();
+                app.add_option("--advertise", options->advertise,
+                               "host name that invitations carry (default: that of --listen)");
+                app.add_option("--free-space-floor", options->free_space_floor_bytes,
+                               "bytes that stay free on the disk")
+                    ->check(CLI::NonNegativeNumber)
+                    ->capture_default_str();
+              },
+          .run = [options](Console& console) { return Serve(*options, console); }};
+}
+
+}  // namespace kalavai::coordinator

@@ -1,0 +1,46 @@
+// kalavai-coordinator: the server, and the administrator's and operator's commands.
+#include "common/cli/program.h"
+#include "coordinator/admin/base_import_command.h"
+#include "coordinator/admin/base_pretrain_command.h"
+#include "coordinator/admin/coop_command.h"
+#include "coordinator/admin/decide_command.h"
+#include "coordinator/admin/init_command.h"
+#include "coordinator/admin/invite_command.h"
+#include "coordinator/admin/log_command.h"
+#include "coordinator/admin/members_command.h"
+#include "coordinator/admin/predict_command.h"
+#include "coordinator/admin/probe_add_command.h"
+#include "coordinator/admin/serve_command.h"
+
+int main(int argc, char** argv) {
+  using namespace kalavai::coordinator;  // NOLINT(google-build-using-namespace): a table of names
+  const kalavai::Program program = {
+      .name = "kalavai-coordinator",
+      .summary = "Coordinates a cooperative whose members build one language model from specialists"
+                 " trained at home.",
+      .details = "In order: init, serve, coop create, base import, coop probe add, coop launch, "
+                 "invite,\nmembers list, predict.\n",
+      .groups = {{"coop", "the cooperative and its charter"},
+                 {"coop probe", "public text for router and evaluation"},
+                 {"base", "the model every specialist starts from"},
+                 {"members", "who is in, and what they submitted"}}};
+  // One command a line, in the order of the protocol.
+  return kalavai::RunProgram(program,
+                             {
+                                 MakeInitCommand(),
+                                 MakeServeCommand(),
+                                 MakeCoopCreateCommand(),
+                                 MakeCoopShowCommand(),
+                                 MakeBasePretrainCommand(),
+                                 MakeBaseImportCommand(),
+                                 MakeProbeAddCommand(),
+                                 MakeCoopLaunchCommand(),
+                                 MakeInviteCommand(),
+                                 MakeMembersCommand(),
+                                 MakeRemoveMemberCommand(),
+                                 MakeDecideCommand(),
+                                 MakePredictCommand(),
+                                 MakeLogCommand(),
+                             },
+                             argc, argv);
+}

@@ -1,0 +1,80 @@
+#include "coordinator/server/fusion_results.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/errors.h"
+#include "common/base/json_reader.h"
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/resource_name.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+absl::StatusOr<v1::LossMatrix> LossMatrixMessage(const FusionStore& fusions,
+                                                 const std::string& cooperative) {
+  ASSIGN_OR_RETURN(const FusionStore::LatestMatrix latest,
+                   fusions.LatestLossMatrix(CooperativeName(cooperative)));
+  v1::LossMatrix message;
+  message.set_fusion(latest.fusion);
+  for (const std::string& domain : latest.losses.domains) message.add_domains(domain);
+  for (const int64_t tokens : latest.losses.tokens) message.add_tokens(tokens);
+  for (size_t i = 0; i < latest.losses.experts.size(); ++i) {
+    const FusionExpert& expert = latest.losses.experts[i];
+    v1::LossMatrix::Row& row = *message.add_rows();
+    row.set_model(expert.submission.empty() ? "base" : expert.submission);
+    row.set_domain(expert.domain);
+    for (const double loss : latest.losses.loss[i]) row.add_losses(loss);
+  }
+  return message;
+}
+
+absl::StatusOr<std::optional<Estimate>> OracleOf(const FusionStore& fusions,
+                                                 const std::string& cooperative) {
+  const absl::StatusOr<FusionStore::LatestMatrix> latest =
+      fusions.LatestLossMatrix(CooperativeName(cooperative));
+  if (GetErrorReason(latest.status()) == "EVALUATION_MISSING") return std::nullopt;
+  RETURN_IF_ERROR(latest.status());
+  ASSIGN_OR_RETURN(const FusionRecord fusion, fusions.Get(latest->fusion));
+  if (!fusion.figures.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(
+      const nlohmann::json report,
+      ReadJson(fusion.figures->report_json, {.bytes_max = limits::kModelSignatureBytesMax}));
+  const auto predicted = report.find("predicted");
+  if (predicted == report.end() || !predicted->contains("oracle")) return std::nullopt;
+  const nlohmann::json& oracle = predicted->at("oracle");
+  if (!oracle.is_object()) return std::nullopt;
+  Estimate estimate;
+  ASSIGN_OR_RETURN(estimate.gain_percent, JsonNumber(oracle, "gain_percent"));
+  ASSIGN_OR_RETURN(estimate.interval.low, JsonNumber(oracle, "low"));
+  ASSIGN_OR_RETURN(estimate.interval.high, JsonNumber(oracle, "high"));
+  return estimate;
+}
+
+absl::StatusOr<std::vector<CalibrationPoint>> FinishedPoints(const FusionStore& fusions) {
+  ASSIGN_OR_RETURN(const std::vector<FinishedFusion> finished, fusions.ListFinished());
+  std::vector<CalibrationPoint> points;
+  for (const FinishedFusion& fusion : finished) {
+    points.push_back({.source = fusion.name,
+                      .specialists = static_cast<int>(fusion.specialists),
+                      .divergence_percent = fusion.divergence_percent,
+                      .gain_percent = fusion.gain_percent});
+  }
+  return points;
+}
+
+}  // namespace
+
+FusionResults ResultsOf(const FusionStore& fusions) {
+  return {.loss_matrix =
+              [&fusions](const std::string& cooperative) {
+                return LossMatrixMessage(fusions, cooperative);
+              },
+          .oracle =
+              [&fusions](const std::string& cooperative) { return OracleOf(fusions, cooperative); },
+          .finished = [&fusions] { return FinishedPoints(fusions); }};
+}
+
+}  // namespace kalavai::coordinator

@@ -1,0 +1,239 @@
+#include "coordinator/server/server.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+
+#include "common/base/logging.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/base/worker_queue.h"
+#include "common/rpc/resource_name.h"
+#include "common/rpc/tls_credentials.h"
+#include "common/storage/blob_store.h"
+#include "common/storage/migrator.h"
+#include "common/storage/sqlite.h"
+#include "coordinator/audit.h"
+#include "coordinator/caller_identity.h"
+#include "coordinator/certificate_store.h"
+#include "coordinator/checkpoint/checkpoint_importer.h"
+#include "coordinator/checkpoint/checkpoint_service.h"
+#include "coordinator/checkpoint/checkpoint_store.h"
+#include "coordinator/data_directory.h"
+#include "coordinator/fusion/fusion_store.h"
+#include "coordinator/launch/cooperative_admin_service.h"
+#include "coordinator/launch/cooperative_store.h"
+#include "coordinator/launch/enrollment_service.h"
+#include "coordinator/launch/later_phases.h"
+#include "coordinator/prediction/prediction_service.h"
+#include "coordinator/prediction/prediction_store.h"
+#include "coordinator/server/fusion_results.h"
+#include "coordinator/server/listener.h"
+#include "coordinator/submission/submission_store.h"
+#include "coordinator/transparency/transparency_log.h"
+#include "coordinator/transparency/transparency_service.h"
+#include "migrations/embedded_migrations.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+constexpr int kWorkerThreads = 2;
+constexpr int64_t kWorkerTasksMax = 64;
+
+// What must exist before anything can be built on it.
+struct Ground {
+  FileDescriptor lock;
+  CoordinatorKeys keys;
+  std::unique_ptr<Database> database;
+  std::unique_ptr<BlobStore> blobs;
+};
+
+absl::StatusOr<Ground> OpenGround(const ServerOptions& options) {
+  const DataDirectory directory(options.data);
+  ASSIGN_OR_RETURN(FileDescriptor lock, LockDataDirectory(directory));
+  ASSIGN_OR_RETURN(const bool renewed, RenewServerCertificate(directory, options.clock->Now()));
+  if (renewed) LogInfo("Renewed the server's certificate");
+  ASSIGN_OR_RETURN(CoordinatorKeys keys, LoadCoordinatorKeys(directory));
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(directory.DatabasePath()));
+  RETURN_IF_ERROR(Migrate(*database, EmbeddedMigrations(), options.clock->Now()));
+  ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> blobs,
+                   BlobStore::Open(directory.BlobsPath(),
+                                   {.free_space_floor_bytes = options.free_space_floor_bytes}));
+  return Ground{.lock = std::move(lock),
+                .keys = std::move(keys),
+                .database = std::move(database),
+                .blobs = std::move(blobs)};
+}
+
+}  // namespace
+
+// Members are in the order of dependence: each borrows from those above it.
+struct Server::Wiring {
+  Wiring(const ServerOptions& server_options, Ground&& opened)
+      : options(server_options), ground(std::move(opened)) {
+    WireLaterPhases();
+  }
+
+  absl::Status Listen();
+  void Stop(absl::Duration drain);
+  AdvertisedAddresses Addresses() {
+    const absl::MutexLock lock(&mutex);
+    return addresses;
+  }
+
+  const ServerOptions options;
+  const DataDirectory directory{options.data};
+  Ground ground;
+  Database& database = *ground.database;
+  BlobStore& blobs = *ground.blobs;
+  const Clock& clock = *options.clock;
+
+  absl::Mutex mutex;
+  AdvertisedAddresses addresses ABSL_GUARDED_BY(mutex);
+
+  TransparencyLog log{database};
+  Audit audit{log, clock};
+  CertificateStore certificates{database};
+  CallerResolver resolver{certificates, clock};
+  CooperativeStore cooperatives{database};
+  CheckpointStore checkpoints{database};
+  SubmissionStore submissions{database};
+  PredictionStore predictions{database};
+  FusionStore fusions{database};
+  LaterPhases later;
+  FusionResults fusion_results = ResultsOf(fusions);
+  WorkerQueue workers{kWorkerThreads, kWorkerTasksMax};
+
+  CooperativeAdminService admin_service{{.database = database,
+                                         .blobs = blobs,
+                                         .cooperatives = cooperatives,
+                                         .certificates = certificates,
+                                         .audit = audit,
+                                         .resolver = resolver,
+                                         .authority = ground.keys.authority,
+                                         .signing_key = ground.keys.signing_key,
+                                         .later = later,
+                                         .addresses = [this] { return Addresses(); },
+                                         .workers = workers,
+                                         .clock = clock}};
+  EnrollmentService enrollment_service{
+      {.database = database,
+       .cooperatives = cooperatives,
+       .certificates = certificates,
+       .audit = audit,
+       .authority = ground.keys.authority,
+       .coordinator_public_key = ground.keys.signing_key.public_key().Pem(),
+       .later = later,
+       .clock = clock}};
+  CheckpointService checkpoint_service{checkpoints, blobs, resolver};
+  PredictionService prediction_service{{.database = database,
+                                        .cooperatives = cooperatives,
+                                        .predictions = predictions,
+                                        .audit = audit,
+                                        .resolver = resolver,
+                                        .fusions = fusion_results,
+                                        .clock = clock}};
+  TransparencyService transparency_service{log, resolver};
+
+  std::unique_ptr<Listener> main_listener;
+  std::unique_ptr<Listener> enroll_listener;
+
+ private:
+  void WireLaterPhases();
+  absl::StatusOr<std::optional<BaseSummary>> FindBase(const std::string& cooperative) const;
+  absl::Status ImportBase(const std::string& cooperative, const std::string& source,
+                          const std::string& actor);
+};
+
+absl::StatusOr<std::optional<BaseSummary>> Server::Wiring::FindBase(
+    const std::string& cooperative) const {
+  ASSIGN_OR_RETURN(const std::optional<CheckpointRow> row,
+                   checkpoints.Find(cooperative, kBaseCheckpoint));
+  if (!row.has_value()) return std::nullopt;
+  BaseSummary base = {.root_digest = row->root_digest, .files = {}};
+  for (const CheckpointFileRow& file : row->files) {
+    base.files.push_back({.path = file.path, .size_bytes = file.size_bytes, .digest = file.digest});
+  }
+  return base;
+}
+
+absl::Status Server::Wiring::ImportBase(const std::string& cooperative, const std::string& source,
+                                        const std::string& actor) {
+  ASSIGN_OR_RETURN(const CheckpointRow row,
+                   ImportCheckpointFiles(cooperative, source, blobs, ground.keys.signing_key));
+  return database.Transact([&]() -> absl::Status {
+    // The phase may have changed while files were copied.
+    RETURN_IF_ERROR(cooperatives.GetFor(cooperative, CooperativeAct::kImportBase).status());
+    RETURN_IF_ERROR(checkpoints.Put(row, clock.Now()));
+    return audit
+        .Append(actor, "IMPORT_BASE", CheckpointName(cooperative, kBaseCheckpoint),
+                {{"root_digest", row.root_digest.Hex()}})
+        .status();
+  });
+}
+
+void Server::Wiring::WireLaterPhases() {
+  later.find_base = [this](const std::string& cooperative) { return FindBase(cooperative); };
+  later.import_base = [this](const std::string& cooperative, const std::string& source,
+                             const std::string& actor) {
+    return ImportBase(cooperative, source, actor);
+  };
+}
+
+absl::Status Server::Wiring::Listen() {
+  ASSIGN_OR_RETURN(const HostPort main_address, SplitHostPort(options.listen, "--listen"));
+  std::string host = options.advertise.empty() ? main_address.host : options.advertise;
+  if (host == "0.0.0.0" || host == "::") host = "localhost";
+  ASSIGN_OR_RETURN(enroll_listener,
+                   Listener::Start({.address = options.enroll_listen,
+                                    .credentials = TlsServerCredentials(ground.keys.server),
+                                    .services = {&enrollment_service},
+                                    .flag = "--enroll-listen"}));
+  ASSIGN_OR_RETURN(
+      main_listener,
+      Listener::Start({.address = options.listen,
+                       .credentials = MutualTlsServerCredentials(
+                           ground.keys.server, ground.keys.authority.certificate_pem()),
+                       .services = {&admin_service, &checkpoint_service, &prediction_service,
+                                    &transparency_service},
+                       .flag = "--listen"}));
+  {
+    const absl::MutexLock lock(&mutex);
+    addresses = {.enroll = JoinHostPort(host, enroll_listener->port()),
+                 .service = JoinHostPort(host, main_listener->port())};
+  }
+  // Administrators on this machine find the server without being told.
+  return SaveAdministratorAddress(directory, JoinHostPort("localhost", main_listener->port()));
+}
+
+void Server::Wiring::Stop(absl::Duration drain) {
+  if (enroll_listener != nullptr) enroll_listener->Stop(absl::ZeroDuration());
+  if (main_listener != nullptr) main_listener->Stop(drain);
+  workers.Stop();
+}
+
+Server::Server(std::unique_ptr<Wiring> wiring) : wiring_(std::move(wiring)) {}
+
+Server::~Server() { Stop(absl::ZeroDuration()); }
+
+int Server::port() const { return wiring_->main_listener->port(); }
+int Server::enroll_port() const { return wiring_->enroll_listener->port(); }
+std::string Server::service_address() const { return wiring_->Addresses().service; }
+std::string Server::enroll_address() const { return wiring_->Addresses().enroll; }
+void Server::Stop(absl::Duration drain) { wiring_->Stop(drain); }
+
+absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options) {
+  ASSIGN_OR_RETURN(Ground ground, OpenGround(options));
+  auto wiring = std::make_unique<Server::Wiring>(options, std::move(ground));
+  RETURN_IF_ERROR(wiring->Listen());
+  LogInfo("Started coordinator", {{"version", std::string(Version())},
+                                  {"service", wiring->Addresses().service},
+                                  {"enroll", wiring->Addresses().enroll},
+                                  {"coordinator", wiring->ground.keys.coordinator_id}});
+  return std::make_unique<Server>(std::move(wiring));
+}
+
+}  // namespace kalavai::coordinator
