@@ -16,10 +16,12 @@ int main(int argc, char** argv) {
   using namespace kalavai::coordinator;  // NOLINT(google-build-using-namespace): a table of names
   const kalavai::Program program = {
       .name = "kalavai-coordinator",
-      .summary = "Coordinates a cooperative whose members build one language model from specialists"
-                 " trained at home.",
-      .details = "In order: init, serve, coop create, base import, coop probe add, coop launch, "
-                 "invite,\nmembers list, predict.\n",
+      .summary =
+          "Coordinates a cooperative whose members build one language model from specialists"
+          " trained at home.",
+      .details =
+          "In order: init, serve, coop create, base import, coop probe add, coop launch, "
+          "invite,\nmembers list, predict.\n",
       .groups = {{"coop", "the cooperative and its charter"},
                  {"coop probe", "public text for router and evaluation"},
                  {"base", "the model every specialist starts from"},

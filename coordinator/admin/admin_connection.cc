@@ -1,8 +1,8 @@
 #include "coordinator/admin/admin_connection.h"
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/cli/program.h"
 #include "common/rpc/channel.h"
@@ -12,8 +12,7 @@
 namespace kalavai::coordinator {
 
 void AddAdminFlags(CLI::App& app, AdminFlags& flags) {
-  app.add_option("--data", flags.data, "data directory of the coordinator")
-      ->capture_default_str();
+  app.add_option("--data", flags.data, "data directory of the coordinator")->capture_default_str();
   app.add_option("--administrator", flags.administrator,
                  "a copy of DATA/administrator, on another machine");
   app.add_option("--server", flags.server,

@@ -5,15 +5,15 @@
 #include <string>
 #include <system_error>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -31,8 +31,7 @@ absl::Status ImportBase(const Flags& flags, Console& console) {
   request.set_parent(CooperativeName(flags.cooperative));
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(flags.directory, error);
-  request.set_source_directory(error ? flags.directory
-                                     : absolute.lexically_normal().string());
+  request.set_source_directory(error ? flags.directory : absolute.lexically_normal().string());
   console.Note("Importing: every byte is hashed and copied on the coordinator");
   ASSIGN_OR_RETURN(
       const v1::Cooperative cooperative,
@@ -57,8 +56,9 @@ Command MakeBaseImportCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "base import",
           .summary = "make a checkpoint directory the canonical base",
-          .details = "  kalavai-coordinator base import --cooperative nordic ./pythia-160m\n\n"
-                     "The directory is on the coordinator's machine, in Hugging Face form.\n",
+          .details =
+              "  kalavai-coordinator base import --cooperative nordic ./pythia-160m\n\n"
+              "The directory is on the coordinator's machine, in Hugging Face form.\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);

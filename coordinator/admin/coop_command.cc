@@ -4,16 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -30,17 +30,16 @@ struct Flags {
 
 std::string Describe(const v1::Cooperative& cooperative,
                      const v1::ListProbeTextsResponse& probe_texts) {
-  std::string text = absl::StrCat(
-      cooperative.name(), "  ", v1::Cooperative::State_Name(cooperative.state()),
-      "\n  domains       ", absl::StrJoin(cooperative.domains(), ", "), "\n  freeze depth  ",
-      cooperative.freeze_depth(), "\n  chunk tokens  ", cooperative.chunk_tokens(),
-      "\n  base          ",
-      cooperative.base_digest().empty() ? "none yet" : cooperative.base_digest());
+  std::string text =
+      absl::StrCat(cooperative.name(), "  ", v1::Cooperative::State_Name(cooperative.state()),
+                   "\n  domains       ", absl::StrJoin(cooperative.domains(), ", "),
+                   "\n  freeze depth  ", cooperative.freeze_depth(), "\n  chunk tokens  ",
+                   cooperative.chunk_tokens(), "\n  base          ",
+                   cooperative.base_digest().empty() ? "none yet" : cooperative.base_digest());
   for (const v1::ProbeText& probe : probe_texts.probe_texts()) {
     absl::StrAppend(&text, "\n  probe text    ", probe.domain(),
                     probe.public_class() ? " (public class)" : "", ": ", probe.router_documents(),
-                    " documents for the router, ", probe.evaluation_documents(),
-                    " for evaluation");
+                    " documents for the router, ", probe.evaluation_documents(), " for evaluation");
   }
   return text;
 }
@@ -55,9 +54,9 @@ absl::Status Create(const Flags& flags, Console& console) {
   }
   request.mutable_cooperative()->set_freeze_depth(flags.freeze_depth);
   request.mutable_cooperative()->set_chunk_tokens(flags.chunk_tokens);
-  ASSIGN_OR_RETURN(const v1::Cooperative created,
-                   CallUnary(connection.address, *stub, &Stub::CreateCooperative, request,
-                             {.attempts = 1}));
+  ASSIGN_OR_RETURN(
+      const v1::Cooperative created,
+      CallUnary(connection.address, *stub, &Stub::CreateCooperative, request, {.attempts = 1}));
   console.Result(MessageJson(created), Describe(created, {}));
   console.Note(absl::StrCat("Next: kalavai-coordinator base import --cooperative ",
                             flags.cooperative, " DIRECTORY"));
@@ -104,9 +103,9 @@ absl::Status Launch(const Flags& flags, Console& console) {
   const auto stub = v1::CooperativeAdmin::NewStub(connection.channel);
   v1::LaunchCooperativeRequest request;
   request.set_name(CooperativeName(flags.cooperative));
-  ASSIGN_OR_RETURN(const v1::Cooperative launched,
-                   CallUnary(connection.address, *stub, &Stub::LaunchCooperative, request,
-                             {.attempts = 1}));
+  ASSIGN_OR_RETURN(
+      const v1::Cooperative launched,
+      CallUnary(connection.address, *stub, &Stub::LaunchCooperative, request, {.attempts = 1}));
   console.Result(MessageJson(launched),
                  absl::StrCat("Launched ", launched.name(), ": the charter is signed and final"));
   console.Note(absl::StrCat("Next: kalavai-coordinator invite --cooperative ", flags.cooperative,
@@ -120,8 +119,9 @@ Command MakeCoopCreateCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "coop create",
           .summary = "found a cooperative (a draft until 'coop launch')",
-          .details = "  kalavai-coordinator coop create --cooperative nordic --domains "
-                     "legal,medical\n",
+          .details =
+              "  kalavai-coordinator coop create --cooperative nordic --domains "
+              "legal,medical\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);
@@ -143,8 +143,9 @@ Command MakeCoopShowCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "coop show",
           .summary = "show one cooperative, or list all",
-          .details = "  kalavai-coordinator coop show\n"
-                     "  kalavai-coordinator coop show --cooperative nordic\n",
+          .details =
+              "  kalavai-coordinator coop show\n"
+              "  kalavai-coordinator coop show --cooperative nordic\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);

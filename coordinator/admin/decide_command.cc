@@ -3,14 +3,14 @@
 #include <memory>
 #include <string>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -34,10 +34,10 @@ absl::Status Decide(const Flags& flags, Console& console) {
   request.set_name(flags.submission);
   request.set_admit(flags.admit);
   request.set_comment(flags.comment);
-  ASSIGN_OR_RETURN(const v1::DecideSubmissionResponse decided,
-                   CallUnary(connection.address, *stub,
-                             &v1::CooperativeAdmin::Stub::DecideSubmission, request,
-                             {.attempts = 1}));
+  ASSIGN_OR_RETURN(
+      const v1::DecideSubmissionResponse decided,
+      CallUnary(connection.address, *stub, &v1::CooperativeAdmin::Stub::DecideSubmission, request,
+                {.attempts = 1}));
   console.Result(MessageJson(decided), absl::StrCat(decided.name(), "  ", decided.state()));
   console.Note("Next: kalavai-coordinator predict, then kalavai-coordinator fuse");
   return absl::OkStatus();
@@ -47,22 +47,22 @@ absl::Status Decide(const Flags& flags, Console& console) {
 
 Command MakeDecideCommand() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "decide",
-          .summary = "admit or reject a quarantined submission",
-          .details = "  kalavai-coordinator decide cooperatives/nordic/submissions/s1 --reject "
-                     "--comment 'copy of another member, see call of 3 May'\n",
-          .configure =
-              [flags](CLI::App& app) {
-                AddAdminFlags(app, flags->admin);
-                app.add_option("submission", flags->submission, "name of the submission")
-                    ->required();
-                app.add_flag("--admit", flags->admit, "it may be fused");
-                app.add_flag("--reject", flags->reject, "the member may submit another");
-                app.add_option("--comment", flags->comment,
-                               "who decided and why; goes into the log")
-                    ->required();
-              },
-          .run = [flags](Console& console) { return Decide(*flags, console); }};
+  return {
+      .name = "decide",
+      .summary = "admit or reject a quarantined submission",
+      .details =
+          "  kalavai-coordinator decide cooperatives/nordic/submissions/s1 --reject "
+          "--comment 'copy of another member, see call of 3 May'\n",
+      .configure =
+          [flags](CLI::App& app) {
+            AddAdminFlags(app, flags->admin);
+            app.add_option("submission", flags->submission, "name of the submission")->required();
+            app.add_flag("--admit", flags->admit, "it may be fused");
+            app.add_flag("--reject", flags->reject, "the member may submit another");
+            app.add_option("--comment", flags->comment, "who decided and why; goes into the log")
+                ->required();
+          },
+      .run = [flags](Console& console) { return Decide(*flags, console); }};
 }
 
 }  // namespace kalavai::coordinator

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/certificate.h"
@@ -32,8 +32,7 @@ absl::Status Init(const Flags& flags, Console& console) {
                   {"administrator", directory.AdministratorPath()}},
                  absl::StrCat("Initialised ", flags.data, "\n  coordinator  ", keys.coordinator_id,
                               "\n  authority    ", authority.Hex(), " (SHA-256)",
-                              "\n  administrator's certificate: ",
-                              directory.AdministratorPath()));
+                              "\n  administrator's certificate: ", directory.AdministratorPath()));
   console.Note(absl::StrCat("Back up ", flags.data,
                             "/keys: whoever has it is the coordinator.\nNext: "
                             "kalavai-coordinator serve --data ",
@@ -47,8 +46,9 @@ Command MakeInitCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "init",
           .summary = "make a data directory: keys, certificates, database",
-          .details = "  kalavai-coordinator init --data /var/lib/kalavai --host "
-                     "coordinator.example.org\n",
+          .details =
+              "  kalavai-coordinator init --data /var/lib/kalavai --host "
+              "coordinator.example.org\n",
           .configure =
               [flags](CLI::App& app) {
                 app.add_option("--data", flags->data, "directory to make")->capture_default_str();

@@ -3,16 +3,16 @@
 #include <memory>
 #include <string>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "common/rpc/timestamp.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -48,19 +48,20 @@ absl::Status Invite(const Flags& flags, Console& console) {
 
 Command MakeInviteCommand() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "invite",
-          .summary = "print a single-use code for a new member",
-          .details = "  kalavai-coordinator invite --cooperative nordic --contributor st-mary "
-                     "--domain medical\n",
-          .configure =
-              [flags](CLI::App& app) {
-                AddAdminFlags(app, flags->admin);
-                AddCooperativeFlag(app, flags->cooperative);
-                app.add_option("--contributor", flags->contributor, "id of the new member")
-                    ->required();
-                app.add_option("--domain", flags->domain, "its field of text")->required();
-              },
-          .run = [flags](Console& console) { return Invite(*flags, console); }};
+  return {
+      .name = "invite",
+      .summary = "print a single-use code for a new member",
+      .details =
+          "  kalavai-coordinator invite --cooperative nordic --contributor st-mary "
+          "--domain medical\n",
+      .configure =
+          [flags](CLI::App& app) {
+            AddAdminFlags(app, flags->admin);
+            AddCooperativeFlag(app, flags->cooperative);
+            app.add_option("--contributor", flags->contributor, "id of the new member")->required();
+            app.add_option("--domain", flags->domain, "its field of text")->required();
+          },
+      .run = [flags](Console& console) { return Invite(*flags, console); }};
 }
 
 }  // namespace kalavai::coordinator

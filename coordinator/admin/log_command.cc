@@ -4,14 +4,14 @@
 #include <memory>
 #include <string>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "kalavai/v1/transparency.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/transparency.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {

@@ -5,17 +5,17 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
-#include "kalavai/v1/submission.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
+#include "kalavai/v1/submission.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -63,7 +63,8 @@ std::string Describe(const v1::Submission& submission) {
   std::string text = absl::StrCat("\n    ", submission.name(), "  ",
                                   v1::Submission::State_Name(submission.state()));
   if (submission.has_divergence_percent()) {
-    absl::StrAppend(&text, absl::StrFormat("  divergence %.2f %%", submission.divergence_percent()));
+    absl::StrAppend(&text,
+                    absl::StrFormat("  divergence %.2f %%", submission.divergence_percent()));
   }
   for (const v1::Submission::Check& check : submission.checks()) {
     if (!check.passed()) {
@@ -97,8 +98,9 @@ absl::Status Members(const Flags& flags, Console& console) {
   }
   console.Result({{"members", rows}}, text.empty() ? "no member yet" : text);
   if (quarantined) {
-    console.Note("Quarantined submissions wait for: kalavai-coordinator decide SUBMISSION --admit "
-                 "(or --reject) --comment WHY");
+    console.Note(
+        "Quarantined submissions wait for: kalavai-coordinator decide SUBMISSION --admit "
+        "(or --reject) --comment WHY");
   } else if (members.empty()) {
     console.Note(absl::StrCat("Next: kalavai-coordinator invite --cooperative ", flags.cooperative,
                               " --contributor ID --domain DOMAIN"));
@@ -117,9 +119,10 @@ absl::Status Remove(const Flags& flags, Console& console) {
                              &v1::CooperativeAdmin::Stub::WithdrawContributor, request));
   console.Result(MessageJson(member),
                  absl::StrCat(member.name(), "  ", v1::Contributor::State_Name(member.state())));
-  console.Note(absl::StrCat("Its specialist answers no more. To re-solve the model without it: "
-                            "kalavai-coordinator fuse --cooperative ",
-                            flags.cooperative));
+  console.Note(
+      absl::StrCat("Its specialist answers no more. To re-solve the model without it: "
+                   "kalavai-coordinator fuse --cooperative ",
+                   flags.cooperative));
   return absl::OkStatus();
 }
 
@@ -142,14 +145,14 @@ Command MakeRemoveMemberCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "members remove",
           .summary = "withdraw a member: certificate revoked, specialist masked",
-          .details = "  kalavai-coordinator members remove --cooperative nordic --contributor "
-                     "st-mary --comment 'left by letter of 3 May'\n",
+          .details =
+              "  kalavai-coordinator members remove --cooperative nordic --contributor "
+              "st-mary --comment 'left by letter of 3 May'\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);
                 AddCooperativeFlag(app, flags->cooperative);
-                app.add_option("--contributor", flags->contributor, "id of the member")
-                    ->required();
+                app.add_option("--contributor", flags->contributor, "id of the member")->required();
                 app.add_option("--comment", flags->comment, "why; goes into the log")->required();
               },
           .run = [flags](Console& console) { return Remove(*flags, console); }};

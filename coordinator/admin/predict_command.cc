@@ -3,17 +3,17 @@
 #include <memory>
 #include <string>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "kalavai/v1/prediction.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/prediction.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -42,8 +42,8 @@ std::string Describe(const v1::Prediction& prediction) {
   absl::StrAppendFormat(&text, "\n  mean divergence %.2f %% over %d members",
                         prediction.mean_divergence_percent(), prediction.measurements_size());
   for (const v1::MemberValue& member : prediction.member_values()) {
-    absl::StrAppendFormat(&text, "\n  %s wins %.2f %% on the others' domains",
-                          member.contributor(), member.other_domains_percent());
+    absl::StrAppendFormat(&text, "\n  %s wins %.2f %% on the others' domains", member.contributor(),
+                          member.other_domains_percent());
   }
   return text;
 }
@@ -75,10 +75,11 @@ Command MakePredictCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "predict",
           .summary = "is the fusion worth its compute? GO, NO_GO or UNSURE, with the reason",
-          .details = "  kalavai-coordinator predict --cooperative nordic\n"
-                     "  kalavai-coordinator predict --cooperative nordic --check && "
-                     "kalavai-coordinator fuse …\n\n"
-                     "A computed NO_GO exits with 0; --check turns NO_GO and UNSURE into 1.\n",
+          .details =
+              "  kalavai-coordinator predict --cooperative nordic\n"
+              "  kalavai-coordinator predict --cooperative nordic --check && "
+              "kalavai-coordinator fuse …\n\n"
+              "A computed NO_GO exits with 0; --check turns NO_GO and UNSURE into 1.\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);

@@ -4,11 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/corpus/documents.h"
@@ -18,6 +17,7 @@
 #include "common/storage/atomic_file.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -53,8 +53,7 @@ absl::Status Send(const AdminConnection& connection, const v1::AddProbeTextReque
 absl::Status AddProbe(const Flags& flags, Console& console) {
   // Read here first: the server would say the same, after the transfer.
   RETURN_IF_ERROR(ReadDocuments(flags.file).status());
-  ASSIGN_OR_RETURN(const std::string text,
-                   ReadFileBounded(flags.file, limits::kProbeTextBytesMax));
+  ASSIGN_OR_RETURN(const std::string text, ReadFileBounded(flags.file, limits::kProbeTextBytesMax));
   ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
   v1::AddProbeTextRequest::Header header;
   header.set_parent(CooperativeName(flags.cooperative));
@@ -65,13 +64,14 @@ absl::Status AddProbe(const Flags& flags, Console& console) {
   header.set_sha256(Sha256Of(text).Hex());
   v1::ProbeText added;
   RETURN_IF_ERROR(Send(connection, header, text, console, added));
-  console.Result(MessageJson(added),
-                 absl::StrCat("Registered probe text of ", added.domain(), ": ",
-                              added.router_documents(), " documents for the router, ",
-                              added.evaluation_documents(), " for evaluation"));
-  console.Note(absl::StrCat("Next: the other domains, then kalavai-coordinator coop launch "
-                            "--cooperative ",
-                            flags.cooperative));
+  console.Result(
+      MessageJson(added),
+      absl::StrCat("Registered probe text of ", added.domain(), ": ", added.router_documents(),
+                   " documents for the router, ", added.evaluation_documents(), " for evaluation"));
+  console.Note(
+      absl::StrCat("Next: the other domains, then kalavai-coordinator coop launch "
+                   "--cooperative ",
+                   flags.cooperative));
   return absl::OkStatus();
 }
 
@@ -81,11 +81,12 @@ Command MakeProbeAddCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "coop probe add",
           .summary = "register public text of a domain, for router and evaluation",
-          .details = "  kalavai-coordinator coop probe add --cooperative nordic --domain legal "
-                     "--file eurlex-sample.jsonl\n"
-                     "  kalavai-coordinator coop probe add --cooperative nordic --public-class "
-                     "--domain public --file wiki.txt\n\n"
-                     "Never training text. 64 chunks a domain are enough.\n",
+          .details =
+              "  kalavai-coordinator coop probe add --cooperative nordic --domain legal "
+              "--file eurlex-sample.jsonl\n"
+              "  kalavai-coordinator coop probe add --cooperative nordic --public-class "
+              "--domain public --file wiki.txt\n\n"
+              "Never training text. 64 chunks a domain are enough.\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);

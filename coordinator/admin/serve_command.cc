@@ -3,10 +3,10 @@
 #include <memory>
 #include <string>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
+#include "CLI/CLI.hpp"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "coordinator/server/server.h"
@@ -39,8 +39,9 @@ Command MakeServeCommand() {
   options->data = "kalavai-data";
   return {.name = "serve",
           .summary = "run the server",
-          .details = "  kalavai-coordinator serve --data /var/lib/kalavai --listen 0.0.0.0:7443 \\\n"
-                     "    --enroll-listen 0.0.0.0:7444 --advertise coordinator.example.org\n",
+          .details =
+              "  kalavai-coordinator serve --data /var/lib/kalavai --listen 0.0.0.0:7443 \\\n"
+              "    --enroll-listen 0.0.0.0:7444 --advertise coordinator.example.org\n",
           .configure =
               [options](CLI::App& app) {
                 app.add_option("--data", options->data, "directory made by 'init'")
