@@ -30,6 +30,9 @@ namespace {
 constexpr mode_t kPrivateDirectory = 0700;
 constexpr mode_t kPrivateFile = 0600;
 
+// Chunks for the curve along the way; the figures of the report are of all held-out chunks.
+constexpr int64_t kCurveChunks = 32;
+
 // What a run works on.
 struct Ground {
   std::unique_ptr<Tokenizer> tokenizer;
@@ -105,7 +108,7 @@ absl::Status SayAndCheckCost(const SpecialistOptions& options, const Ground& gro
       {.steps = steps,
        .evaluations =
            static_cast<int64_t>(EvaluationSteps(steps, options.pilot_steps > 0).size()) + 2,
-       .held_out_chunks = ground.data.held_out.count(),
+       .held_out_chunks = std::min(kCurveChunks, ground.data.held_out.count()),
        .batch = options.batch,
        .seconds_per_step = step_seconds});
   listener.note(absl::StrFormat(
@@ -149,10 +152,14 @@ absl::StatusOr<double> WriteAndMeasure(const SpecialistOptions& options, const G
   return MeanLoss(written, held_out);
 }
 
+// The curve is of a part of the held-out text: what it says in proportion holds for all of it.
 void Forecast(const SpecialistOptions& options, SpecialistReport& report) {
-  const auto forecast = Extrapolate(options.hyperparameters, report.summary.curve);
+  const std::vector<CurvePoint>& curve = report.summary.curve;
+  const double scale = report.base_loss / curve.front().loss;
+  const auto forecast = Extrapolate(options.hyperparameters, curve);
   report.extrapolated = forecast.has_value();
-  report.own_loss = forecast.has_value() ? forecast->loss : report.measured_loss;
+  report.measured_loss = curve.back().loss * scale;
+  report.own_loss = forecast.has_value() ? forecast->loss * scale : report.measured_loss;
   report.error_percent = forecast.has_value() ? forecast->error_percent : 0;
 }
 
@@ -175,8 +182,6 @@ SpecialistReport Describe(const SpecialistOptions& options, const Ground& ground
     report.files.push_back(std::filesystem::absolute(file, ignored).string());
   }
   report.summary = summary;
-  report.base_loss = summary.curve.front().loss;
-  report.measured_loss = summary.curve.back().loss;
   return report;
 }
 
@@ -249,6 +254,7 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
             loop, listener.progress));
 
   SpecialistReport report = Describe(options, ground, result.summary, run_digest);
+  ASSIGN_OR_RETURN(report.base_loss, MeanLoss(ground.base, held_out));
   if (report.pilot) {
     Forecast(options, report);
     RETURN_IF_ERROR(SaveReport(options, report));

@@ -27,7 +27,7 @@ namespace {
 
 // A tokenizer learns nothing more from text beyond this; the documents nearest to hash 0 are taken.
 constexpr int64_t kTokenizerBytesMax = 8 * 1024 * 1024;
-constexpr int64_t kHeldOutChunks = 64;
+constexpr int64_t kHeldOutChunks = 32;
 
 absl::Status CheckTarget(const std::string& directory) {
   std::error_code ignored;
@@ -88,7 +88,7 @@ TrainerOptions LoopOptions(const BasePretrainOptions& options) {
   loop.precision = options.precision;
   loop.batch = options.batch;
   loop.seed = options.seed;
-  loop.evaluate_at = EvaluationSteps(options.hyperparameters.steps, /*pilot=*/false);
+  loop.evaluate_at = {options.hyperparameters.steps / 2};  // and, always, at the end
   return loop;
 }
 

@@ -1,0 +1,98 @@
+// Goal: a pass gives the model's losses and the base's hidden states, repeats, and can be stopped.
+// Method: a tiny base; its losses compared with the evaluation protocol's.
+#include "common/probe/probe_pass.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/corpus/documents.h"
+#include "common/model/determinism.h"
+#include "common/model/loss.h"
+#include "common/model/weights.h"
+#include "common/tokenizer/tokenizer.h"
+#include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_base.h"
+
+namespace kalavai {
+namespace {
+
+using testing::TempDir;
+
+ProbeText MakeProbe(const std::string& base) {
+  REQUIRE_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Load(base + "/tokenizer.json"));
+  std::vector<ProbeDocuments> texts;
+  for (int language = 0; language < 2; ++language) {
+    ProbeDocuments text = {.domain = "language" + std::to_string(language)};
+    const std::string all = testing::TinyText(language, 60);
+    for (size_t at = 0; at + 400 <= all.size(); at += 400) {
+      text.documents.push_back(all.substr(at, 400));
+    }
+    texts.push_back(text);
+  }
+  REQUIRE_OK_AND_ASSIGN(ProbeText probe,
+                        BuildProbeText(*tokenizer, texts,
+                                       {.chunk_tokens = 32, .chunks_per_part = 5}));
+  return probe;
+}
+
+TEST_CASE("A pass agrees with the evaluation protocol and repeats bit for bit", "[probe]") {
+  const TempDir directory;
+  testing::WriteTinyBase(directory.path(), 3, /*bfloat16=*/true);
+  const ProbeText probe = MakeProbe(directory.path());
+  const std::string digest(64, 'a');
+  int64_t seen = 0;
+  const ProbePassOptions options = {.features = true,
+                                    .progress = [&seen](int64_t done, int64_t) {
+                                      seen = done;
+                                      return absl::OkStatus();
+                                    }};
+  REQUIRE_OK_AND_ASSIGN(const ProbeCache cache,
+                        RunProbePass(directory.path(), digest, probe, options));
+  REQUIRE(seen == probe.chunk_count());
+  REQUIRE(cache.feature_width == 32);
+  REQUIRE(cache.features.size() == static_cast<size_t>(probe.chunk_count() * 32 * 32));
+  REQUIRE_OK(CheckProbeCache(probe, cache));
+  const std::vector<double> losses = ChunkLosses(probe, cache);
+  double mean = 0;
+  for (const double loss : losses) mean += loss / static_cast<double>(losses.size());
+  REQUIRE_OK_AND_ASSIGN(const Transformer model,
+                        LoadTransformer(directory.path(), {.type = WeightType::kFloat32}));
+  REQUIRE_OK_AND_ASSIGN(const double expected,
+                        MeanLoss(model, {.tokens = probe.tokens, .chunk_length = 32}));
+  REQUIRE_NEAR(mean, expected, 1e-5);
+  REQUIRE_OK_AND_ASSIGN(const ProbeCache again,
+                        RunProbePass(directory.path(), digest, probe, options));
+  REQUIRE(again.log_probs == cache.log_probs);
+  REQUIRE(again.features == cache.features);
+}
+
+TEST_CASE("Trunk features are the stream after so many blocks", "[probe]") {
+  const TempDir directory;
+  testing::WriteTinyBase(directory.path(), 3);
+  const ProbeText probe = MakeProbe(directory.path());
+  REQUIRE_OK_AND_ASSIGN(const ProbeCache trunk,
+                        RunProbePass(directory.path(), std::string(64, 'a'), probe,
+                                     {.features = true, .feature_depth = 0}));
+  REQUIRE_OK_AND_ASSIGN(const Transformer model, LoadTransformer(directory.path(), {}));
+  // Depth 0 is the embedding itself.
+  const at::Tensor row = model.embed_in_VD[probe.tokens[0]].contiguous();
+  REQUIRE(std::equal(row.data_ptr<float>(), row.data_ptr<float>() + 32, trunk.features.begin()));
+}
+
+TEST_CASE("A pass stops when told to, and refuses a text of another vocabulary", "[probe]") {
+  const TempDir directory;
+  testing::WriteTinyBase(directory.path(), 3);
+  ProbeText probe = MakeProbe(directory.path());
+  const ProbePassOptions stop = {
+      .progress = [](int64_t, int64_t) { return absl::CancelledError("stop"); }};
+  REQUIRE(RunProbePass(directory.path(), std::string(64, 'a'), probe, stop).status().code() ==
+          absl::StatusCode::kCancelled);
+  probe.tokens[5] = 100000;
+  REQUIRE_STATUS(RunProbePass(directory.path(), std::string(64, 'a'), probe, {}),
+                 absl::StatusCode::kFailedPrecondition, "TOKENIZER_MISMATCH");
+}
+
+}  // namespace
+}  // namespace kalavai
