@@ -1,5 +1,5 @@
-// Goal: taking the first chunks gives the beginning of packing everything, whatever the order of the
-// documents. Method: limits below, at and above what there is; long and short documents.
+// Goal: taking the first chunks gives the beginning of packing everything, whatever the order of
+// the documents. Method: limits below, at and above what there is; long and short documents.
 #include "common/corpus/first_chunks.h"
 
 #include <algorithm>

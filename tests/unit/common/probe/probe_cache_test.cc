@@ -98,8 +98,8 @@ TEST_CASE("A changed byte anywhere in the data, or a cut, is noticed", "[probe]"
 
 TEST_CASE("Impossible values are never written", "[probe]") {
   const TempDir directory;
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          -std::numeric_limits<float>::infinity(), 0.5F}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity(), 0.5F}) {
     ProbeCache cache = Example();
     cache.log_probs[2] = bad;
     REQUIRE_STATUS(WriteProbeCache(directory.File("cache"), cache),
@@ -110,7 +110,7 @@ TEST_CASE("Impossible values are never written", "[probe]") {
   REQUIRE_STATUS(WriteProbeCache(directory.File("cache"), short_cache),
                  absl::StatusCode::kInvalidArgument, "PROBE_CACHE_INVALID");
   ProbeCache unnamed = Example();
-  unnamed.key.model_digest = "A";
+  unnamed.key.model_digest = std::string(64, 'A');
   REQUIRE_STATUS(WriteProbeCache(directory.File("cache"), unnamed),
                  absl::StatusCode::kInvalidArgument, "PROBE_CACHE_INVALID");
 }

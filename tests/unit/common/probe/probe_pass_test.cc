@@ -31,9 +31,9 @@ ProbeText MakeProbe(const std::string& base) {
     }
     texts.push_back(text);
   }
-  REQUIRE_OK_AND_ASSIGN(ProbeText probe,
-                        BuildProbeText(*tokenizer, texts,
-                                       {.chunk_tokens = 32, .chunks_per_part = 5}));
+  REQUIRE_OK_AND_ASSIGN(
+      ProbeText probe,
+      BuildProbeText(*tokenizer, texts, {.chunk_tokens = 32, .chunks_per_part = 5}));
   return probe;
 }
 
@@ -43,8 +43,7 @@ TEST_CASE("A pass agrees with the evaluation protocol and repeats bit for bit", 
   const ProbeText probe = MakeProbe(directory.path());
   const std::string digest(64, 'a');
   int64_t seen = 0;
-  const ProbePassOptions options = {.features = true,
-                                    .progress = [&seen](int64_t done, int64_t) {
+  const ProbePassOptions options = {.features = true, .progress = [&seen](int64_t done, int64_t) {
                                       seen = done;
                                       return absl::OkStatus();
                                     }};

@@ -92,7 +92,7 @@ TEST_CASE("The digest depends on content, not on order or repetition", "[probe]"
 
 TEST_CASE("Too little probe text is refused with the count", "[probe]") {
   const auto tokenizer = Bytes();
-  for (const int documents : {1, 2, 6}) {
+  for (const int documents : {1, 2, 3}) {
     const std::vector<ProbeDocuments> texts = {Domain("law", documents)};
     const auto probe = BuildProbeText(*tokenizer, texts, kSmall);
     REQUIRE_STATUS(probe, absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT");

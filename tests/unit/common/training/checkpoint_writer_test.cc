@@ -1,5 +1,5 @@
-// Goal: a model directory is replaced as a whole and holds what its readers need; its digest notices
-// every change. Method: a tiny model written twice; one byte changed.
+// Goal: a model directory is replaced as a whole and holds what its readers need; its digest
+// notices every change. Method: a tiny model written twice; one byte changed.
 #include "common/training/checkpoint_writer.h"
 
 #include <filesystem>

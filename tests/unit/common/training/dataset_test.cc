@@ -74,9 +74,9 @@ TEST_CASE("A shorter run's text is the beginning of a longer one's", "[training]
   const auto tokenizer = Bytes();
   REQUIRE_OK_AND_ASSIGN(const Dataset all,
                         BuildDataset(*tokenizer, Documents(500), {.chunk_tokens = 16}));
-  REQUIRE_OK_AND_ASSIGN(const Dataset some,
-                        BuildDataset(*tokenizer, Documents(500),
-                                     {.chunk_tokens = 16, .train_chunks_max = 50}));
+  REQUIRE_OK_AND_ASSIGN(
+      const Dataset some,
+      BuildDataset(*tokenizer, Documents(500), {.chunk_tokens = 16, .train_chunks_max = 50}));
   REQUIRE(some.train.count() == 50);
   REQUIRE(std::equal(some.train.tokens.begin(), some.train.tokens.end(), all.train.tokens.begin()));
 }
@@ -97,10 +97,9 @@ TEST_CASE("Too little text is refused, little text is warned of", "[training]") 
 
 TEST_CASE("Evaluation text is used whole", "[training]") {
   const auto tokenizer = Bytes();
-  REQUIRE_OK_AND_ASSIGN(
-      const TokenChunks chunks,
-      BuildEvaluationChunks(*tokenizer, Documents(50),
-                            {.chunk_tokens = 16, .held_out_chunks_max = 0}));
+  REQUIRE_OK_AND_ASSIGN(const TokenChunks chunks,
+                        BuildEvaluationChunks(*tokenizer, Documents(50),
+                                              {.chunk_tokens = 16, .held_out_chunks_max = 0}));
   REQUIRE(Numbers(*tokenizer, chunks).size() >= 49);  // the last may be cut off
   REQUIRE_STATUS(BuildEvaluationChunks(*tokenizer, {}, {}), absl::StatusCode::kInvalidArgument,
                  "TOO_LITTLE_TEXT");

@@ -18,11 +18,10 @@ TEST_CASE("A step is timed on a copy", "[training]") {
   REQUIRE_OK_AND_ASSIGN(const Transformer model, LoadTransformer(directory.path(), {}));
   const at::Tensor before = model.embed_out_VD.clone();
   const std::vector<int32_t> tokens(3 * 16, 7);
-  REQUIRE_OK_AND_ASSIGN(
-      const double seconds,
-      MeasureStepSeconds(model, {.tokens = tokens, .chunk_length = 16}, 8,
-                         {.hyperparameters = {.steps = 10, .micro_batch = 4},
-                          .precision = Precision::kFloat32}));
+  REQUIRE_OK_AND_ASSIGN(const double seconds,
+                        MeasureStepSeconds(model, {.tokens = tokens, .chunk_length = 16}, 8,
+                                           {.hyperparameters = {.steps = 10, .micro_batch = 4},
+                                            .precision = Precision::kFloat32}));
   REQUIRE(seconds > 0);
   REQUIRE(seconds < 60);
   REQUIRE(at::equal(model.embed_out_VD, before));

@@ -5,6 +5,7 @@
 #include "common/training/trainer.h"
 
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,14 +40,14 @@ Setting Prepare(const TempDir& directory) {
                         Tokenizer::Load(directory.File("base/tokenizer.json")));
   std::vector<Document> documents = DocumentsOfText(testing::TinyText(1, 200));
   for (int i = 0; i < 120; ++i) {
-    documents.push_back(MakeDocument(testing::TinyText(1, 200).substr(
-        static_cast<size_t>(i) * 150, 400)));
+    documents.push_back(
+        MakeDocument(testing::TinyText(1, 200).substr(static_cast<size_t>(i) * 150, 400)));
   }
   Setting setting;
-  REQUIRE_OK_AND_ASSIGN(setting.data, BuildDataset(*tokenizer, documents,
-                                                   {.chunk_tokens = 32,
-                                                    .train_chunks_max = 160,
-                                                    .held_out_chunks_max = 8}));
+  REQUIRE_OK_AND_ASSIGN(
+      setting.data,
+      BuildDataset(*tokenizer, documents,
+                   {.chunk_tokens = 32, .train_chunks_max = 160, .held_out_chunks_max = 8}));
   REQUIRE_OK_AND_ASSIGN(setting.base, LoadTransformer(directory.File("base"), {}));
   return setting;
 }
@@ -130,26 +131,71 @@ TEST_CASE("A pilot is the beginning of the whole run", "[training]") {
   RequireSameBits(rest.model, whole.model);
 }
 
-TEST_CASE("Weights that blow up end the run, and the saved state stays good", "[training]") {
+// Chunks of ordinary tokens, and one chunk with token 40, whose embedding is broken.
+struct Broken {
+  Transformer base;
+  std::vector<int32_t> train;
+  std::vector<int32_t> held_out;
+
+  TrainingChunks chunks() const {
+    return {.train = {.tokens = train, .chunk_length = 8},
+            .held_out = {.tokens = held_out, .chunk_length = 8}};
+  }
+};
+
+Broken MakeBroken(const Setting& setting) {
+  Broken broken;
+  for (int32_t i = 0; i < 10 * 8; ++i) broken.train.push_back(i % 7);
+  for (int32_t i = 0; i < 2 * 8; ++i) broken.held_out.push_back(i % 5);
+  broken.train[3 * 8 + 4] = 40;
+  const auto clone = setting.base.Clone();
+  REQUIRE_OK(clone);
+  broken.base = *clone;
+  broken.base.embed_in_VD[40].fill_(std::numeric_limits<float>::quiet_NaN());
+  return broken;
+}
+
+TEST_CASE("A batch without a finite loss is undone and skipped", "[training]") {
   const TempDir directory;
-  const Setting setting = Prepare(directory);
+  const Broken broken = MakeBroken(Prepare(directory));
   TrainerOptions options = Options();
-  options.hyperparameters.learning_rate = 1e30;
-  options.hyperparameters.warmup_steps = 0;
+  options.hyperparameters.steps = 18;
+  options.batch = 1;
+  options.evaluate_at = {9};
+  const auto whole = Train(broken.base, broken.chunks(), options, nullptr);
+  REQUIRE_OK(whole);
+  REQUIRE(whole->summary.steps == 18);
+  REQUIRE(whole->summary.undone_steps == 2);  // once in each of two passes over ten chunks
+  REQUIRE(std::isfinite(whole->summary.best_loss));
+  REQUIRE(whole->summary.best_loss < whole->summary.curve.front().loss);
+  for (const auto& [name, tensor] : whole->model.parameters) {
+    INFO(name);
+    if (name != "gpt_neox.embed_in.weight") REQUIRE(at::isfinite(tensor).all().item<bool>());
+  }
+}
+
+TEST_CASE("Three such batches in a row end the run, and the saved state stays good", "[training]") {
+  const TempDir directory;
+  Broken broken = MakeBroken(Prepare(directory));
+  TrainerOptions options = Options();
   options.state_path = directory.File("state");
   options.evaluate_at = {};
-  REQUIRE_STATUS(Train(setting.base, setting.chunks(), options, nullptr),
+  options.batch = 10;  // every batch holds the broken chunk
+  REQUIRE_STATUS(Train(broken.base, broken.chunks(), options, nullptr),
                  absl::StatusCode::kOutOfRange, "TRAINING_NOT_FINITE");
-  // No state was saved after the damage: nothing can be continued from it.
   REQUIRE_STATUS(LoadTrainingState(options.state_path, options.binding),
                  absl::StatusCode::kNotFound, "FILE_NOT_FOUND");
+  // A base that is broken for the held-out text is refused before the first step.
+  broken.held_out[3] = 40;
+  REQUIRE_STATUS(Train(broken.base, broken.chunks(), options, nullptr),
+                 absl::StatusCode::kOutOfRange, "TRAINING_NOT_FINITE");
 }
 
 TEST_CASE("Training that only makes the model worse returns what it was given", "[training]") {
   const TempDir directory;
   const Setting setting = Prepare(directory);
   TrainerOptions options = Options();
-  options.hyperparameters.learning_rate = 3.0;
+  options.hyperparameters.learning_rate = 1.0;
   options.hyperparameters.steps = 8;
   options.hyperparameters.warmup_steps = 0;
   options.evaluate_at = {2, 4, 6, 8};

@@ -69,8 +69,8 @@ TEST_CASE("A damaged state, or one of another run, is refused", "[training]") {
   no_number.replace(no_number.find("\"batches\":8"), 11, "\"batches\":3");
   std::string unknown = good;
   unknown.replace(unknown.find("best.w"), 6, "worst1");
-  for (const std::string& bytes : {std::string(), std::string("x"),
-                                   good.substr(0, good.size() - 1), no_number, unknown}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("x"), good.substr(0, good.size() - 1), no_number, unknown}) {
     WriteFile(path, bytes);
     REQUIRE_STATUS(LoadTrainingState(path, std::string(64, 'a')),
                    absl::StatusCode::kInvalidArgument, "TRAINING_STATE_INVALID");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_base.h"
@@ -24,9 +25,9 @@ int Run(const std::vector<std::string>& words, std::string* result) {
   std::ostringstream error;
   std::streambuf* const old_out = std::cout.rdbuf(out.rdbuf());
   std::streambuf* const old_error = std::cerr.rdbuf(error.rdbuf());
-  const int code = RunProgram(
-      {.name = "kalavai", .summary = "a test", .details = "", .groups = {}},
-      {MakeEvaluateCommand()}, static_cast<int>(arguments.size()), arguments.data());
+  const int code =
+      RunProgram({.name = "kalavai", .summary = "a test", .details = "", .groups = {}},
+                 {MakeEvaluateCommand()}, static_cast<int>(arguments.size()), arguments.data());
   std::cout.rdbuf(old_out);
   std::cerr.rdbuf(old_error);
   *result = out.str() + error.str();

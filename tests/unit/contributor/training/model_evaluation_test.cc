@@ -43,8 +43,8 @@ TEST_CASE("A text that is too short is named in the refusal", "[training]") {
   const TempDir directory;
   WriteTinyBase(directory.File("base"), 5);
   WriteFile(directory.File("short.txt"), "a few words");
-  const auto losses = EvaluateModel(directory.File("base"),
-                                    {{"short", {directory.File("short.txt")}}}, {});
+  const auto losses =
+      EvaluateModel(directory.File("base"), {{"short", {directory.File("short.txt")}}}, {});
   REQUIRE_STATUS(losses, absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT");
   REQUIRE(losses.status().message().find("short") != absl::string_view::npos);
 }

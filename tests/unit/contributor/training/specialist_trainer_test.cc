@@ -72,8 +72,7 @@ TEST_CASE("A specialist learns its language and keeps type and frozen tensors of
     REQUIRE(report.documents == 200);
 
     REQUIRE_OK_AND_ASSIGN(const Transformer base, LoadTransformer(options.base_directory, {}));
-    REQUIRE_OK_AND_ASSIGN(const Transformer own,
-                          LoadTransformer(options.specialist_directory, {}));
+    REQUIRE_OK_AND_ASSIGN(const Transformer own, LoadTransformer(options.specialist_directory, {}));
     REQUIRE(own.weight_type() == base.weight_type());
     for (const std::string& name : FrozenNames(base.config, 1)) {
       REQUIRE(at::equal(own.parameters.at(name), base.parameters.at(name)));

@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "nlohmann/json.hpp"
+
 #include "common/cli/console.h"
 #include "contributor/training/evaluate_command.h"
 #include "contributor/workspace.h"
-#include "nlohmann/json.hpp"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_base.h"
@@ -66,9 +67,9 @@ std::string MakeWorkspace(const TempDir& directory) {
 }
 
 std::vector<std::string> TrainWords(const TempDir& directory, const std::string& root) {
-  return {"train",   "--workspace", root,  "--data",    directory.File("own.jsonl"),
-          "--steps", "30",          "--batch", "4",     "--learning-rate",
-          "5e-3",    "--threads",   "1",   "--precision", "float32"};
+  return {"train",   "--workspace", root,      "--data",      directory.File("own.jsonl"),
+          "--steps", "30",          "--batch", "4",           "--learning-rate",
+          "5e-3",    "--threads",   "1",       "--precision", "float32"};
 }
 
 TEST_CASE("Pilot, training and evaluation follow each other", "[training]") {
@@ -95,8 +96,8 @@ TEST_CASE("Pilot, training and evaluation follow each other", "[training]") {
   REQUIRE(json.at("pilot") == false);
   REQUIRE_OK(workspace.TrainedSpecialist());
 
-  const Outcome own = Run({"evaluate", "--own", "--workspace", root, "--threads", "1", "--format",
-                           "json"});
+  const Outcome own =
+      Run({"evaluate", "--own", "--workspace", root, "--threads", "1", "--format", "json"});
   INFO(own.error);
   REQUIRE(own.code == 0);
   REQUIRE_NEAR(nlohmann::json::parse(own.out).at("own_loss").get<double>(),

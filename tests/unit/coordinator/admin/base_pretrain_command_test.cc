@@ -24,12 +24,12 @@ int Run(const std::vector<std::string>& words, std::string* result) {
   std::ostringstream error;
   std::streambuf* const old_out = std::cout.rdbuf(out.rdbuf());
   std::streambuf* const old_error = std::cerr.rdbuf(error.rdbuf());
-  const int code = RunProgram({.name = "kalavai-coordinator",
-                               .summary = "a test",
-                               .details = "",
-                               .groups = {{"base", "the base checkpoint"}}},
-                              {MakeBasePretrainCommand()}, static_cast<int>(arguments.size()),
-                              arguments.data());
+  const int code =
+      RunProgram({.name = "kalavai-coordinator",
+                  .summary = "a test",
+                  .details = "",
+                  .groups = {{"base", "the base checkpoint"}}},
+                 {MakeBasePretrainCommand()}, static_cast<int>(arguments.size()), arguments.data());
   std::cout.rdbuf(old_out);
   std::cerr.rdbuf(old_error);
   *result = out.str() + error.str();
@@ -40,12 +40,16 @@ TEST_CASE("A base comes from one command, and an interrupt is not a success", "[
   const TempDir directory;
   // A .txt is cut into documents of 6,000 characters: a dozen of them are needed.
   kalavai::testing::WriteFile(directory.File("public.txt"), kalavai::testing::TinyText(0, 400));
-  const std::vector<std::string> words = {
-      "--out",    directory.File("base"), "--text",    directory.File("public.txt"),
-      "--hidden", "32",                   "--layers",  "1",
-      "--heads",  "2",                    "--steps",   "6",
-      "--batch",  "4",                    "--threads", "1",
-      "--chunk-tokens", "32",             "--vocabulary", "280"};
+  const std::vector<std::string> words = {"--out",          directory.File("base"),
+                                          "--text",         directory.File("public.txt"),
+                                          "--hidden",       "32",
+                                          "--layers",       "1",
+                                          "--heads",        "2",
+                                          "--steps",        "6",
+                                          "--batch",        "4",
+                                          "--threads",      "1",
+                                          "--chunk-tokens", "32",
+                                          "--vocabulary",   "280"};
   std::string text;
   SetInterrupted(true);
   const int interrupted = Run(words, &text);
