@@ -1,0 +1,168 @@
+#include "coordinator/admin/fuse_command.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+#include "CLI/CLI.hpp"
+#include "common/base/errors.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/resource_name.h"
+#include "common/rpc/retry.h"
+#include "coordinator/admin/admin_connection.h"
+#include "coordinator/admin/message_json.h"
+#include "kalavai/v1/fusion.grpc.pb.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+using Stub = v1::FusionService::Stub;
+
+struct Flags {
+  AdminFlags admin;
+  std::string cooperative;
+  std::string fusion;
+  std::vector<std::string> submissions;
+  uint64_t seed = 0;
+  int32_t steps = 500;
+  bool check = false;
+  bool watch = true;
+};
+
+std::string NextCommand(const Flags& flags, const v1::Fusion& fusion) {
+  const absl::StatusOr<ChildName> name = ParseFusionName(fusion.name());
+  std::string next =
+      absl::StrCat("Next: kalavai-coordinator release --cooperative ", flags.cooperative,
+                   " --fusion ", name.ok() ? name->id : fusion.name());
+  if (!fusion.result().guard_met()) absl::StrAppend(&next, " --acknowledge REASON");
+  return next;
+}
+
+absl::Status Outcome(const Flags& flags, const v1::Fusion& fusion, Console& console) {
+  if (fusion.state() != v1::Fusion::SUCCEEDED) {
+    const std::string reason =
+        fusion.failure_reason().empty() ? "INTERNAL" : fusion.failure_reason();
+    return MakeError(absl::StatusCode::kFailedPrecondition, reason,
+                     {.what = absl::StrCat(fusion.name(), ": ", fusion.failure_message())});
+  }
+  nlohmann::json object = MessageJson(fusion);
+  // The report as an object, not as a text inside a text.
+  object["result"].erase("report_markdown");
+  object["result"]["report_json"] = nlohmann::json::parse(
+      fusion.result().report_json(), /*cb=*/nullptr, /*allow_exceptions=*/false);
+  console.Result(object, fusion.result().report_markdown());
+  if (!fusion.result().guard_met()) {
+    console.Warn("the guard is not met: some domain got worse by more than 0.5 %");
+  }
+  console.Note(NextCommand(flags, fusion));
+  return absl::OkStatus();
+}
+
+// Follows the stream until the fusion ends; shows the work of each state.
+absl::StatusOr<v1::Fusion> Watch(const AdminConnection& connection, Stub& stub,
+                                 const std::string& fusion, Console& console) {
+  grpc::ClientContext context;
+  v1::GetFusionRequest request;
+  request.set_name(fusion);
+  const auto reader = stub.WatchFusion(&context, request);
+  v1::Fusion now;
+  std::optional<Progress> progress;
+  int shown = v1::Fusion::STATE_UNSPECIFIED;
+  while (reader->Read(&now)) {
+    if (Interrupted()) {
+      context.TryCancel();
+      return InterruptedError(
+          absl::StrCat("the fusion goes on; watch it with 'fuse --fusion ", fusion, "'"));
+    }
+    if (now.state() != shown) {
+      shown = now.state();
+      progress.reset();
+      if (now.state() == v1::Fusion::SUCCEEDED || now.state() == v1::Fusion::FAILED) continue;
+      progress.emplace(console, absl::AsciiStrToLower(v1::Fusion::State_Name(now.state())),
+                       now.progress_total(), now.progress_unit());
+    }
+    if (progress.has_value()) progress->Update(now.progress_done());
+  }
+  progress.reset();
+  RETURN_IF_ERROR(CallStatus(reader->Finish(), connection.address));
+  return now;
+}
+
+absl::Status Fuse(const Flags& flags, Console& console) {
+  ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
+  const auto stub = v1::FusionService::NewStub(connection.channel);
+  v1::CreateFusionRequest request;
+  request.set_parent(CooperativeName(flags.cooperative));
+  request.set_fusion_id(flags.fusion);
+  request.set_validate_only(flags.check);
+  request.mutable_fusion()->set_seed(flags.seed);
+  request.mutable_fusion()->set_steps(flags.steps);
+  for (const std::string& submission : flags.submissions) {
+    request.mutable_fusion()->add_submissions(submission);
+  }
+  absl::StatusOr<v1::Fusion> fusion =
+      CallUnary(connection.address, *stub, &Stub::CreateFusion, request, {.attempts = 1});
+  const bool exists = GetErrorReason(fusion.status()) == "FUSION_EXISTS";
+  if (!fusion.ok() && !(exists && flags.watch && !flags.check)) return fusion.status();
+  if (exists) {
+    console.Note("the fusion exists already: watching it");
+    v1::GetFusionRequest get;
+    get.set_name(FusionName(flags.cooperative, flags.fusion));
+    fusion = CallUnary(connection.address, *stub, &Stub::GetFusion, get);
+    RETURN_IF_ERROR(fusion.status());
+  }
+  if (flags.check) {
+    console.Result(
+        MessageJson(*fusion),
+        absl::StrCat("all checks pass: ", fusion->submissions_size(), " specialists can be fused"));
+    console.Note("Next: the same command without --check");
+    return absl::OkStatus();
+  }
+  if (!flags.watch) {
+    console.Result(MessageJson(*fusion), absl::StrCat(fusion->name(), " is queued"));
+    const absl::StatusOr<ChildName> name = ParseFusionName(fusion->name());
+    console.Note(absl::StrCat("Next: kalavai-coordinator fuse --cooperative ", flags.cooperative,
+                              " --fusion ", name.ok() ? name->id : fusion->name(),
+                              "   # watches it"));
+    return absl::OkStatus();
+  }
+  console.Note(absl::StrCat(fusion->name(), ": ", fusion->submissions_size(), " specialists, seed ",
+                            fusion->seed()));
+  ASSIGN_OR_RETURN(const v1::Fusion done, Watch(connection, *stub, fusion->name(), console));
+  return Outcome(flags, done, console);
+}
+
+}  // namespace
+
+Command MakeFuseCommand() {
+  auto flags = std::make_shared<Flags>();
+  return {.name = "fuse",
+          .summary = "make one model of the admitted specialists and measure it",
+          .details =
+              "  kalavai-coordinator fuse --cooperative nordic\n"
+              "  kalavai-coordinator fuse --cooperative nordic --seed 7 --steps 500\n"
+              "The same seed and inputs give the same router and figures. An existing --fusion\n"
+              "is watched, not started again.\n",
+          .configure =
+              [flags](CLI::App& app) {
+                AddAdminFlags(app, flags->admin);
+                AddCooperativeFlag(app, flags->cooperative);
+                app.add_option("--fusion", flags->fusion, "id of the fusion (default: numbered)");
+                app.add_option("--submission", flags->submissions,
+                               "resource name; repeat for several (default: all admitted)");
+                app.add_option("--seed", flags->seed, "of the router's training")
+                    ->capture_default_str();
+                app.add_option("--steps", flags->steps, "AdamW steps of the router")
+                    ->check(CLI::Range(1, 20000))
+                    ->capture_default_str();
+                app.add_flag("--check", flags->check, "run every check, start nothing");
+                app.add_flag("--watch,!--no-watch", flags->watch, "wait for the end (default)");
+              },
+          .run = [flags](Console& console) { return Fuse(*flags, console); }};
+}
+
+}  // namespace kalavai::coordinator
