@@ -53,6 +53,10 @@ Command MakeServeCommand() {
                     ->capture_default_str();
                 app.add_option("--advertise", options->advertise,
                                "host name that invitations carry (default: that of --listen)");
+                app.add_option("--threads", options->threads,
+                               "threads of one tensor operation; 0 = one a core")
+                    ->check(CLI::NonNegativeNumber)
+                    ->capture_default_str();
                 app.add_option("--free-space-floor", options->free_space_floor_bytes,
                                "bytes that stay free on the disk")
                     ->check(CLI::NonNegativeNumber)

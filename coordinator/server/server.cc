@@ -1,11 +1,13 @@
 #include "coordinator/server/server.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include <unistd.h>
 
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
@@ -32,7 +34,12 @@
 #include "coordinator/prediction/prediction_store.h"
 #include "coordinator/server/fusion_results.h"
 #include "coordinator/server/listener.h"
+#include "coordinator/server/model_phases.h"
+#include "coordinator/submission/admission_worker.h"
+#include "coordinator/submission/submission_service.h"
 #include "coordinator/submission/submission_store.h"
+#include "coordinator/submission/submission_watch.h"
+#include "coordinator/submission/upload_session.h"
 #include "coordinator/transparency/transparency_log.h"
 #include "coordinator/transparency/transparency_service.h"
 #include "migrations/embedded_migrations.h"
@@ -42,6 +49,11 @@ namespace {
 
 constexpr int kWorkerThreads = 2;
 constexpr int64_t kWorkerTasksMax = 64;
+
+int64_t ThreadsOf(const ServerOptions& options) {
+  return options.threads > 0 ? options.threads
+                             : std::max<int64_t>(1, sysconf(_SC_NPROCESSORS_ONLN));
+}
 
 // What must exist before anything can be built on it.
 struct Ground {
@@ -77,6 +89,8 @@ struct Server::Wiring {
     WireLaterPhases();
   }
 
+  // Work that a restart interrupted goes on.
+  absl::Status Resume();
   absl::Status Listen();
   void Stop(absl::Duration drain);
   AdvertisedAddresses Addresses() {
@@ -105,7 +119,33 @@ struct Server::Wiring {
   FusionStore fusions{database};
   LaterPhases later;
   FusionResults fusion_results = ResultsOf(fusions);
+  SubmissionWatches submission_watches;
+  UploadSessions upload_sessions{database, submissions, blobs, clock};
+  // Two queues: checking a submission takes minutes, and an upload's sync must not wait for it.
   WorkerQueue workers{kWorkerThreads, kWorkerTasksMax};
+  WorkerQueue admission_queue{1, kWorkerTasksMax};
+  AdmissionWorker admission{{.database = database,
+                             .submissions = submissions,
+                             .cooperatives = cooperatives,
+                             .checkpoints = checkpoints,
+                             .blobs = blobs,
+                             .audit = audit,
+                             .signing_key = ground.keys.signing_key,
+                             .queue = admission_queue,
+                             .clock = clock}};
+  ModelPhases models{{.database = database,
+                      .blobs = blobs,
+                      .cooperatives = cooperatives,
+                      .checkpoints = checkpoints,
+                      .submissions = submissions,
+                      .fusions = fusions,
+                      .audit = audit,
+                      .resolver = resolver,
+                      .key = ground.keys.signing_key,
+                      .clock = clock,
+                      .fusions_directory = directory.FusionsPath(),
+                      .models_directory = directory.ModelsPath(),
+                      .threads = ThreadsOf(options)}};
 
   CooperativeAdminService admin_service{{.database = database,
                                          .blobs = blobs,
@@ -129,6 +169,18 @@ struct Server::Wiring {
        .later = later,
        .clock = clock}};
   CheckpointService checkpoint_service{checkpoints, blobs, resolver};
+  SubmissionService submission_service{{.database = database,
+                                        .submissions = submissions,
+                                        .cooperatives = cooperatives,
+                                        .checkpoints = checkpoints,
+                                        .blobs = blobs,
+                                        .sessions = upload_sessions,
+                                        .admission = admission,
+                                        .watches = submission_watches,
+                                        .audit = audit,
+                                        .resolver = resolver,
+                                        .queue = workers,
+                                        .clock = clock}};
   PredictionService prediction_service{{.database = database,
                                         .cooperatives = cooperatives,
                                         .predictions = predictions,
@@ -181,6 +233,22 @@ void Server::Wiring::WireLaterPhases() {
                              const std::string& actor) {
     return ImportBase(cooperative, source, actor);
   };
+  later.decide_submission =
+      [this](const SubmissionDecision& decision) -> absl::StatusOr<std::string> {
+    ASSIGN_OR_RETURN(const SubmissionState state,
+                     admission.DecideQuarantined(decision.name, decision.admit, decision.comment,
+                                                 decision.actor));
+    submission_watches.Notify(decision.name);
+    return std::string(SubmissionStateName(state));
+  };
+  admission.OnDecided(
+      [this](const std::string& submission) { submission_watches.Notify(submission); });
+}
+
+absl::Status Server::Wiring::Resume() {
+  RETURN_IF_ERROR(upload_sessions.SweepExpired());
+  RETURN_IF_ERROR(admission.StartUnfinished());
+  return models.Start();
 }
 
 absl::Status Server::Wiring::Listen() {
@@ -197,8 +265,9 @@ absl::Status Server::Wiring::Listen() {
       Listener::Start({.address = options.listen,
                        .credentials = MutualTlsServerCredentials(
                            ground.keys.server, ground.keys.authority.certificate_pem()),
-                       .services = {&admin_service, &checkpoint_service, &prediction_service,
-                                    &transparency_service},
+                       .services = {&admin_service, &checkpoint_service, &submission_service,
+                                    &prediction_service, &models.fusion_service(),
+                                    &models.inference_service(), &transparency_service},
                        .flag = "--listen"}));
   {
     const absl::MutexLock lock(&mutex);
@@ -212,6 +281,8 @@ absl::Status Server::Wiring::Listen() {
 void Server::Wiring::Stop(absl::Duration drain) {
   if (enroll_listener != nullptr) enroll_listener->Stop(absl::ZeroDuration());
   if (main_listener != nullptr) main_listener->Stop(drain);
+  models.Stop();
+  admission_queue.Stop();
   workers.Stop();
 }
 
@@ -228,6 +299,7 @@ void Server::Stop(absl::Duration drain) { wiring_->Stop(drain); }
 absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options) {
   ASSIGN_OR_RETURN(Ground ground, OpenGround(options));
   auto wiring = std::make_unique<Server::Wiring>(options, std::move(ground));
+  RETURN_IF_ERROR(wiring->Resume());
   RETURN_IF_ERROR(wiring->Listen());
   LogInfo("Started coordinator", {{"version", std::string(Version())},
                                   {"service", wiring->Addresses().service},

@@ -31,6 +31,9 @@ struct ServerOptions {
   std::string enroll_listen = "127.0.0.1:7444";
   // Host name in invitations; "" = the host of `listen`, or localhost where that is a wildcard.
   std::string advertise = {};
+  // Threads inside one tensor operation of fusions and generation; 0 = one a core. It decides the
+  // last bits of a fusion and is recorded with it.
+  int64_t threads = 0;
   int64_t free_space_floor_bytes = limits::kFreeSpaceFloorBytes;
   const Clock* clock = &SystemClock();  // not owned
 };
