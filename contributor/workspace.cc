@@ -161,7 +161,7 @@ absl::StatusOr<std::string> Workspace::TrainedSpecialist() const {
   }
   return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_TRAINED",
                    {.what = absl::StrCat(directory, ": no weights; must hold a trained specialist"),
-                    .fix = "kalavai train --text FILE",
+                    .fix = "kalavai train --data FILE",
                     .metadata = {{"workspace", root_}}});
 }
 
@@ -170,7 +170,7 @@ absl::StatusOr<TrainingReport> Workspace::LoadTrainingReport() const {
     return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_TRAINED",
                      {.what = absl::StrCat(TrainingReportFile(),
                                            ": not there; the losses must be measured first"),
-                      .fix = "kalavai train --pilot --text FILE",
+                      .fix = "kalavai train --data FILE --pilot",
                       .metadata = {{"workspace", root_}}});
   }
   ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonFile(TrainingReportFile()));
@@ -181,7 +181,7 @@ absl::StatusOr<TrainingReport> Workspace::LoadTrainingReport() const {
                      {.what = absl::StrCat(TrainingReportFile(), ": base_loss ", report->base_loss,
                                            ", own_loss ", report->own_loss, ", held_out_tokens ",
                                            report->held_out_tokens, "; all must be positive"),
-                      .fix = "kalavai train --pilot --text FILE",
+                      .fix = "kalavai train --data FILE --pilot",
                       .metadata = {}});
   }
   return report;

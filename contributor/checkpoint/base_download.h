@@ -1,0 +1,41 @@
+// Brings the canonical base into the workspace, file by file, and verifies it.
+//
+// Files arrive in base.partial/ under their own names; a file that is there already is continued at
+// its size, and checked whole when it is complete. Only a directory that verifies (charter's root
+// digest, coordinator's signature, every digest) becomes base/, by one rename.
+//
+// Errors: FAILED_PRECONDITION BASE_MISMATCH (the coordinator offers another base than the charter's);
+// those of VerifyBundle and MatchManifest; DATA_LOSS DIGEST_MISMATCH (a file came damaged twice);
+// UNAVAILABLE COORDINATOR_UNREACHABLE; CANCELLED INTERRUPTED. One thread.
+#ifndef KALAVAI_CONTRIBUTOR_CHECKPOINT_BASE_DOWNLOAD_H_
+#define KALAVAI_CONTRIBUTOR_CHECKPOINT_BASE_DOWNLOAD_H_
+
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "contributor/coordinator_connection.h"
+#include "contributor/workspace.h"
+
+namespace kalavai::contributor {
+
+struct BaseDownload {
+  int64_t files = 0;
+  int64_t bytes = 0;           // of the base
+  int64_t received_bytes = 0;  // by this call
+};
+
+// `progress` gets bytes present and in all.
+absl::StatusOr<BaseDownload> DownloadBase(const Workspace& workspace,
+                                          const CoordinatorConnection& coordinator,
+                                          absl::FunctionRef<void(int64_t, int64_t)> progress);
+
+// OK when base/ is exactly what the charter says: every file is read.
+absl::Status CheckBase(const Workspace& workspace, const Membership& membership,
+                       const PublicKey& coordinator_key);
+
+}  // namespace kalavai::contributor
+
+#endif  // KALAVAI_CONTRIBUTOR_CHECKPOINT_BASE_DOWNLOAD_H_

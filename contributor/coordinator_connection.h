@@ -1,0 +1,41 @@
+// From a workspace to a coordinator: who this member is, the keys it trusts, an authenticated
+// channel.
+//
+//   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
+//   const auto stub = v1::PredictionService::NewStub(coordinator.channel);
+//   ASSIGN_OR_RETURN(const auto response,
+//                    CallUnary(coordinator.address(), *stub, &Stub::Method, request));
+//
+// Only the authority pinned by the invitation is trusted, and the member shows its certificate in
+// every handshake. Errors: NOT_JOINED; CERTIFICATE_INVALID when the member's certificate is over;
+// those of the files. Connects when first used. Any thread.
+#ifndef KALAVAI_CONTRIBUTOR_COORDINATOR_CONNECTION_H_
+#define KALAVAI_CONTRIBUTOR_COORDINATOR_CONNECTION_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grpcpp/channel.h"
+
+#include "common/crypto/signing_key.h"
+#include "contributor/workspace.h"
+
+namespace kalavai::contributor {
+
+struct CoordinatorConnection {
+  Membership membership;
+  PublicKey coordinator_key;  // signs charter, base, receipts, releases
+  std::shared_ptr<grpc::Channel> channel;
+
+  const std::string& address() const { return membership.coordinator; }
+};
+
+absl::StatusOr<CoordinatorConnection> Connect(const Workspace& workspace);
+
+// The key that signed charter, base, receipts and releases, as enrolment delivered it.
+absl::StatusOr<PublicKey> LoadCoordinatorKey(const Workspace& workspace);
+
+}  // namespace kalavai::contributor
+
+#endif  // KALAVAI_CONTRIBUTOR_COORDINATOR_CONNECTION_H_

@@ -1,0 +1,32 @@
+// The member's program: a table of commands, in the order a member uses them.
+#include "common/cli/program.h"
+#include "contributor/checkpoint/fetch_command.h"
+#include "contributor/join/join_command.h"
+#include "contributor/leave/leave_command.h"
+#include "contributor/prediction/predict_command.h"
+#include "contributor/status/status_command.h"
+#include "contributor/submission/submit_command.h"
+#include "contributor/training/evaluate_command.h"
+#include "contributor/training/train_command.h"
+
+int main(int argc, char** argv) {
+  using namespace kalavai::contributor;
+  const kalavai::Program program = {
+      .name = "kalavai",
+      .summary = "a member of a cooperative that builds one language model without sharing text",
+      .details = "  kalavai join CODE\n  kalavai fetch\n  kalavai train --data FILE --pilot\n"
+                 "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n",
+      .groups = {}};
+  return kalavai::RunProgram(program,
+                             {
+                                 MakeJoinCommand(),
+                                 MakeFetchCommand(),
+                                 MakeTrainCommand(),
+                                 MakeEvaluateCommand(),
+                                 MakePredictCommand(),
+                                 MakeSubmitCommand(),
+                                 MakeStatusCommand(),
+                                 MakeLeaveCommand(),
+                             },
+                             argc, argv);
+}

@@ -1,0 +1,112 @@
+#include "contributor/status/status_command.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include <CLI/CLI.hpp>
+
+#include "common/base/status_macros.h"
+#include "contributor/coordinator_connection.h"
+#include "contributor/submission/submission_verdict.h"
+#include "contributor/workspace.h"
+
+namespace kalavai::contributor {
+namespace {
+
+struct Flags {
+  std::string workspace;
+};
+
+std::string NextStep(const Workspace& workspace, const std::optional<v1::Submission>& submission) {
+  if (submission.has_value()) {
+    switch (submission->state()) {
+      case v1::Submission::ADMITTED:
+        return "kalavai ask \"…\"  (once the launcher has fused and released)";
+      case v1::Submission::QUARANTINED:
+        return "wait: an administrator decides";
+      case v1::Submission::WITHDRAWN:
+        return "nothing: this member has left";
+      case v1::Submission::REJECTED:
+        return "mend what the checks say, then kalavai submit";
+      default:
+        return "kalavai submit";
+    }
+  }
+  if (!workspace.VerifiedBase().ok()) return "kalavai fetch";
+  const absl::StatusOr<TrainingReport> report = workspace.LoadTrainingReport();
+  if (!report.ok()) return "kalavai train --data FILE --pilot";
+  if (report->pilot || !workspace.TrainedSpecialist().ok()) {
+    return "kalavai predict, then kalavai train --data FILE";
+  }
+  return "kalavai submit";
+}
+
+absl::Status Status(const Flags& flags, Console& console) {
+  const Workspace workspace(flags.workspace);
+  ASSIGN_OR_RETURN(const Membership member, workspace.LoadMembership());
+  const bool has_base = workspace.VerifiedBase().ok();
+  const absl::StatusOr<TrainingReport> report = workspace.LoadTrainingReport();
+  std::optional<v1::Submission> submission;
+  std::string remote = "answers";
+  absl::StatusOr<CoordinatorConnection> coordinator = Connect(workspace);
+  absl::Status asked = coordinator.status();
+  if (asked.ok()) {
+    const auto stub = v1::SubmissionService::NewStub(coordinator->channel);
+    auto found = FindOwnSubmission(*stub, *coordinator);
+    asked = found.status();
+    if (asked.ok()) submission = *std::move(found);
+  }
+  if (!asked.ok()) {
+    remote = std::string(asked.message());
+    console.Warn(absl::StrCat("the coordinator's side is unknown: ", remote));
+  }
+  const std::string next = NextStep(workspace, submission);
+  nlohmann::json result = {{"workspace", workspace.root()},
+                           {"contributor", member.contributor},
+                           {"domain", member.domain},
+                           {"coordinator", member.coordinator},
+                           {"coordinator_answers", asked.ok()},
+                           {"base_fetched", has_base},
+                           {"next", next}};
+  if (report.ok()) {
+    result["training"] = {{"pilot", report->pilot},
+                          {"steps", report->steps},
+                          {"divergence_percent", report->DivergencePercent()}};
+  }
+  if (submission.has_value()) result["submission"] = ToJson(*submission);
+  console.Result(
+      result,
+      absl::StrCat(
+          member.contributor, "  domain ", member.domain, "\n  coordinator ", member.coordinator,
+          "  ", remote, "\n  base        ",
+          has_base ? absl::StrCat("fetched, ", member.base_digest) : "not fetched",
+          "\n  training    ",
+          report.ok() ? absl::StrFormat("%s, %d steps, divergence %.2f %%",
+                                        report->pilot ? "pilot" : "done", report->steps,
+                                        report->DivergencePercent())
+                      : "not yet",
+          "\n  submission  ",
+          submission.has_value()
+              ? absl::StrCat(submission->name(), "  ",
+                             v1::Submission::State_Name(submission->state()), "\n",
+                             DescribeChecks(*submission))
+              : absl::StrCat(asked.ok() ? "none" : "unknown", "\n"),
+          "next: ", next));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command MakeStatusCommand() {
+  auto flags = std::make_shared<Flags>();
+  return {.name = "status",
+          .summary = "where this member is and what comes next",
+          .details = "  kalavai status\n",
+          .configure = [flags](CLI::App& app) { AddWorkspaceOption(app, &flags->workspace); },
+          .run = [flags](Console& console) { return Status(*flags, console); }};
+}
+
+}  // namespace kalavai::contributor

@@ -1,0 +1,44 @@
+// What a coordinator decided about this member's submission: shown, verified and kept.
+#ifndef KALAVAI_CONTRIBUTOR_SUBMISSION_SUBMISSION_VERDICT_H_
+#define KALAVAI_CONTRIBUTOR_SUBMISSION_SUBMISSION_VERDICT_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "kalavai/v1/submission.grpc.pb.h"
+#include "nlohmann/json.hpp"
+
+#include "contributor/coordinator_connection.h"
+#include "contributor/workspace.h"
+
+namespace kalavai::contributor {
+
+inline constexpr char kReceiptType[] = "application/vnd.kalavai.receipt.v1+json";
+
+// ADMITTED, QUARANTINED, REJECTED or WITHDRAWN: nothing more happens without somebody acting.
+bool IsDecided(v1::Submission::State state);
+
+// The member's submission that counts: the one not rejected, else the newest; nothing when there
+// is none.
+absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
+    v1::SubmissionService::Stub& stub, const CoordinatorConnection& coordinator);
+
+// Verifies the receipt with the coordinator's key, demands that it is about this submission, its
+// verdict and its root digest, and keeps it in receipts/. Returns its path. Errors of
+// VerifyEnvelope; PERMISSION_DENIED SIGNATURE_INVALID when it tells of something else.
+absl::StatusOr<std::string> SaveReceipt(const Workspace& workspace, const PublicKey& coordinator_key,
+                                        const v1::Submission& submission);
+
+nlohmann::json ToJson(const v1::Submission& submission);
+// One line a check.
+std::string DescribeChecks(const v1::Submission& submission);
+
+// OK when admitted; else FAILED_PRECONDITION with the reason and words of the first failed check.
+absl::Status VerdictStatus(const v1::Submission& submission);
+
+}  // namespace kalavai::contributor
+
+#endif  // KALAVAI_CONTRIBUTOR_SUBMISSION_SUBMISSION_VERDICT_H_
