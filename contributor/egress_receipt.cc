@@ -32,10 +32,9 @@ absl::StatusOr<std::string> SaveEgressReceipt(const Workspace& workspace,
       {"bytes", bytes},
       {"time", absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", now, absl::UTCTimeZone())}};
   ASSIGN_OR_RETURN(const std::string envelope, SignEnvelope(key, kEgressType, receipt.dump()));
-  const std::string path =
-      absl::StrCat(workspace.EgressDirectory(), "/",
-                   absl::FormatTime("%Y%m%dT%H%M%E6SZ", now, absl::UTCTimeZone()), "-", egress.act,
-                   ".json");
+  const std::string path = absl::StrCat(
+      workspace.EgressDirectory(), "/",
+      absl::FormatTime("%Y%m%dT%H%M%E6SZ", now, absl::UTCTimeZone()), "-", egress.act, ".json");
   RETURN_IF_ERROR(EnsureDirectory(workspace.EgressDirectory(), 0700));
   RETURN_IF_ERROR(WriteFileAtomically(path, envelope + "\n", 0600));
   return path;

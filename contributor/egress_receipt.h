@@ -3,8 +3,8 @@
 //   RETURN_IF_ERROR(SaveEgressReceipt(workspace, member, {.act = "submit", .subject = name,
 //                                                         .items = files}));
 //
-// A DSSE envelope by the member's own key, type kEgressType, over canonical JSON, written BEFORE the
-// first byte leaves, so that nothing is ever sent that no receipt lists:
+// A DSSE envelope by the member's own key, type kEgressType, over canonical JSON, written BEFORE
+// the first byte leaves, so that nothing is ever sent that no receipt lists:
 //   {"act":…,"bytes":N,"contributor":…,"coordinator":"host:port",
 //    "items":[{"path":…,"sha256":hex,"size_bytes":N}],"schema":"kalavai.egress/1","subject":…,
 //    "time":"…Z"}

@@ -14,8 +14,9 @@ int main(int argc, char** argv) {
   const kalavai::Program program = {
       .name = "kalavai",
       .summary = "a member of a cooperative that builds one language model without sharing text",
-      .details = "  kalavai join CODE\n  kalavai fetch\n  kalavai train --data FILE --pilot\n"
-                 "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n",
+      .details =
+          "  kalavai join CODE\n  kalavai fetch\n  kalavai train --data FILE --pilot\n"
+          "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n",
       .groups = {}};
   return kalavai::RunProgram(program,
                              {

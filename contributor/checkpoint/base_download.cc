@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
-#include "kalavai/v1/checkpoint.grpc.pb.h"
 #include <fcntl.h>
 
 #include "common/base/errors.h"
@@ -21,6 +20,7 @@
 #include "common/rpc/retry.h"
 #include "common/storage/atomic_file.h"
 #include "common/storage/file_descriptor.h"
+#include "kalavai/v1/checkpoint.grpc.pb.h"
 
 namespace kalavai::contributor {
 namespace {
@@ -93,11 +93,11 @@ class Download {
       std::error_code ignored;
       fs::remove(path, ignored);
       if (!last) continue;
-      return MakeError(absl::StatusCode::kDataLoss, "DIGEST_MISMATCH",
-                       {.what = absl::StrCat(file.path(), ": digest ", got.Hex(), "; must be ",
-                                             want.Hex()),
-                        .fix = "run 'kalavai fetch' again; if it repeats, the source is damaged",
-                        .metadata = {{"expected", want.Hex()}, {"actual", got.Hex()}}});
+      return MakeError(
+          absl::StatusCode::kDataLoss, "DIGEST_MISMATCH",
+          {.what = absl::StrCat(file.path(), ": digest ", got.Hex(), "; must be ", want.Hex()),
+           .fix = "run 'kalavai fetch' again; if it repeats, the source is damaged",
+           .metadata = {{"expected", want.Hex()}, {"actual", got.Hex()}}});
     }
     return absl::OkStatus();
   }

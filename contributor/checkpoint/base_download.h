@@ -4,9 +4,9 @@
 // its size, and checked whole when it is complete. Only a directory that verifies (charter's root
 // digest, coordinator's signature, every digest) becomes base/, by one rename.
 //
-// Errors: FAILED_PRECONDITION BASE_MISMATCH (the coordinator offers another base than the charter's);
-// those of VerifyBundle and MatchManifest; DATA_LOSS DIGEST_MISMATCH (a file came damaged twice);
-// UNAVAILABLE COORDINATOR_UNREACHABLE; CANCELLED INTERRUPTED. One thread.
+// Errors: FAILED_PRECONDITION BASE_MISMATCH (the coordinator offers another base than the
+// charter's); those of VerifyBundle and MatchManifest; DATA_LOSS DIGEST_MISMATCH (a file came
+// damaged twice); UNAVAILABLE COORDINATOR_UNREACHABLE; CANCELLED INTERRUPTED. One thread.
 #ifndef KALAVAI_CONTRIBUTOR_CHECKPOINT_BASE_DOWNLOAD_H_
 #define KALAVAI_CONTRIBUTOR_CHECKPOINT_BASE_DOWNLOAD_H_
 

@@ -21,15 +21,16 @@ struct Flags {
 
 void Report(const Workspace& workspace, const Membership& member, const BaseDownload& download,
             Console& console) {
-  console.Result({{"base_digest", member.base_digest},
-                  {"directory", workspace.BaseDirectory()},
-                  {"files", download.files},
-                  {"bytes", download.bytes},
-                  {"received_bytes", download.received_bytes}},
-                 absl::StrCat("base ", member.base_digest, "\n  verified: charter, signature, every "
-                              "file\n  ",
-                              workspace.BaseDirectory(),
-                              "\nnext: kalavai train --data FILE --pilot"));
+  console.Result(
+      {{"base_digest", member.base_digest},
+       {"directory", workspace.BaseDirectory()},
+       {"files", download.files},
+       {"bytes", download.bytes},
+       {"received_bytes", download.received_bytes}},
+      absl::StrCat("base ", member.base_digest,
+                   "\n  verified: charter, signature, every "
+                   "file\n  ",
+                   workspace.BaseDirectory(), "\nnext: kalavai train --data FILE --pilot"));
 }
 
 absl::Status Fetch(const Flags& flags, Console& console) {

@@ -17,8 +17,9 @@ namespace {
 
 absl::Status Damaged(absl::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "INVITATION_INVALID",
-                   {.what = absl::StrCat("invitation: ", what, "; must be the whole code that the "
-                                                               "launcher sent"),
+                   {.what = absl::StrCat("invitation: ", what,
+                                         "; must be the whole code that the "
+                                         "launcher sent"),
                     .fix = absl::StrCat("copy it again; it starts with ", kInvitationPrefix)});
 }
 

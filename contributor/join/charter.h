@@ -45,8 +45,8 @@ struct Charter {
 };
 
 // Verified: signed by `key`, naming `key` as the coordinator and `cooperative` as its subject.
-// Errors of VerifyEnvelope; JSON_INVALID; PERMISSION_DENIED COORDINATOR_NOT_TRUSTED for a charter of
-// another coordinator or cooperative.
+// Errors of VerifyEnvelope; JSON_INVALID; PERMISSION_DENIED COORDINATOR_NOT_TRUSTED for a charter
+// of another coordinator or cooperative.
 absl::StatusOr<Charter> VerifyCharter(absl::string_view envelope, const PublicKey& key,
                                       absl::string_view cooperative);
 

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "kalavai/v1/enrollment.grpc.pb.h"
 #include <CLI/CLI.hpp>
 
 #include "common/base/errors.h"
@@ -22,6 +21,7 @@
 #include "common/storage/atomic_file.h"
 #include "contributor/join/charter.h"
 #include "contributor/workspace.h"
+#include "kalavai/v1/enrollment.grpc.pb.h"
 
 namespace kalavai::contributor {
 namespace {
@@ -48,11 +48,11 @@ absl::StatusOr<std::string> FindAuthority(const Invitation& invitation) {
   absl::StatusOr<std::vector<std::string>> chain =
       FetchPeerChain(invitation.enroll_host, invitation.enroll_port, kHandshakeTimeout);
   if (!chain.ok()) {
-    return MakeError(absl::StatusCode::kUnavailable, "COORDINATOR_UNREACHABLE",
-                     {.what = absl::StrCat(invitation.EnrollAddress(), ": ",
-                                           chain.status().message()),
-                      .fix = "check that the coordinator runs and that this address can be reached; "
-                             "the invitation is not used up"});
+    return MakeError(
+        absl::StatusCode::kUnavailable, "COORDINATOR_UNREACHABLE",
+        {.what = absl::StrCat(invitation.EnrollAddress(), ": ", chain.status().message()),
+         .fix = "check that the coordinator runs and that this address can be reached; "
+                "the invitation is not used up"});
   }
   for (const std::string& certificate : *chain) {
     ASSIGN_OR_RETURN(const Digest fingerprint, Fingerprint(certificate));
@@ -88,9 +88,8 @@ absl::StatusOr<Enrollment> Enroll(const Invitation& invitation, const std::strin
   const auto stub =
       v1::EnrollmentService::NewStub(MakeChannel(address, TlsChannelCredentials(authority)));
   // Once: a repeated call would find the invitation used.
-  absl::StatusOr<v1::EnrollContributorResponse> response =
-      CallUnary(address, *stub, &v1::EnrollmentService::Stub::EnrollContributor, request,
-                {.attempts = 1});
+  absl::StatusOr<v1::EnrollContributorResponse> response = CallUnary(
+      address, *stub, &v1::EnrollmentService::Stub::EnrollContributor, request, {.attempts = 1});
   if (!response.ok()) return response.status();
   return Enrollment{.tls_key = std::move(tls_key),
                     .signing_key = std::move(signing_key),
@@ -133,17 +132,16 @@ absl::Status Save(const Workspace& workspace, const Enrollment& enrollment,
 
 void Report(const Workspace& workspace, const Membership& member, const Charter& charter,
             const Enrollment& enrollment, Console& console) {
-  const nlohmann::json result = {
-      {"workspace", workspace.root()},
-      {"cooperative", member.cooperative},
-      {"contributor", member.contributor},
-      {"domain", member.domain},
-      {"coordinator", member.coordinator},
-      {"coordinator_key", charter.coordinator},
-      {"authority_fingerprint", member.authority_fingerprint},
-      {"base_digest", member.base_digest},
-      {"freeze_depth", member.freeze_depth},
-      {"signing_key", enrollment.signing_key.public_key().Hint()}};
+  const nlohmann::json result = {{"workspace", workspace.root()},
+                                 {"cooperative", member.cooperative},
+                                 {"contributor", member.contributor},
+                                 {"domain", member.domain},
+                                 {"coordinator", member.coordinator},
+                                 {"coordinator_key", charter.coordinator},
+                                 {"authority_fingerprint", member.authority_fingerprint},
+                                 {"base_digest", member.base_digest},
+                                 {"freeze_depth", member.freeze_depth},
+                                 {"signing_key", enrollment.signing_key.public_key().Hint()}};
   console.Result(
       result,
       absl::StrCat(
@@ -156,7 +154,8 @@ void Report(const Workspace& workspace, const Membership& member, const Charter&
           charter.freeze_depth == 0
               ? std::string("nothing")
               : absl::StrCat("input embedding and the lowest ", charter.freeze_depth, " blocks"),
-          "\n  keys in ", workspace.root(), "/keys and /tls never leave this machine\nnext: kalavai "
+          "\n  keys in ", workspace.root(),
+          "/keys and /tls never leave this machine\nnext: kalavai "
           "fetch"));
 }
 

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "common/rpc/retry.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/workspace.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
 
 namespace kalavai::contributor {
 namespace {
@@ -36,7 +36,8 @@ absl::Status Confirm(const Membership& member, Console& console) {
   std::string answer;
   std::getline(std::cin, answer);
   if (answer == member.ContributorId()) return absl::OkStatus();
-  return UsageError("leave: not confirmed; nothing was done", "type the contributor's id, or --yes");
+  return UsageError("leave: not confirmed; nothing was done",
+                    "type the contributor's id, or --yes");
 }
 
 absl::Status Leave(const Flags& flags, Console& console) {
@@ -48,10 +49,10 @@ absl::Status Leave(const Flags& flags, Console& console) {
   v1::WithdrawContributorRequest request;
   request.set_name(member.contributor);
   request.set_comment(flags.comment);
-  ASSIGN_OR_RETURN(const v1::Contributor contributor,
-                   CallUnary(coordinator.address(), *stub,
-                             &v1::CooperativeAdmin::Stub::WithdrawContributor, request,
-                             {.attempts = 1}));
+  ASSIGN_OR_RETURN(
+      const v1::Contributor contributor,
+      CallUnary(coordinator.address(), *stub, &v1::CooperativeAdmin::Stub::WithdrawContributor,
+                request, {.attempts = 1}));
   const std::string state = v1::Contributor::State_Name(contributor.state());
   console.Result({{"contributor", contributor.name()}, {"state", state}},
                  absl::StrCat(contributor.name(), "  ", state,

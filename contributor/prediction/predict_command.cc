@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "kalavai/v1/prediction.grpc.pb.h"
 #include <CLI/CLI.hpp>
 
 #include "common/base/errors.h"
@@ -15,6 +14,7 @@
 #include "contributor/coordinator_connection.h"
 #include "contributor/egress_receipt.h"
 #include "contributor/workspace.h"
+#include "kalavai/v1/prediction.grpc.pb.h"
 
 namespace kalavai::contributor {
 namespace {
@@ -40,13 +40,12 @@ absl::Status ReportMeasurement(const Workspace& workspace, const CoordinatorConn
   measurement->set_steps(report.steps);
   measurement->set_pilot(report.pilot);
   const std::string bytes = request.SerializeAsString();
-  RETURN_IF_ERROR(
-      SaveEgressReceipt(workspace, coordinator.membership,
-                        {.act = "predict",
-                         .subject = coordinator.membership.contributor,
-                         .items = {{"measurement", static_cast<int64_t>(bytes.size()),
-                                    Sha256Of(bytes)}}})
-          .status());
+  RETURN_IF_ERROR(SaveEgressReceipt(workspace, coordinator.membership,
+                                    {.act = "predict",
+                                     .subject = coordinator.membership.contributor,
+                                     .items = {{"measurement", static_cast<int64_t>(bytes.size()),
+                                                Sha256Of(bytes)}}})
+                      .status());
   return CallUnary(coordinator.address(), stub, &Stub::ReportMeasurement, request).status();
 }
 
@@ -82,11 +81,11 @@ void AppendEstimate(absl::string_view name, bool present, const v1::Estimate& es
 }
 
 std::string Describe(const v1::Prediction& prediction, const std::string& contributor) {
-  std::string text =
-      absl::StrFormat("%s  %s\n  gain over the best single specialist, from %d members, mean "
-                      "divergence %.2f %%\n",
-                      v1::Prediction::Verdict_Name(prediction.verdict()), prediction.reason(),
-                      prediction.measurements_size(), prediction.mean_divergence_percent());
+  std::string text = absl::StrFormat(
+      "%s  %s\n  gain over the best single specialist, from %d members, mean "
+      "divergence %.2f %%\n",
+      v1::Prediction::Verdict_Name(prediction.verdict()), prediction.reason(),
+      prediction.measurements_size(), prediction.mean_divergence_percent());
   AppendEstimate("line", prediction.has_line(), prediction.line(), prediction.basis(), &text);
   AppendEstimate("coverage", prediction.has_coverage(), prediction.coverage(), prediction.basis(),
                  &text);
@@ -120,12 +119,12 @@ absl::Status Predict(const Flags& flags, Console& console) {
   const std::string& own = coordinator.membership.contributor;
   console.Result(ToJson(prediction, own), Describe(prediction, own));
   if (!flags.check || prediction.verdict() == v1::Prediction::GO) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kFailedPrecondition, "PREDICTION_NOT_GO",
-                   {.what = absl::StrCat("prediction: ",
-                                         v1::Prediction::Verdict_Name(prediction.verdict()),
-                                         "; must be GO under --check"),
-                    .why = prediction.reason(),
-                    .fix = "train longer, with more text, or with more members"});
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "PREDICTION_NOT_GO",
+      {.what = absl::StrCat("prediction: ", v1::Prediction::Verdict_Name(prediction.verdict()),
+                            "; must be GO under --check"),
+       .why = prediction.reason(),
+       .fix = "train longer, with more text, or with more members"});
 }
 
 }  // namespace

@@ -78,23 +78,21 @@ absl::Status Status(const Flags& flags, Console& console) {
   }
   if (submission.has_value()) result["submission"] = ToJson(*submission);
   console.Result(
-      result,
-      absl::StrCat(
-          member.contributor, "  domain ", member.domain, "\n  coordinator ", member.coordinator,
-          "  ", remote, "\n  base        ",
-          has_base ? absl::StrCat("fetched, ", member.base_digest) : "not fetched",
-          "\n  training    ",
-          report.ok() ? absl::StrFormat("%s, %d steps, divergence %.2f %%",
-                                        report->pilot ? "pilot" : "done", report->steps,
-                                        report->DivergencePercent())
-                      : "not yet",
-          "\n  submission  ",
-          submission.has_value()
-              ? absl::StrCat(submission->name(), "  ",
-                             v1::Submission::State_Name(submission->state()), "\n",
-                             DescribeChecks(*submission))
-              : absl::StrCat(asked.ok() ? "none" : "unknown", "\n"),
-          "next: ", next));
+      result, absl::StrCat(member.contributor, "  domain ", member.domain, "\n  coordinator ",
+                           member.coordinator, "  ", remote, "\n  base        ",
+                           has_base ? absl::StrCat("fetched, ", member.base_digest) : "not fetched",
+                           "\n  training    ",
+                           report.ok() ? absl::StrFormat("%s, %d steps, divergence %.2f %%",
+                                                         report->pilot ? "pilot" : "done",
+                                                         report->steps, report->DivergencePercent())
+                                       : "not yet",
+                           "\n  submission  ",
+                           submission.has_value()
+                               ? absl::StrCat(submission->name(), "  ",
+                                              v1::Submission::State_Name(submission->state()), "\n",
+                                              DescribeChecks(*submission))
+                               : absl::StrCat(asked.ok() ? "none" : "unknown", "\n"),
+                           "next: ", next));
   return absl::OkStatus();
 }
 

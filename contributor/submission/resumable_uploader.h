@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+
 #include "kalavai/v1/submission.grpc.pb.h"
 
 namespace kalavai::contributor {

@@ -53,8 +53,9 @@ absl::Status Assemble(const Workspace& workspace, const SubmissionTicket& ticket
   ASSIGN_OR_RETURN(const std::string base, workspace.VerifiedBase());
   if (!fs::exists(absl::StrCat(specialist, "/model.safetensors"))) {
     return MakeError(absl::StatusCode::kInvalidArgument, "CHECKPOINT_INVALID",
-                     {.what = absl::StrCat(specialist, ": weights in shards; must be one "
-                                                       "model.safetensors"),
+                     {.what = absl::StrCat(specialist,
+                                           ": weights in shards; must be one "
+                                           "model.safetensors"),
                       .fix = "train again with 'kalavai train'"});
   }
   RETURN_IF_ERROR(LinkOrCopy(absl::StrCat(specialist, "/model.safetensors"),

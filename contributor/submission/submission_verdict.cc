@@ -33,8 +33,8 @@ absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
     for (const v1::Submission& submission : page.submissions()) {
       if (submission.contributor() != coordinator.membership.contributor) continue;
       const bool rejected = submission.state() == v1::Submission::REJECTED;
-      const bool newer = !found.has_value() || submission.create_time().seconds() >=
-                                                   found->create_time().seconds();
+      const bool newer = !found.has_value() ||
+                         submission.create_time().seconds() >= found->create_time().seconds();
       if (!rejected || newer) found = submission;
       if (!rejected) return found;
     }
@@ -55,12 +55,12 @@ absl::StatusOr<std::string> SaveReceipt(const Workspace& workspace,
   const bool withdrawn = submission.state() == v1::Submission::WITHDRAWN;
   if (name != submission.name() || root != submission.root_digest() ||
       (!withdrawn && state != v1::Submission::State_Name(submission.state()))) {
-    return MakeError(absl::StatusCode::kPermissionDenied, "SIGNATURE_INVALID",
-                     {.what = absl::StrCat("receipt: of ", name, ", ", state, ", ", root,
-                                           "; must be of ", submission.name(),
-                                           " as it was just told"),
-                      .why = "a receipt that says something else proves nothing",
-                      .fix = "report it to the other members"});
+    return MakeError(
+        absl::StatusCode::kPermissionDenied, "SIGNATURE_INVALID",
+        {.what = absl::StrCat("receipt: of ", name, ", ", state, ", ", root, "; must be of ",
+                              submission.name(), " as it was just told"),
+         .why = "a receipt that says something else proves nothing",
+         .fix = "report it to the other members"});
   }
   ASSIGN_OR_RETURN(const ChildName parsed, ParseSubmissionName(submission.name()));
   const std::string path = absl::StrCat(workspace.ReceiptsDirectory(), "/", parsed.id, ".json");
@@ -104,14 +104,13 @@ absl::Status VerdictStatus(const v1::Submission& submission) {
   for (const v1::Submission::Check& check : submission.checks()) {
     if (check.passed()) continue;
     const bool quarantined = submission.state() == v1::Submission::QUARANTINED;
-    return MakeError(
-        absl::StatusCode::kFailedPrecondition, check.reason(),
-        {.what = absl::StrCat(submission.name(), ": ", state, ", check '", check.check(),
-                              "': ", check.message()),
-         .why = quarantined ? "it is not fused until an administrator decides" : "",
-         .fix = quarantined ? "ask the launcher; 'kalavai status' shows the decision"
-                            : "mend it and run 'kalavai submit' again",
-         .metadata = {{"state", state}, {"check", check.check()}}});
+    return MakeError(absl::StatusCode::kFailedPrecondition, check.reason(),
+                     {.what = absl::StrCat(submission.name(), ": ", state, ", check '",
+                                           check.check(), "': ", check.message()),
+                      .why = quarantined ? "it is not fused until an administrator decides" : "",
+                      .fix = quarantined ? "ask the launcher; 'kalavai status' shows the decision"
+                                         : "mend it and run 'kalavai submit' again",
+                      .metadata = {{"state", state}, {"check", check.check()}}});
   }
   return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
                    {.what = absl::StrCat(submission.name(), ": ", state, "; must be ADMITTED"),

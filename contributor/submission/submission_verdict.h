@@ -8,11 +8,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "kalavai/v1/submission.grpc.pb.h"
 #include "nlohmann/json.hpp"
 
 #include "contributor/coordinator_connection.h"
 #include "contributor/workspace.h"
+#include "kalavai/v1/submission.grpc.pb.h"
 
 namespace kalavai::contributor {
 
@@ -29,7 +29,8 @@ absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
 // Verifies the receipt with the coordinator's key, demands that it is about this submission, its
 // verdict and its root digest, and keeps it in receipts/. Returns its path. Errors of
 // VerifyEnvelope; PERMISSION_DENIED SIGNATURE_INVALID when it tells of something else.
-absl::StatusOr<std::string> SaveReceipt(const Workspace& workspace, const PublicKey& coordinator_key,
+absl::StatusOr<std::string> SaveReceipt(const Workspace& workspace,
+                                        const PublicKey& coordinator_key,
                                         const v1::Submission& submission);
 
 nlohmann::json ToJson(const v1::Submission& submission);

@@ -67,7 +67,8 @@ absl::Status DryRun(const Workspace& workspace, Console& console) {
                   {"files", FilesJson(built)},
                   {"bytes", built.TotalBytes()},
                   {"divergence_percent", built.divergence_percent}},
-                 absl::StrCat("would send at most ", built.TotalBytes(), " bytes, and nothing "
+                 absl::StrCat("would send at most ", built.TotalBytes(),
+                              " bytes, and nothing "
                               "else:\n",
                               ListFiles(built),
                               "files that equal the base's are not sent\nnext: kalavai submit"));
@@ -117,11 +118,11 @@ class Submit {
   // Builds, declares, sends what is missing, asks for the checks.
   absl::Status Deliver(v1::Submission& submission) {
     console_.Note("building and signing");
-    ASSIGN_OR_RETURN(const BuiltSubmission built,
-                     BuildSubmission(workspace_, {.membership = coordinator_.membership,
-                                                  .coordinator_key_hint =
-                                                      coordinator_.coordinator_key.Hint(),
-                                                  .nonce = submission.nonce()}));
+    ASSIGN_OR_RETURN(
+        const BuiltSubmission built,
+        BuildSubmission(workspace_, {.membership = coordinator_.membership,
+                                     .coordinator_key_hint = coordinator_.coordinator_key.Hint(),
+                                     .nonce = submission.nonce()}));
     v1::DeclareFilesRequest declare;
     declare.set_name(submission.name());
     for (const BuiltFile& file : built.files) {
@@ -130,8 +131,7 @@ class Submit {
       added->set_size_bytes(file.size_bytes);
       added->set_sha256(file.digest.Hex());
     }
-    ASSIGN_OR_RETURN(const v1::DeclareFilesResponse declared,
-                     Call(&Stub::DeclareFiles, declare));
+    ASSIGN_OR_RETURN(const v1::DeclareFilesResponse declared, Call(&Stub::DeclareFiles, declare));
     RETURN_IF_ERROR(Send(submission.name(), built, declared));
     v1::FinalizeSubmissionRequest finalize;
     finalize.set_name(submission.name());
@@ -202,10 +202,9 @@ class Submit {
         absl::StrCat(v1::Submission::State_Name(submission.state()), "  ", submission.name(), "\n",
                      DescribeChecks(submission), "  root digest ", submission.root_digest(),
                      "\n  receipt ", receipt, " (verified)",
-                     egress_receipt_.empty()
-                         ? std::string()
-                         : absl::StrCat("\n  sent ", sent_bytes_, " bytes, listed in ",
-                                        egress_receipt_),
+                     egress_receipt_.empty() ? std::string()
+                                             : absl::StrCat("\n  sent ", sent_bytes_,
+                                                            " bytes, listed in ", egress_receipt_),
                      admitted ? "\nnext: kalavai status" : ""));
     return VerdictStatus(submission);
   }
@@ -231,8 +230,9 @@ Command MakeSubmitCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "submit",
           .summary = "sign the specialist, send it, get the verdict and its receipt",
-          .details = "  kalavai submit --dry-run   # every byte that would leave\n"
-                     "  kalavai submit             # again after a break: it resumes\n",
+          .details =
+              "  kalavai submit --dry-run   # every byte that would leave\n"
+              "  kalavai submit             # again after a break: it resumes\n",
           .configure =
               [flags](CLI::App& app) {
                 app.add_flag("--dry-run", flags->dry_run, "list what would be sent; send nothing");
