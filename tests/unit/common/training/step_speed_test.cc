@@ -7,7 +7,7 @@
 #include "common/model/weights.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/tiny_base.h"
+#include "tests/support/tiny_checkpoint.h"
 
 namespace kalavai {
 namespace {

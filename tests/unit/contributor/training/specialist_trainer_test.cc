@@ -13,7 +13,7 @@
 #include "contributor/training/model_evaluation.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/tiny_base.h"
+#include "tests/support/tiny_checkpoint.h"
 
 namespace kalavai::contributor {
 namespace {

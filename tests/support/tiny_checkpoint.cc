@@ -1,4 +1,4 @@
-#include "tests/support/tiny_base.h"
+#include "tests/support/tiny_checkpoint.h"
 
 #include <array>
 #include <vector>

@@ -1,7 +1,7 @@
 // A base small enough to train in a test, and texts of different languages for it: no file of the
 // outside world is needed.
-#ifndef KALAVAI_TESTS_SUPPORT_TINY_BASE_H_
-#define KALAVAI_TESTS_SUPPORT_TINY_BASE_H_
+#ifndef KALAVAI_TESTS_SUPPORT_TINY_CHECKPOINT_H_
+#define KALAVAI_TESTS_SUPPORT_TINY_CHECKPOINT_H_
 
 #include <cstdint>
 #include <string>
@@ -18,4 +18,4 @@ void WriteTinyBase(const std::string& directory, uint64_t seed, bool bfloat16 = 
 
 }  // namespace kalavai::testing
 
-#endif  // KALAVAI_TESTS_SUPPORT_TINY_BASE_H_
+#endif  // KALAVAI_TESTS_SUPPORT_TINY_CHECKPOINT_H_
