@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 
 #include "common/base/errors.h"
+#include "common/base/json_reader.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/corpus/documents.h"
@@ -190,6 +191,24 @@ absl::Status SaveReport(const SpecialistOptions& options, const SpecialistReport
                              report.ToJson().dump(2) + "\n", kPrivateFile);
 }
 
+// The report of this very run, when it has ended and its specialist is still there.
+std::optional<SpecialistReport> EarlierResult(const SpecialistOptions& options,
+                                              const std::string& run_digest) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(absl::StrCat(options.specialist_directory, "/model.safetensors"),
+                               ignored)) {
+    return std::nullopt;
+  }
+  const auto text = ReadFileBounded(absl::StrCat(options.training_directory, "/report.json"),
+                                    limits::kJsonBytesMax);
+  if (!text.ok()) return std::nullopt;
+  const auto json = ReadJson(*text);
+  if (!json.ok()) return std::nullopt;
+  auto report = SpecialistReport::FromJson(*json);
+  if (!report.ok() || report->pilot || report->run_digest != run_digest) return std::nullopt;
+  return *std::move(report);
+}
+
 }  // namespace
 
 double SpecialistReport::DivergencePercent() const {
@@ -230,14 +249,59 @@ nlohmann::json SpecialistReport::ToJson() const {
           {"curve", curve}};
 }
 
+absl::StatusOr<SpecialistReport> SpecialistReport::FromJson(const nlohmann::json& json) {
+  SpecialistReport report;
+  TrainingSummary& summary = report.summary;
+  ASSIGN_OR_RETURN(report.base_loss, JsonNumber(json, "base_loss"));
+  ASSIGN_OR_RETURN(report.own_loss, JsonNumber(json, "own_loss"));
+  ASSIGN_OR_RETURN(report.measured_loss, JsonNumber(json, "measured_loss"));
+  ASSIGN_OR_RETURN(report.error_percent, JsonNumber(json, "error_percent"));
+  ASSIGN_OR_RETURN(report.pilot, JsonBool(json, "pilot"));
+  ASSIGN_OR_RETURN(report.extrapolated, JsonBool(json, "extrapolated"));
+  ASSIGN_OR_RETURN(report.planned_steps, JsonInt(json, "planned_steps"));
+  ASSIGN_OR_RETURN(report.chunk_tokens, JsonInt(json, "chunk_tokens"));
+  ASSIGN_OR_RETURN(const int64_t train_tokens, JsonInt(json, "train_tokens"));
+  report.train_chunks = train_tokens / std::max<int64_t>(1, report.chunk_tokens);
+  ASSIGN_OR_RETURN(report.held_out_chunks, JsonInt(json, "held_out_chunks"));
+  ASSIGN_OR_RETURN(report.documents, JsonInt(json, "documents"));
+  ASSIGN_OR_RETURN(report.duplicates, JsonInt(json, "duplicate_documents"));
+  ASSIGN_OR_RETURN(report.train_documents, JsonInt(json, "train_documents"));
+  ASSIGN_OR_RETURN(report.held_out_documents, JsonInt(json, "held_out_documents"));
+  ASSIGN_OR_RETURN(const int64_t seed, JsonInt(json, "seed"));
+  report.seed = static_cast<uint64_t>(seed);
+  ASSIGN_OR_RETURN(report.run_digest, JsonString(json, "run_digest"));
+  ASSIGN_OR_RETURN(summary.steps, JsonInt(json, "steps"));
+  ASSIGN_OR_RETURN(summary.best_step, JsonInt(json, "best_step"));
+  ASSIGN_OR_RETURN(summary.stopped_early, JsonBool(json, "stopped_early"));
+  ASSIGN_OR_RETURN(summary.undone_steps, JsonInt(json, "undone_steps"));
+  ASSIGN_OR_RETURN(summary.mixed_precision, JsonBool(json, "mixed_precision"));
+  ASSIGN_OR_RETURN(summary.seconds, JsonNumber(json, "seconds"));
+  ASSIGN_OR_RETURN(summary.tokens_per_second, JsonNumber(json, "tokens_per_second"));
+  for (const nlohmann::json& file : json.value("files", nlohmann::json::array())) {
+    if (file.is_string()) report.files.push_back(file.get<std::string>());
+  }
+  for (const nlohmann::json& entry : json.value("curve", nlohmann::json::array())) {
+    CurvePoint point;
+    ASSIGN_OR_RETURN(point.step, JsonInt(entry, "step"));
+    ASSIGN_OR_RETURN(point.loss, JsonNumber(entry, "loss"));
+    summary.curve.push_back(point);
+  }
+  return report;
+}
+
 absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& options,
                                                  const TrainingListener& listener) {
   RETURN_IF_ERROR(EnsureDirectory(options.training_directory, kPrivateDirectory));
   ASSIGN_OR_RETURN(const Ground ground, Prepare(options, listener));
   RETURN_IF_ERROR(Validate(options.hyperparameters, ground.base.config));
+  const std::string run_digest = RunDigest(options, ground);
+  if (const auto earlier = EarlierResult(options, run_digest);
+      earlier.has_value() && !options.restart) {
+    listener.note("this text has been trained on with these settings; --restart does it again");
+    return *earlier;
+  }
   RETURN_IF_ERROR(SayAndCheckCost(options, ground, listener));
 
-  const std::string run_digest = RunDigest(options, ground);
   const TrainerOptions loop = LoopOptions(options, run_digest);
   std::error_code ignored;
   if (options.restart) std::filesystem::remove(loop.state_path, ignored);

@@ -41,7 +41,7 @@ struct SpecialistOptions {
   int64_t held_out_chunks = 128;
   int64_t patience = 3;  // evaluations (eight a run) without a new best before stopping
   uint64_t seed = 1;
-  bool restart = false;  // discard the state of an earlier, unfinished run
+  bool restart = false;  // train anew: discard the state or result of an earlier run
   absl::Duration save_interval = absl::Minutes(5);
 };
 
@@ -68,6 +68,8 @@ struct SpecialistReport {
 
   double DivergencePercent() const;  // 100·(base − own)/base; negative when training made it worse
   nlohmann::json ToJson() const;
+  // JSON_INVALID when a field is missing or of another type.
+  static absl::StatusOr<SpecialistReport> FromJson(const nlohmann::json& json);
 };
 
 // What the trainer tells while it works. All three must be set.

@@ -84,7 +84,7 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--threads", flags.threads, "0: one a core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_flag("--restart", flags.restart, "start anew instead of continuing an unfinished run");
+  app.add_flag("--restart", flags.restart, "train anew, whatever an earlier run left");
 }
 
 absl::StatusOr<SpecialistOptions> OptionsOf(const Flags& flags) {

@@ -111,6 +111,10 @@ TEST_CASE("A pilot forecasts, writes no specialist, and is continued", "[trainin
   REQUIRE_NEAR(whole.own_loss, pilot.own_loss, 0.25 * whole.own_loss);
 
   const std::string resumed = ReadFile(options.specialist_directory + "/model.safetensors");
+  // Asked again, the same result is told at once; trained anew, it has the same bits.
+  REQUIRE_OK_AND_ASSIGN(const SpecialistReport told, TrainSpecialist(options, Silent()));
+  REQUIRE(told.ToJson() == whole.ToJson());
+  options.restart = true;
   REQUIRE_OK_AND_ASSIGN(const SpecialistReport anew, TrainSpecialist(options, Silent()));
   REQUIRE(anew.summary.resumed_from == 0);
   REQUIRE(anew.run_digest == whole.run_digest);
