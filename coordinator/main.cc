@@ -1,4 +1,6 @@
 // kalavai-coordinator: the server, and the administrator's and operator's commands.
+#include <cstdlib>
+
 #include "common/cli/program.h"
 #include "coordinator/admin/base_import_command.h"
 #include "coordinator/admin/base_pretrain_command.h"
@@ -14,6 +16,8 @@
 
 int main(int argc, char** argv) {
   using namespace kalavai::coordinator;  // NOLINT(google-build-using-namespace): a table of names
+  // gRPC's own lines repeat, unreadably, what our errors say. Set the variable to see them.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   const kalavai::Program program = {
       .name = "kalavai-coordinator",
       .summary =

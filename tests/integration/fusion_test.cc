@@ -1,7 +1,7 @@
-// Goal: admitted specialists become one measured, signed model that answers; the same seed gives the
-// same bytes; a killed fusion goes on; who has left is silent at once.
-// Method: real stores, blobs and worker on a temporary directory, a tiny model with two specialists
-// trained on made-up domains; no network.
+// Goal: admitted specialists become one measured, signed model that answers; the same seed gives
+// the same bytes; a killed fusion goes on; who has left is silent at once. Method: real stores,
+// blobs and worker on a temporary directory, a tiny model with two specialists trained on made-up
+// domains; no network.
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -24,10 +24,9 @@
 #include "coordinator/serving/model_loader.h"
 #include "coordinator/transparency/transparency_log.h"
 #include "migrations/embedded_migrations.h"
+#include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
-
-#include "tests/support/catch.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -151,15 +150,14 @@ struct Site {
   FusionSources Sources() { return {cooperatives, checkpoints, submissions}; }
 
   std::unique_ptr<FusionWorker> Worker() {
-    return std::make_unique<FusionWorker>(
-        FusionWorker::Dependencies{.database = *database,
-                                   .sources = Sources(),
-                                   .fusions = fusions,
-                                   .blobs = *blobs,
-                                   .audit = audit,
-                                   .watch = watch,
-                                   .clock = SystemClock()},
-        directory.File("fusions"));
+    return std::make_unique<FusionWorker>(FusionWorker::Dependencies{.database = *database,
+                                                                     .sources = Sources(),
+                                                                     .fusions = fusions,
+                                                                     .blobs = *blobs,
+                                                                     .audit = audit,
+                                                                     .watch = watch,
+                                                                     .clock = SystemClock()},
+                                          directory.File("fusions"));
   }
 
   std::string Create(const std::string& id, uint64_t seed) {

@@ -29,14 +29,14 @@ InProcessCoordinator::InProcessCoordinator() : data_(directory_.File("data")) {
 }
 
 void InProcessCoordinator::Start() {
-  REQUIRE_OK_AND_ASSIGN(
-      server_, coordinator::StartServer({.data = data_,
-                                         .listen = "127.0.0.1:0",
-                                         .enroll_listen = "127.0.0.1:0",
-                                         .advertise = "localhost",
-                                         .threads = 1,
-                                         .free_space_floor_bytes = 16 * limits::kMiB,
-                                         .clock = &clock_}));
+  REQUIRE_OK_AND_ASSIGN(server_,
+                        coordinator::StartServer({.data = data_,
+                                                  .listen = "127.0.0.1:0",
+                                                  .enroll_listen = "127.0.0.1:0",
+                                                  .advertise = "localhost",
+                                                  .threads = 1,
+                                                  .free_space_floor_bytes = 16 * limits::kMiB,
+                                                  .clock = &clock_}));
 }
 
 void InProcessCoordinator::Restart() {
@@ -77,15 +77,14 @@ std::unique_ptr<v1::EnrollmentService::Stub> InProcessCoordinator::Enrollment() 
 
 v1::Cooperative InProcessCoordinator::FoundCooperative(const std::string& cooperative,
                                                        const std::vector<std::string>& domains,
-                                                       int32_t freeze_depth,
-                                                       int32_t chunk_tokens) {
+                                                       int32_t freeze_depth, int32_t chunk_tokens) {
   v1::CreateCooperativeRequest request;
   request.set_cooperative_id(cooperative);
   for (const std::string& domain : domains) request.mutable_cooperative()->add_domains(domain);
   request.mutable_cooperative()->set_freeze_depth(freeze_depth);
   request.mutable_cooperative()->set_chunk_tokens(chunk_tokens);
-  REQUIRE_OK_AND_ASSIGN(v1::Cooperative founded, CallUnary(address(), *Administrator(),
-                                                           &Stub::CreateCooperative, request));
+  REQUIRE_OK_AND_ASSIGN(v1::Cooperative founded,
+                        CallUnary(address(), *Administrator(), &Stub::CreateCooperative, request));
   return founded;
 }
 
@@ -144,9 +143,8 @@ std::string InProcessCoordinator::Invite(const std::string& cooperative,
   request.set_parent(absl::StrCat("cooperatives/", cooperative));
   request.set_contributor_id(contributor);
   request.set_domain(domain);
-  REQUIRE_OK_AND_ASSIGN(
-      const v1::Invitation invitation,
-      CallUnary(address(), *Administrator(), &Stub::CreateInvitation, request));
+  REQUIRE_OK_AND_ASSIGN(const v1::Invitation invitation,
+                        CallUnary(address(), *Administrator(), &Stub::CreateInvitation, request));
   return invitation.code();
 }
 

@@ -1,5 +1,5 @@
-// A real coordinator in the test's process: data directory made by InitDataDirectory, both listeners
-// on free loopback ports, real TLS. And its callers.
+// A real coordinator in the test's process: data directory made by InitDataDirectory, both
+// listeners on free loopback ports, real TLS. And its callers.
 //
 //   InProcessCoordinator coordinator;
 //   auto admin = coordinator.Administrator();
@@ -18,13 +18,13 @@
 
 #include "absl/status/statusor.h"
 #include "grpcpp/channel.h"
-#include "kalavai/v1/cooperative.grpc.pb.h"
-#include "kalavai/v1/enrollment.grpc.pb.h"
 
 #include "common/crypto/signing_key.h"
 #include "common/rpc/tls_credentials.h"
 #include "coordinator/data_directory.h"
 #include "coordinator/server/server.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
+#include "kalavai/v1/enrollment.grpc.pb.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,0 +1,96 @@
+// Goal: two numbers a member become a stored, explained verdict, and nobody reports for another.
+// Method: a real server, two or three enrolled members, measurements with a known coverage gain.
+#include <limits>
+#include <string>
+
+#include "common/rpc/retry.h"
+#include "kalavai/v1/prediction.grpc.pb.h"
+#include "tests/support/catch.h"
+#include "tests/support/in_process_coordinator.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_base.h"
+
+namespace kalavai::testing {
+namespace {
+
+using Stub = v1::PredictionService::Stub;
+
+v1::ReportMeasurementRequest Report(double base_loss, double own_loss) {
+  v1::ReportMeasurementRequest request;
+  request.set_parent("cooperatives/nordic");
+  request.mutable_measurement()->set_base_loss(base_loss);
+  request.mutable_measurement()->set_own_loss(own_loss);
+  request.mutable_measurement()->set_improvement_standard_error(0.001);
+  request.mutable_measurement()->set_held_out_tokens(16'384);
+  request.mutable_measurement()->set_steps(200);
+  request.mutable_measurement()->set_pilot(true);
+  return request;
+}
+
+TEST_CASE("Members' measurements become a stored prediction") {
+  InProcessCoordinator coordinator;
+  const TempDir base;
+  WriteTinyBase(base.path(), 1);
+  coordinator.LaunchCooperative("nordic", {"legal", "medical"}, base.path());
+  const std::string address = coordinator.address();
+  const auto admin = v1::PredictionService::NewStub(coordinator.AdministratorChannel());
+  v1::CreatePredictionRequest create;
+  create.set_parent("cooperatives/nordic");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::CreatePrediction, create),
+                 absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS");
+
+  const Member mary = coordinator.Enroll("nordic", "st-mary", "medical");
+  const Member firm = coordinator.Enroll("nordic", "firm", "legal");
+  const auto mary_stub = v1::PredictionService::NewStub(mary.channel);
+  const auto firm_stub = v1::PredictionService::NewStub(firm.channel);
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::ReportMeasurement, Report(3, 2)),
+                 absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const auto& [b, s] : {std::pair{0.0, 1.0}, {1.0, -1.0}, {nan, 1.0}, {1.0, infinity}}) {
+    REQUIRE_STATUS(CallUnary(address, *mary_stub, &Stub::ReportMeasurement, Report(b, s)),
+                   absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID");
+  }
+  REQUIRE_OK_AND_ASSIGN(const v1::Measurement reported,
+                        CallUnary(address, *mary_stub, &Stub::ReportMeasurement, Report(4.0, 3.0)));
+  REQUIRE(reported.contributor() == mary.name);
+  REQUIRE(reported.domain() == "medical");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::CreatePrediction, create),
+                 absl::StatusCode::kFailedPrecondition, "MEASUREMENTS_MISSING");
+  REQUIRE_OK(CallUnary(address, *firm_stub, &Stub::ReportMeasurement, Report(3.0, 3.0)));
+  REQUIRE_OK(CallUnary(address, *firm_stub, &Stub::ReportMeasurement, Report(3.0, 2.5)));
+
+  // coverage: 100 (1.5 - 1.0) / (7 - 1.0) = 8.333 %.
+  REQUIRE_OK_AND_ASSIGN(const v1::Prediction prediction,
+                        CallUnary(address, *firm_stub, &Stub::CreatePrediction, create));
+  REQUIRE_NEAR(prediction.coverage().value(), 100 * 0.5 / 6, 1e-9);
+  REQUIRE(prediction.coverage().low() <= prediction.coverage().value());
+  REQUIRE(prediction.coverage().high() >= prediction.coverage().value());
+  REQUIRE(prediction.verdict() == v1::Prediction::GO);
+  REQUIRE(prediction.basis() == "coverage");
+  REQUIRE_FALSE(prediction.has_oracle());
+  REQUIRE_NEAR(prediction.mean_divergence_percent(), (25.0 + 100.0 / 6) / 2, 1e-9);
+  REQUIRE(prediction.calibration_points() == 6);
+  REQUIRE(prediction.measurements_size() == 2);
+  // What the law firm wins on medical text: 1.0 of 4.0 nats; and the hospital 0.5 of 3.0.
+  REQUIRE(prediction.member_values(0).contributor() == firm.name);
+  REQUIRE_NEAR(prediction.member_values(0).other_domains_percent(), 25.0, 1e-9);
+  REQUIRE_NEAR(prediction.member_values(1).other_domains_percent(), 100.0 / 6, 1e-9);
+
+  v1::ListPredictionsRequest list;
+  list.set_parent("cooperatives/nordic");
+  REQUIRE_OK_AND_ASSIGN(const v1::ListPredictionsResponse listed,
+                        CallUnary(address, *admin, &Stub::ListPredictions, list));
+  REQUIRE(listed.predictions_size() == 1);
+  REQUIRE(listed.predictions(0).SerializeAsString() == prediction.SerializeAsString());
+  list.set_page_token("AAAAAAAAAAAAAAAA");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::ListPredictions, list),
+                 absl::StatusCode::kInvalidArgument, "PAGE_TOKEN_INVALID");
+  v1::GetLossMatrixRequest matrix;
+  matrix.set_parent("cooperatives/nordic");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::GetLossMatrix, matrix),
+                 absl::StatusCode::kNotFound, "EVALUATION_MISSING");
+}
+
+}  // namespace
+}  // namespace kalavai::testing
