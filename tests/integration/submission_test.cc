@@ -1,0 +1,320 @@
+// Goal: a member gets from an invitation to an admitted, receipted submission with the commands it
+// types, and no break or bad caller harms an upload.
+// Method: a real coordinator with TLS in this process, the real commands, a specialist made by
+// moving some weights of a tiny base; restarts between chunks, wrong offsets, damaged chunks, two
+// writers, somebody else's submission.
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/client_context.h"
+
+#include "common/cli/program.h"
+#include "common/crypto/model_signature.h"
+#include "common/crypto/sha256.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/status_conversion.h"
+#include "common/safetensors/reader.h"
+#include "common/safetensors/writer.h"
+#include "contributor/checkpoint/fetch_command.h"
+#include "contributor/join/join_command.h"
+#include "contributor/leave/leave_command.h"
+#include "contributor/status/status_command.h"
+#include "contributor/submission/resumable_uploader.h"
+#include "contributor/submission/submit_command.h"
+#include "contributor/workspace.h"
+#include "kalavai/v1/submission.grpc.pb.h"
+#include "tests/support/catch.h"
+#include "tests/support/in_process_coordinator.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_base.h"
+
+namespace kalavai {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::InProcessCoordinator;
+using testing::Member;
+using testing::TempDir;
+
+constexpr char kParent[] = "cooperatives/nordic";
+
+// The exit code of one typed command.
+int Type(const std::vector<std::string>& words) {
+  std::vector<const char*> argv = {"kalavai", "--format", "json"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return RunProgram({.name = "kalavai", .summary = "", .details = "", .groups = {}},
+                    {contributor::MakeJoinCommand(), contributor::MakeFetchCommand(),
+                     contributor::MakeSubmitCommand(), contributor::MakeStatusCommand(),
+                     contributor::MakeLeaveCommand()},
+                    static_cast<int>(argv.size()), argv.data());
+}
+
+struct Ground {
+  Ground() {
+    fs::create_directory(temp.File("base"));
+    testing::WriteTinyBase(temp.File("base"), 1);
+    coordinator.LaunchCooperative("nordic", {"legal", "medical"}, temp.File("base"));
+  }
+
+  // The base with every value of one tensor scaled by `factor`, as training would leave it.
+  void WriteSpecialist(const contributor::Workspace& workspace, float factor) {
+    fs::create_directories(workspace.SpecialistDirectory());
+    const std::string base = workspace.BaseDirectory();
+    fs::copy_file(base + "/config.json", workspace.SpecialistDirectory() + "/config.json",
+                  fs::copy_options::overwrite_existing);
+    auto file = SafetensorsFile::Open(base + "/model.safetensors", SafetensorsMode::kFormat);
+    REQUIRE_OK(file);
+    std::vector<TensorView> tensors;
+    std::vector<float> changed;
+    for (const TensorInfo& info : file->header().tensors()) {
+      tensors.push_back({info.name, info.dtype, info.shape, file->Bytes(info)});
+      if (info.name != "embed_out.weight") continue;
+      REQUIRE(info.dtype == Dtype::kF32);
+      changed.resize(static_cast<size_t>(info.ElementCount()));
+      std::memcpy(changed.data(), file->Bytes(info).data(), file->Bytes(info).size());
+      for (float& value : changed) value *= factor;
+      tensors.back().bytes = std::as_bytes(std::span(changed));
+    }
+    REQUIRE_FALSE(changed.empty());
+    REQUIRE_OK(WriteSafetensors(workspace.SpecialistDirectory() + "/model.safetensors", tensors));
+  }
+
+  // Joins, fetches and has a trained specialist.
+  contributor::Workspace Ready(const std::string& id, const std::string& domain, float factor,
+                               double own_loss) {
+    const contributor::Workspace workspace(temp.File(id));
+    REQUIRE(Type({"join", coordinator.Invite("nordic", id, domain), "--workspace",
+                  workspace.root()}) == 0);
+    REQUIRE(Type({"fetch", "--workspace", workspace.root()}) == 0);
+    WriteSpecialist(workspace, factor);
+    REQUIRE_OK(workspace.SaveTrainingReport({.base_loss = 4.0,
+                                             .own_loss = own_loss,
+                                             .held_out_tokens = 1000,
+                                             .steps = 100,
+                                             .pilot = false}));
+    return workspace;
+  }
+
+  TempDir temp;
+  InProcessCoordinator coordinator;
+};
+
+size_t FilesIn(const std::string& directory) {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(directory)) ++count;
+  return count;
+}
+
+TEST_CASE("A member types join, fetch, submit and is admitted, once", "[integration]") {
+  Ground ground;
+  const contributor::Workspace workspace = ground.Ready("st-mary", "medical", 1.01F, 3.4);
+  const std::vector<std::string> at = {"--workspace", workspace.root()};
+  CHECK(Type({"join", ground.coordinator.Invite("nordic", "st-john", "legal"), at[0], at[1]}) == 1);
+  CHECK(Type({"submit", "--dry-run", at[0], at[1]}) == 0);
+  CHECK_FALSE(fs::exists(workspace.SubmissionDirectory()));
+  CHECK(FilesIn(workspace.EgressDirectory()) == 0);  // nothing left, nothing to list
+  CHECK(Type({"submit", at[0], at[1]}) == 0);
+  CHECK(FilesIn(workspace.ReceiptsDirectory()) == 1);
+  CHECK(FilesIn(workspace.EgressDirectory()) == 1);
+  CHECK(Type({"submit", at[0], at[1]}) == 0);  // again: the verdict, and no byte more
+  CHECK(FilesIn(workspace.EgressDirectory()) == 1);
+  CHECK(Type({"status", at[0], at[1]}) == 0);
+  CHECK(Type({"leave", "--yes", at[0], at[1]}) == 0);
+  CHECK(Type({"submit", at[0], at[1]}) == 1);  // the certificate is revoked
+}
+
+TEST_CASE("A specialist worse than the base is quarantined and exits with 1", "[integration]") {
+  Ground ground;
+  const contributor::Workspace workspace = ground.Ready("st-mary", "medical", 1.01F, 4.2);
+  CHECK(Type({"submit", "--workspace", workspace.root()}) == 1);
+  CHECK(FilesIn(workspace.ReceiptsDirectory()) == 1);
+}
+
+TEST_CASE("A base changed after it was fetched is not built upon silently", "[integration]") {
+  Ground ground;
+  const contributor::Workspace workspace = ground.Ready("st-mary", "medical", 1.01F, 3.4);
+  const std::string path = workspace.BaseDirectory() + "/config.json";
+  const std::string config = testing::ReadFile(path);
+  fs::permissions(path, fs::perms::owner_all);
+  testing::WriteFile(path, config + " ");
+  CHECK(Type({"fetch", "--workspace", workspace.root()}) == 0);  // fetched anew
+  CHECK(testing::ReadFile(path) == config);
+}
+
+// One member at the level of calls, with one file of `bytes` declared.
+struct Upload {
+  Upload(Ground& ground_in, int64_t bytes)
+      : ground(ground_in), member(ground.coordinator.Enroll("nordic", "st-mary", "medical")) {
+    Connect();
+    grpc::ClientContext context;
+    v1::CreateSubmissionRequest create;
+    create.set_parent(kParent);
+    REQUIRE(stub->CreateSubmission(&context, create, &submission).ok());
+    for (int64_t i = 0; i < bytes; ++i) content.push_back(static_cast<char>(i * 7 % 251));
+    v1::DeclareFilesRequest declare;
+    declare.set_name(submission.name());
+    for (const char* name : {"config.json", "divergence.json", "model.sig", "privacy.json",
+                             "submission.json", "tokenizer.json"}) {
+      Add(declare, name, "{}");
+    }
+    Add(declare, "model.safetensors", content);
+    grpc::ClientContext declaring;
+    v1::DeclareFilesResponse declared;
+    REQUIRE(stub->DeclareFiles(&declaring, declare, &declared).ok());
+    CHECK(declared.missing_files_size() == 7);
+    v1::StartUploadRequest start;
+    start.set_parent(submission.name());
+    start.set_path("model.safetensors");
+    grpc::ClientContext starting;
+    REQUIRE(stub->StartUpload(&starting, start, &upload).ok());
+  }
+
+  static void Add(v1::DeclareFilesRequest& declare, const char* name, const std::string& bytes) {
+    v1::FileDigest* const file = declare.add_files();
+    file->set_path(name);
+    file->set_size_bytes(static_cast<int64_t>(bytes.size()));
+    file->set_sha256(Sha256Of(bytes).Hex());
+  }
+
+  void Connect() {
+    stub = v1::SubmissionService::NewStub(ground.coordinator.MemberChannel(member));
+  }
+
+  v1::WriteUploadRequest Chunk(int64_t offset, int64_t length) const {
+    v1::WriteUploadRequest message;
+    message.set_name(upload.name());
+    message.set_write_offset(offset);
+    message.set_data(content.substr(static_cast<size_t>(offset), static_cast<size_t>(length)));
+    message.set_chunk_sha256(std::string(Sha256Of(message.data()).bytes()));
+    return message;
+  }
+
+  // Writes these messages in one stream.
+  absl::Status Write(const std::vector<v1::WriteUploadRequest>& messages) {
+    grpc::ClientContext context;
+    const auto writer = stub->WriteUpload(&context, &upload);
+    for (const auto& message : messages) {
+      if (!writer->Write(message)) break;
+    }
+    writer->WritesDone();
+    return FromGrpcStatus(writer->Finish());
+  }
+
+  int64_t Persisted() {
+    v1::GetUploadRequest request;
+    request.set_name(upload.name());
+    grpc::ClientContext context;
+    v1::Upload now;
+    REQUIRE(stub->GetUpload(&context, request, &now).ok());
+    return now.persisted_size_bytes();
+  }
+
+  Ground& ground;
+  Member member;
+  std::unique_ptr<v1::SubmissionService::Stub> stub;
+  v1::Submission submission;
+  v1::Upload upload;
+  std::string content;
+};
+
+TEST_CASE("An upload goes on where it stopped when the coordinator restarts", "[integration]") {
+  Ground ground;
+  Upload file(ground, 5000);
+  REQUIRE_OK(file.Write({file.Chunk(0, 1000), file.Chunk(1000, 1000)}));
+  CHECK(file.Persisted() == 2000);
+  ground.coordinator.Restart();
+  file.Connect();
+  CHECK(file.Persisted() == 2000);
+  REQUIRE_STATUS(file.Write({file.Chunk(1000, 1000)}), absl::StatusCode::kOutOfRange,
+                 "OFFSET_MISMATCH");
+  CHECK(file.Persisted() == 2000);
+  const std::string path = ground.temp.File("content");
+  testing::WriteFile(path, file.content);
+  contributor::ResumableUploader uploader(*file.stub, "coordinator");
+  std::vector<int64_t> sent;
+  REQUIRE_OK(uploader.Send(file.submission.name(), "model.safetensors", path,
+                           [&](int64_t bytes) { sent.push_back(bytes); }));
+  REQUIRE_FALSE(sent.empty());
+  CHECK(sent.front() == 2000);
+  CHECK(sent.back() == 5000);
+  CHECK(file.Persisted() == 5000);
+  v1::WriteUploadRequest finish;
+  finish.set_name(file.upload.name());
+  finish.set_finish_write(true);
+  REQUIRE_OK(file.Write({finish}));  // repeated: harmless
+}
+
+TEST_CASE("A damaged chunk and a wrong offset change nothing", "[integration]") {
+  Ground ground;
+  Upload file(ground, 3000);
+  v1::WriteUploadRequest damaged = file.Chunk(0, 1000);
+  (*damaged.mutable_data())[10] = static_cast<char>(damaged.data()[10] ^ 1);
+  REQUIRE_STATUS(file.Write({damaged}), absl::StatusCode::kDataLoss, "DIGEST_MISMATCH");
+  REQUIRE_STATUS(file.Write({file.Chunk(500, 500)}), absl::StatusCode::kOutOfRange,
+                 "OFFSET_MISMATCH");
+  CHECK(file.Persisted() == 0);
+  REQUIRE_OK(file.Write({file.Chunk(0, 1000)}));
+  CHECK(file.Persisted() == 1000);
+}
+
+TEST_CASE("Two streams never write one upload", "[integration]") {
+  Ground ground;
+  Upload file(ground, 3000);
+  grpc::ClientContext context;
+  v1::Upload ignored;
+  const auto first = file.stub->WriteUpload(&context, &ignored);
+  REQUIRE(first->Write(file.Chunk(0, 1000)));
+  // The first stream may not have been read yet; whichever comes second is refused.
+  absl::Status second;
+  for (int attempt = 0; attempt < 100 && second.ok(); ++attempt) {
+    second = file.Write({file.Chunk(0, 1000)});
+    if (second.ok()) break;
+  }
+  first->WritesDone();
+  const absl::Status ended = FromGrpcStatus(first->Finish());
+  const bool one_refused = second.ok() != ended.ok();
+  INFO(second << " / " << ended);
+  CHECK(one_refused);
+  CHECK(GetErrorReason(second.ok() ? ended : second) ==
+        (second.ok() ? GetErrorReason(ended) : "UPLOAD_BUSY"));
+  CHECK(file.Persisted() == 1000);
+}
+
+TEST_CASE("A member finds neither another's submission nor its uploads", "[integration]") {
+  Ground ground;
+  Upload file(ground, 3000);
+  const Member other = ground.coordinator.Enroll("nordic", "firm", "legal");
+  const auto stub = v1::SubmissionService::NewStub(other.channel);
+  v1::GetSubmissionRequest get;
+  v1::Submission submission;
+  for (const std::string& name :
+       {file.submission.name(), absl::StrCat(kParent, "/submissions/x-1")}) {
+    get.set_name(name);
+    grpc::ClientContext context;
+    REQUIRE_STATUS(FromGrpcStatus(stub->GetSubmission(&context, get, &submission)),
+                   absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
+  }
+  file.stub = v1::SubmissionService::NewStub(other.channel);
+  REQUIRE_STATUS(file.Write({file.Chunk(0, 1000)}), absl::StatusCode::kPermissionDenied,
+                 "PERMISSION_DENIED");
+  v1::ListSubmissionsRequest list;
+  list.set_parent(kParent);
+  v1::ListSubmissionsResponse listed;
+  grpc::ClientContext context;
+  REQUIRE(stub->ListSubmissions(&context, list, &listed).ok());
+  CHECK(listed.submissions_size() == 0);
+  file.Connect();
+  v1::FinalizeSubmissionRequest finalize;
+  finalize.set_name(file.submission.name());
+  grpc::ClientContext early;
+  REQUIRE_STATUS(FromGrpcStatus(file.stub->FinalizeSubmission(&early, finalize, &submission)),
+                 absl::StatusCode::kFailedPrecondition, "UPLOAD_INCOMPLETE");
+}
+
+}  // namespace
+}  // namespace kalavai
