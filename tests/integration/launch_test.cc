@@ -20,7 +20,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/in_process_coordinator.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/tiny_base.h"
+#include "tests/support/tiny_checkpoint.h"
 
 namespace kalavai::testing {
 namespace {
