@@ -6,12 +6,15 @@
 #include "coordinator/admin/base_pretrain_command.h"
 #include "coordinator/admin/coop_command.h"
 #include "coordinator/admin/decide_command.h"
+#include "coordinator/admin/fuse_command.h"
 #include "coordinator/admin/init_command.h"
 #include "coordinator/admin/invite_command.h"
 #include "coordinator/admin/log_command.h"
 #include "coordinator/admin/members_command.h"
+#include "coordinator/admin/models_command.h"
 #include "coordinator/admin/predict_command.h"
 #include "coordinator/admin/probe_add_command.h"
+#include "coordinator/admin/release_command.h"
 #include "coordinator/admin/serve_command.h"
 
 int main(int argc, char** argv) {
@@ -25,7 +28,7 @@ int main(int argc, char** argv) {
           " trained at home.",
       .details =
           "In order: init, serve, coop create, base import, coop probe add, coop launch, "
-          "invite,\nmembers list, predict.\n",
+          "invite,\nmembers list, predict, fuse, release.\n",
       .groups = {{"coop", "the cooperative and its charter"},
                  {"coop probe", "public text for router and evaluation"},
                  {"base", "the model every specialist starts from"},
@@ -46,6 +49,9 @@ int main(int argc, char** argv) {
                                  MakeRemoveMemberCommand(),
                                  MakeDecideCommand(),
                                  MakePredictCommand(),
+                                 MakeFuseCommand(),
+                                 MakeReleaseCommand(),
+                                 MakeModelsCommand(),
                                  MakeLogCommand(),
                              },
                              argc, argv);
