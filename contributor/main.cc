@@ -1,6 +1,7 @@
 // The member's program: a table of commands, in the order a member uses them.
 #include "common/cli/program.h"
 #include "contributor/checkpoint/fetch_command.h"
+#include "contributor/inference/ask_command.h"
 #include "contributor/join/join_command.h"
 #include "contributor/leave/leave_command.h"
 #include "contributor/prediction/predict_command.h"
@@ -16,7 +17,7 @@ int main(int argc, char** argv) {
       .summary = "a member of a cooperative that builds one language model without sharing text",
       .details =
           "  kalavai join CODE\n  kalavai fetch\n  kalavai train --data FILE --pilot\n"
-          "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n",
+          "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n  kalavai ask PROMPT\n",
       .groups = {}};
   return kalavai::RunProgram(program,
                              {
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
                                  MakePredictCommand(),
                                  MakeSubmitCommand(),
                                  MakeStatusCommand(),
+                                 MakeAskCommand(),
                                  MakeLeaveCommand(),
                              },
                              argc, argv);
