@@ -8,6 +8,8 @@
 namespace kalavai {
 namespace {
 
+// What sixteen pairs of pilot and whole run showed: docs/formats/training_report.md.
+constexpr double kErrorFloorPercent = 3.0;
 constexpr int kGridPoints = 400;
 constexpr double kGridDecades = 4;  // τ from u_last/10^3 to u_last·10
 
@@ -75,7 +77,7 @@ std::optional<Extrapolation> Extrapolate(const Hyperparameters& hyperparameters,
   const double distance = std::log(std::max(u_end / u[last], 1.0));
   const double error = deviation * std::max(1.0, ahead > 0 ? distance / ahead : 1.0);
   return Extrapolation{.loss = points.front().loss * std::exp(Predict(fit, u_end)),
-                       .error_percent = 100 * std::expm1(error),
+                       .error_percent = std::max(kErrorFloorPercent, 100 * std::expm1(error)),
                        .exponent = fit.exponent,
                        .scale = fit.scale};
 }

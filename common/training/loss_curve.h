@@ -8,8 +8,9 @@
 // cautious). τ is searched on a logarithmic grid, b by least squares on log L.
 //
 // Error: the fit without the last evaluation predicts that one; the deviation, scaled with the
-// ratio of the logarithmic distances in u, is given as error_percent. It measures the curve, not
-// the text: the held-out sample is the same for base and specialist. Pure functions; thread-safe.
+// ratio of the logarithmic distances in u, is given as error_percent, at least 3. It measures the
+// curve, not the text: the held-out sample is the same for base and specialist. Pure functions;
+// thread-safe.
 #ifndef KALAVAI_COMMON_TRAINING_LOSS_CURVE_H_
 #define KALAVAI_COMMON_TRAINING_LOSS_CURVE_H_
 
