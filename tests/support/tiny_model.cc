@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 
 #include "common/base/check.h"
+#include "common/model/determinism.h"
 #include "common/model/optimizer_step.h"
 #include "common/model/sampler.h"
 #include "common/model/weights.h"
@@ -44,6 +45,7 @@ ModelConfig TinyConfig(int64_t vocabulary) {
 
 void WriteTinyBase(const std::string& directory, const std::vector<std::string>& texts,
                    uint64_t seed) {
+  Expect(SetThreads(1));  // tensors this small only wait for each other's threads
   std::filesystem::create_directories(directory);
   const std::vector<absl::string_view> views(texts.begin(), texts.end());
   const std::string tokenizer = Take(TrainTokenizer(views, 300));
@@ -55,6 +57,7 @@ void WriteTinyBase(const std::string& directory, const std::vector<std::string>&
 
 void WriteTinySpecialist(const std::string& base, const std::string& directory,
                          const std::vector<std::string>& texts, int64_t steps) {
+  Expect(SetThreads(1));
   std::filesystem::create_directories(directory);
   std::filesystem::copy_file(base + "/tokenizer.json", directory + "/tokenizer.json",
                              std::filesystem::copy_options::overwrite_existing);
