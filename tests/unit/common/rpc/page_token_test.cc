@@ -1,0 +1,34 @@
+// Goal: a token continues its own list and no other.
+// Method: there and back; another request, damaged tokens; page sizes at their borders.
+#include "common/rpc/page_token.h"
+
+#include <string>
+
+#include "tests/support/catch.h"
+
+namespace kalavai {
+namespace {
+
+TEST_CASE("A token gives its position back to the same request only") {
+  const std::string token = FormatPageToken("ListX cooperatives/a", "st-mary");
+  REQUIRE(*ParsePageToken("ListX cooperatives/a", token) == "st-mary");
+  REQUIRE(ParsePageToken("ListX cooperatives/a", "")->empty());
+  for (const std::string& bad : {token.substr(1), std::string("!"), std::string("AAAA"),
+                                 FormatPageToken("ListX cooperatives/b", "st-mary")}) {
+    INFO(bad);
+    REQUIRE_STATUS(ParsePageToken("ListX cooperatives/a", bad), absl::StatusCode::kInvalidArgument,
+                   "PAGE_TOKEN_INVALID");
+  }
+  REQUIRE_STATUS(ParsePageToken("ListX cooperatives/b", token), absl::StatusCode::kInvalidArgument,
+                 "PAGE_TOKEN_INVALID");
+}
+
+TEST_CASE("Page sizes are 1 to 500, 100 by default") {
+  REQUIRE(*PageSize(0) == 100);
+  REQUIRE(*PageSize(1) == 1);
+  REQUIRE(*PageSize(501) == 500);
+  REQUIRE_STATUS(PageSize(-1), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+}
+
+}  // namespace
+}  // namespace kalavai
