@@ -26,9 +26,8 @@ TEST_CASE("Unreachable and busy are worth repeating, distrust is not") {
 TEST_CASE("A call is repeated until it succeeds or its attempts are over") {
   const RetryPolicy policy = {.attempts = 3, .first_wait = absl::ZeroDuration()};
   int calls = 0;
-  REQUIRE_OK(Retry(policy, [&] {
-    return ++calls < 3 ? absl::UnavailableError("not yet") : absl::OkStatus();
-  }));
+  REQUIRE_OK(Retry(
+      policy, [&] { return ++calls < 3 ? absl::UnavailableError("not yet") : absl::OkStatus(); }));
   REQUIRE(calls == 3);
   calls = 0;
   const absl::Status failed = Retry(policy, [&] {

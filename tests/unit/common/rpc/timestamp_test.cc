@@ -8,8 +8,8 @@ namespace kalavai {
 namespace {
 
 TEST_CASE("A time comes back to the microsecond") {
-  for (const int64_t micros : {int64_t{0}, int64_t{1}, int64_t{1'795'000'000'123'456},
-                               int64_t{-1}, int64_t{-1'000'001}}) {
+  for (const int64_t micros :
+       {int64_t{0}, int64_t{1}, int64_t{1'795'000'000'123'456}, int64_t{-1}, int64_t{-1'000'001}}) {
     const absl::Time time = absl::FromUnixMicros(micros);
     const google::protobuf::Timestamp timestamp = ToTimestamp(time);
     INFO(micros);

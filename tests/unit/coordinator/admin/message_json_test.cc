@@ -3,7 +3,6 @@
 #include "coordinator/admin/message_json.h"
 
 #include "kalavai/v1/prediction.pb.h"
-
 #include "tests/support/catch.h"
 
 namespace kalavai::coordinator {

@@ -19,8 +19,7 @@ TEST_CASE("Ranges end at the file's end") {
     REQUIRE_STATUS(ResolveRange({}, 100, offset, 0), absl::StatusCode::kOutOfRange,
                    "OFFSET_MISMATCH");
   }
-  REQUIRE_STATUS(ResolveRange({}, 100, 0, -1), absl::StatusCode::kInvalidArgument,
-                 "FIELD_INVALID");
+  REQUIRE_STATUS(ResolveRange({}, 100, 0, -1), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
 }
 
 }  // namespace
