@@ -60,7 +60,7 @@ TEST_CASE("Long texts and bytes that are not UTF-8 fit the header block") {
   REQUIRE(wire.error_details().size() < 8192);
   const auto detail = GetErrorDetail(FromGrpcStatus(wire));
   REQUIRE(detail.has_value());
-  REQUIRE(detail->text.fix == "\xC3\xA9?");
+  REQUIRE(detail->text.fix == "\xC3\xA9\xEF\xBF\xBD");  // replaced when the error was made
   REQUIRE(detail->text.why.size() == 512);
   REQUIRE(detail->text.metadata.size() == 16);
 }
