@@ -21,11 +21,15 @@ absl::Duration RetryWait(const RetryPolicy& policy, int attempt) {
   return std::min(wait, policy.wait_max);
 }
 
-absl::Status Retry(const RetryPolicy& policy, absl::FunctionRef<absl::Status()> attempt) {
+void SleepBeforeRetry(const RetryPolicy& policy, int attempt) {
   absl::BitGen random;
+  absl::SleepFor(RetryWait(policy, attempt) * absl::Uniform(random, 0.5, 1.0));
+}
+
+absl::Status Retry(const RetryPolicy& policy, absl::FunctionRef<absl::Status()> attempt) {
   absl::Status status = attempt();
   for (int i = 0; i + 1 < policy.attempts && IsRetryable(status); ++i) {
-    absl::SleepFor(RetryWait(policy, i) * absl::Uniform(random, 0.5, 1.0));
+    SleepBeforeRetry(policy, i);
     status = attempt();
   }
   return status;

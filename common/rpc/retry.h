@@ -37,6 +37,10 @@ bool IsRetryable(const absl::Status& status);
 // applied.
 absl::Duration RetryWait(const RetryPolicy& policy, int attempt);
 
+// Sleeps for RetryWait times a random factor in [0.5, 1]: for streams, whose repetition the caller
+// steers itself.
+void SleepBeforeRetry(const RetryPolicy& policy, int attempt);
+
 // Calls `attempt` until it succeeds, fails for good, or has been called policy.attempts times;
 // returns its last status.
 absl::Status Retry(const RetryPolicy& policy, absl::FunctionRef<absl::Status()> attempt);

@@ -126,7 +126,7 @@ class Download {
       if (fruitless >= kFruitlessAttemptsMax) {
         return status.ok() ? absl::UnavailableError("the coordinator sends nothing") : status;
       }
-      absl::SleepFor(RetryWait({}, fruitless));
+      SleepBeforeRetry({}, fruitless);
     }
   }
 

@@ -137,7 +137,7 @@ absl::Status ResumableUploader::Send(const std::string& submission, const std::s
                    : after.status();
     if (Interrupted()) return InterruptedError(kResume);
     if (absl::Now() >= deadline) return broken;
-    absl::SleepFor(RetryWait({}, std::min(attempt, 5)));
+    SleepBeforeRetry({}, std::min(attempt, 5));
     after = Ask(upload.name());
     if (!after.ok() && !IsResumable(after.status())) return after.status();
     if (!after.ok()) continue;

@@ -182,7 +182,7 @@ class Submit {
       status = CallStatus(reader->Finish(), coordinator_.address());
       if (Interrupted()) return InterruptedError("run 'kalavai submit' again");
       if (!status.ok() && !IsResumable(status)) return status;
-      absl::SleepFor(RetryWait({}, std::min(attempt, 5)));
+      SleepBeforeRetry({}, std::min(attempt, 5));
     }
     return MakeError(absl::StatusCode::kUnavailable, "COORDINATOR_UNREACHABLE",
                      {.what = absl::StrCat(name, ": no verdict yet; must come: ", status.message()),
