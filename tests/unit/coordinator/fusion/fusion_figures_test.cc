@@ -1,0 +1,105 @@
+// Goal: the figures of a fusion are those that arithmetic by hand gives.
+// Method: two domains, two specialists that know one each, constant losses of 1 and 2 nats per
+// token.
+#include "coordinator/fusion/fusion_figures.h"
+
+#include <cmath>
+#include <vector>
+
+#include "nlohmann/json.hpp"
+
+#include "coordinator/fusion/fusion_report.h"
+#include "tests/support/catch.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+// Base loses 2 everywhere, specialist i loses 1 on its own domain and 2 elsewhere.
+struct Material {
+  std::vector<float> log_prob;
+  std::vector<float> hidden;
+  std::vector<int32_t> domain;
+  ProbeData data;
+
+  explicit Material(int rows) {
+    for (int32_t chunk = 0; chunk < 8; ++chunk) {
+      domain.push_back(chunk / 4);
+      for (int t = 0; t < rows; ++t) {
+        log_prob.push_back(-2);
+        log_prob.push_back(chunk < 4 ? -1.0F : -2.0F);
+        log_prob.push_back(chunk < 4 ? -2.0F : -1.0F);
+        hidden.push_back(0.5F);
+      }
+    }
+    data.experts = 3;
+    data.width = 1;
+    data.rows = rows;
+    data.domains = {"law", "sea"};
+    data.log_prob = log_prob;
+    data.hidden = hidden;
+    data.domain = domain;
+    data.chunk = domain;
+  }
+};
+
+FiguresInput InputOf(const Material& material) {
+  return {.router_part = &material.data,
+          .evaluation_part = &material.data,
+          .public_class = {0, 0},
+          .expert_labels = {"base", "ann", "bo"},
+          .expert_domains = {"", "law", "sea"},
+          .weight_average_loss = {1.5, 1.75},
+          .ladder = {UniformRouter(3)}};
+}
+
+TEST_CASE("losses, gains and credit are those of the hand calculation", "[fusion]") {
+  const Material material(256);
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(InputOf(material)));
+  REQUIRE(std::abs(outcome.experts[0].equal_weight - 2) < 1e-6);
+  REQUIRE(std::abs(outcome.experts[1].equal_weight - 1.5) < 1e-6);
+  REQUIRE(std::abs(outcome.oracle.equal_weight - 1) < 1e-6);
+  REQUIRE(std::abs(outcome.token_oracle.equal_weight - 1) < 1e-6);
+  REQUIRE(std::abs(outcome.weight_average.equal_weight - 1.625) < 1e-12);
+  const double uniform = -std::log((std::exp(-1.0) + 2 * std::exp(-2.0)) / 3);
+  REQUIRE(std::abs(outcome.uniform.equal_weight - uniform) < 1e-6);
+  REQUIRE(std::abs(outcome.oracle_gain_percent - 100.0 / 3) < 1e-4);
+  REQUIRE(std::abs(*outcome.divergence.mean_percent - 50) < 1e-4);
+  // The filter's bound: ln 3 + 255 ln(1/(1 - 0.003)) nats over 256 tokens.
+  REQUIRE(outcome.fused.equal_weight > 1);
+  REQUIRE(outcome.fused.equal_weight < 1 + (std::log(3.0) - 255 * std::log(0.997)) / 256);
+  REQUIRE(!outcome.collapsed);
+  for (const double share : outcome.credit_nats.shapley) REQUIRE(std::abs(share - 0.5) < 1e-6);
+  REQUIRE(std::abs(outcome.credit_nats.total - 1) < 1e-6);
+  REQUIRE(outcome.share[0][1] > 0.95);
+  REQUIRE(outcome.positions.size() == 4);
+  REQUIRE(outcome.positions[0].fused > outcome.positions[3].fused);
+  REQUIRE(std::abs(outcome.coverage->gain_percent - 100.0 / 3) < 1e-4);
+  REQUIRE(!outcome.line->in_range);
+}
+
+TEST_CASE("a text too short to find the speaker misses the guard", "[fusion]") {
+  const Material material(2);
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(InputOf(material)));
+  REQUIRE(!outcome.guard_met);
+  REQUIRE(outcome.guard[0].excess_percent > 0.5);
+}
+
+TEST_CASE("equal figures give an equal report, and it parses", "[fusion]") {
+  const Material material(64);
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(InputOf(material)));
+  ReportInputs inputs;
+  inputs.cooperative = "cooperatives/nordic";
+  inputs.experts.resize(3);
+  inputs.experts[0].label = "base";
+  inputs.experts[1].label = "ann";
+  inputs.experts[2].label = "bo";
+  const FusionReport report = WriteFusionReport(inputs, {}, outcome);
+  REQUIRE(report.json == WriteFusionReport(inputs, {}, outcome).json);
+  const nlohmann::json object = nlohmann::json::parse(report.json);
+  REQUIRE(object["realised"]["best_specialist"] == "ann");
+  REQUIRE(object["domains"].size() == 2);
+  REQUIRE(report.markdown.find("# Fusion of cooperatives/nordic") == 0);
+}
+
+}  // namespace
+}  // namespace kalavai::coordinator
