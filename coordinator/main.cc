@@ -15,7 +15,7 @@
 #include "coordinator/admin/predict_command.h"
 #include "coordinator/admin/probe_add_command.h"
 #include "coordinator/admin/release_command.h"
-#include "coordinator/admin/serve_command.h"
+#include "coordinator/server/serve_command.h"
 
 int main(int argc, char** argv) {
   using namespace kalavai::coordinator;  // NOLINT(google-build-using-namespace): a table of names

@@ -1,10 +1,10 @@
 #include "common/rpc/status_conversion.h"
 
 #include <map>
-#include <random>
 #include <string>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "google/rpc/error_details.pb.h"
@@ -55,8 +55,8 @@ std::string Wire(absl::string_view text, size_t bytes_max) {
 }
 
 std::string NewRequestId() {
-  std::random_device source;
-  return absl::StrFormat("%08x%08x", source(), source());
+  absl::BitGen source;
+  return absl::StrFormat("%016x", absl::Uniform<uint64_t>(source));
 }
 
 absl::Status Masked(const absl::Status& status) {

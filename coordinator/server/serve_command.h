@@ -1,6 +1,6 @@
 // kalavai-coordinator serve: runs the server until SIGTERM or SIGINT, then drains for 30 s.
-#ifndef KALAVAI_COORDINATOR_ADMIN_SERVE_COMMAND_H_
-#define KALAVAI_COORDINATOR_ADMIN_SERVE_COMMAND_H_
+#ifndef KALAVAI_COORDINATOR_SERVER_SERVE_COMMAND_H_
+#define KALAVAI_COORDINATOR_SERVER_SERVE_COMMAND_H_
 
 #include "common/cli/program.h"
 
@@ -10,4 +10,4 @@ Command MakeServeCommand();
 
 }  // namespace kalavai::coordinator
 
-#endif  // KALAVAI_COORDINATOR_ADMIN_SERVE_COMMAND_H_
+#endif  // KALAVAI_COORDINATOR_SERVER_SERVE_COMMAND_H_

@@ -1,10 +1,10 @@
-#include "coordinator/admin/serve_command.h"
+#include "coordinator/server/serve_command.h"
 
 #include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/synchronization/notification.h"
 
 #include "CLI/CLI.hpp"
 #include "common/base/logging.h"
@@ -25,7 +25,8 @@ absl::Status Serve(const ServerOptions& options, Console& console) {
   console.Note(absl::StrCat(
       "Stop with Ctrl-C. Next, in another terminal: kalavai-coordinator coop create --data ",
       options.data, " --cooperative ID --domains A,B"));
-  while (!Interrupted()) absl::SleepFor(kPoll);
+  absl::Notification never;  // signal handlers may only set a flag, so it is looked at
+  while (!Interrupted()) never.WaitForNotificationWithTimeout(kPoll);
   LogInfo("Draining", {{"seconds", absl::StrCat(absl::ToInt64Seconds(kDrain))}});
   server->Stop(kDrain);
   LogInfo("Stopped coordinator");
