@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/router/filter_gradient.h"
 #include "common/router/linear_algebra.h"
+#include "common/router/router_ladder.h"
 #include "common/router/router_texts.h"
 #include "common/router/switching_gate.h"
 
@@ -22,9 +23,8 @@ namespace kalavai {
 namespace {
 
 constexpr double kTemperatures[] = {1, 2.5, 5, 10, 20, 40};
-constexpr double kSplicedShare = 0.25;  // of the texts of a batch, and of the held-out loss
+constexpr int64_t kSplicedEvery = 4;    // text of a batch
 constexpr int64_t kTextsPerDomain = 2;  // in a batch
-constexpr int kHeldOutSplices = 8;      // texts spliced from each ordered pair of domains
 constexpr double kPi = 3.14159265358979323846;
 
 // Chunks by domain: those learned from and those held out.
@@ -53,43 +53,6 @@ absl::StatusOr<Split> SplitChunks(const ProbeData& data) {
   return split;
 }
 
-// A list of texts with weights that sum to 1: whole chunks, domains alike, and spliced ones.
-struct WeightedTexts {
-  std::vector<TextSource> source = {};
-  std::vector<double> weight = {};
-};
-
-// Texts spliced from every ordered pair of domains, the same number of each.
-std::vector<TextSource> SpliceAll(const std::vector<std::vector<int64_t>>& chunks, int per_pair) {
-  std::vector<TextSource> texts;
-  for (size_t a = 0; a < chunks.size(); ++a) {
-    for (size_t b = 0; b < chunks.size(); ++b) {
-      if (a == b) continue;
-      for (size_t k = 0; k < static_cast<size_t>(per_pair); ++k) {
-        texts.push_back({chunks[a][k % chunks[a].size()], chunks[b][(k + 1) % chunks[b].size()]});
-      }
-    }
-  }
-  return texts;
-}
-
-WeightedTexts JudgingTexts(const std::vector<std::vector<int64_t>>& chunks) {
-  WeightedTexts texts;
-  const std::vector<TextSource> spliced = SpliceAll(chunks, kHeldOutSplices);
-  const double pure_share = spliced.empty() ? 1 : 1 - kSplicedShare;
-  for (const std::vector<int64_t>& domain : chunks) {
-    for (const int64_t chunk : domain) {
-      texts.source.push_back({chunk, chunk});
-      texts.weight.push_back(pure_share / static_cast<double>(domain.size() * chunks.size()));
-    }
-  }
-  for (const TextSource& source : spliced) {
-    texts.source.push_back(source);
-    texts.weight.push_back(kSplicedShare / static_cast<double>(spliced.size()));
-  }
-  return texts;
-}
-
 // Best expert of each domain over the chunks given; the lowest on a tie.
 std::vector<int> BestExperts(const ProbeData& data,
                              const std::vector<std::vector<int64_t>>& chunks) {
@@ -113,12 +76,19 @@ void ComputeLogits(const RouterParameters& router, const RouterTexts& texts,
                    std::vector<double>& logits) {
   const size_t features = static_cast<size_t>(router.transform.features);
   const size_t experts = static_cast<size_t>(router.experts);
-  logits.resize(texts.LogProb().size());
+  logits.assign(texts.LogProb().size(), 0);
+  if (router.rung == RouterRung::kUniform) return;
   for (size_t at = 0; at < logits.size(); ++at) {
     const double* z = &texts.Features()[at / experts * features];
     const size_t expert = at % experts;
     logits[at] = DotProduct(&router.weight[expert * features], z, features) + router.bias[expert];
   }
+}
+
+double WeightedMean(const WeightedTexts& texts, std::span<const double> losses) {
+  double mean = 0;
+  for (size_t k = 0; k < losses.size(); ++k) mean += texts.weight[k] * losses[k];
+  return mean;
 }
 
 // AdamW (Loshchilov & Hutter 2019) on one group of numbers, betas 0.9 and 0.999.
@@ -151,9 +121,10 @@ class Trainer {
 
   absl::Status SolveStart(std::span<const RidgeClass> members, TrainedRouter& result);
   void Train(TrainedRouter& result);
-  double Judge(const RouterParameters& router, const std::vector<std::vector<int64_t>>& chunks);
+  void Choose(TrainedRouter& result);
 
  private:
+  std::vector<double> Judge(const RouterParameters& router, const WeightedTexts& texts);
   TextSource DrawText(int step, size_t domain, int64_t k, SeededRandom& random);
   double BatchGradient(int step, const RouterParameters& router, SeededRandom& random);
 
@@ -168,17 +139,16 @@ class Trainer {
   double alpha_gradient_ = 0;
 };
 
-double Trainer::Judge(const RouterParameters& router,
-                      const std::vector<std::vector<int64_t>>& chunks) {
-  const WeightedTexts texts = JudgingTexts(chunks);
+// Loss of each text, nats/token.
+std::vector<double> Trainer::Judge(const RouterParameters& router, const WeightedTexts& texts) {
   FilterGradient filter(router.experts, router.eta);
-  double loss = 0;
-  for (size_t k = 0; k < texts.source.size(); ++k) {
-    texts_[0].Make(texts.source[k]);
+  std::vector<double> losses;
+  for (const TextSource& source : texts.source) {
+    texts_[0].Make(source);
     ComputeLogits(router, texts_[0], logits_);
-    loss += texts.weight[k] * filter.Forward(texts_[0].LogProb(), logits_, router.alpha);
+    losses.push_back(filter.Forward(texts_[0].LogProb(), logits_, router.alpha) / data_.rows);
   }
-  return loss / data_.rows;
+  return losses;
 }
 
 absl::Status Trainer::SolveStart(std::span<const RidgeClass> members, TrainedRouter& result) {
@@ -200,10 +170,11 @@ absl::Status Trainer::SolveStart(std::span<const RidgeClass> members, TrainedRou
   solved.alpha = options_.alpha;
   solved.eta = options_.eta;
   texts_.emplace_back(data_, solved);
+  const WeightedTexts texts = JudgingTexts(split_.fit);
   double best = 0;
   for (const double temperature : kTemperatures) {
     RouterParameters candidate = WithTemperature(solved, options_.ridge.temperature, temperature);
-    const double loss = Judge(candidate, split_.fit);
+    const double loss = WeightedMean(texts, Judge(candidate, texts));
     if (result.temperature > 0 && !(loss < best)) continue;
     best = loss;
     result.temperature = temperature;
@@ -219,7 +190,7 @@ TextSource Trainer::DrawText(int step, size_t domain, int64_t k, SeededRandom& r
   const int64_t first = own[static_cast<size_t>(random.Below(static_cast<int64_t>(own.size())))];
   const int64_t domains = static_cast<int64_t>(split_.fit.size());
   const int64_t turn = static_cast<int64_t>(domain) * kTextsPerDomain + k + step;
-  if (domains == 1 || turn % static_cast<int64_t>(1 / kSplicedShare) != 0) return {first, first};
+  if (domains == 1 || turn % kSplicedEvery != 0) return {first, first};
   const size_t skip = static_cast<size_t>(1 + random.Below(domains - 1));
   const std::vector<int64_t>& other = split_.fit[(domain + skip) % split_.fit.size()];
   return {first, other[static_cast<size_t>(random.Below(static_cast<int64_t>(other.size())))]};
@@ -274,22 +245,63 @@ void Trainer::Train(TrainedRouter& result) {
     result.trajectory.push_back({.step = step, .batch_loss = loss, .alpha = router.alpha});
   }
   result.trained = std::move(router);
-  result.ridge_held_out_loss = Judge(result.ridge, split_.held_out);
-  result.trained_held_out_loss = Judge(result.trained, split_.held_out);
-  // Also false when a step has overflowed: NaN compares with nothing.
-  result.trained_kept = result.trained_held_out_loss < result.ridge_held_out_loss &&
-                        ValidateRouter(result.trained).ok();
-  result.reason = absl::StrFormat(
-      "held-out loss %.6f after %d steps, %.6f of the ridge solution: the %s is kept",
-      result.trained_held_out_loss, options_.steps, result.ridge_held_out_loss,
-      result.trained_kept ? "trained router" : "ridge solution");
+}
+
+// Climbs from the simplest rung: the next one has to win by more than the error of the comparison.
+void Trainer::Choose(TrainedRouter& result) {
+  const WeightedTexts texts = JudgingTexts(split_.held_out);
+  std::vector<double> kept = Judge(UniformRouter(result.ridge.experts), texts);
+  result.kept_rung = RouterRung::kUniform;
+  result.uniform_held_out_loss = WeightedMean(texts, kept);
+  result.reason =
+      absl::StrFormat("held-out loss %.6f of the uniform router", result.uniform_held_out_loss);
+  const auto climb = [&](const RouterParameters& router, double& held_out_loss) {
+    std::vector<double> losses = Judge(router, texts);
+    held_out_loss = WeightedMean(texts, losses);
+    const PairedComparison paired = ComparePaired(split_.held_out, texts, kept, losses);
+    absl::StrAppendFormat(&result.reason,
+                          "; %.6f of the %s router, %+.6f against the %s one (standard error %.6f)",
+                          held_out_loss, RouterRungName(router.rung), paired.difference,
+                          RouterRungName(result.kept_rung), paired.standard_error);
+    if (!paired.ComplexWins() || !ValidateRouter(router).ok()) return;
+    result.kept_rung = router.rung;
+    kept = std::move(losses);
+  };
+  climb(result.ridge, result.ridge_held_out_loss);
+  climb(result.trained, result.trained_held_out_loss);
+  absl::StrAppendFormat(&result.reason, ": the %s router is kept",
+                        RouterRungName(result.kept_rung));
 }
 
 }  // namespace
 
+RouterParameters TrainedRouter::kept() const {
+  switch (kept_rung) {
+    case RouterRung::kTrained:
+      return trained;
+    case RouterRung::kRidge:
+      return ridge;
+    case RouterRung::kUniform:
+      return UniformRouter(ridge.experts);
+  }
+  return UniformRouter(ridge.experts);
+}
+
+double TrainedRouter::HeldOutLoss(RouterRung rung) const {
+  switch (rung) {
+    case RouterRung::kTrained:
+      return trained_held_out_loss;
+    case RouterRung::kRidge:
+      return ridge_held_out_loss;
+    case RouterRung::kUniform:
+      return uniform_held_out_loss;
+  }
+  return uniform_held_out_loss;
+}
+
 std::vector<RouterParameters> TrainedRouter::Ladder() const {
   std::vector<RouterParameters> ladder;
-  if (trained_kept) ladder.push_back(trained);
+  if (ValidateRouter(trained).ok()) ladder.push_back(trained);
   ladder.push_back(ridge);
   ladder.push_back(UniformRouter(ridge.experts));
   return ladder;
@@ -306,6 +318,7 @@ absl::StatusOr<TrainedRouter> TrainRouter(const ProbeData& data,
   TrainedRouter result;
   RETURN_IF_ERROR(trainer.SolveStart(members, result));
   trainer.Train(result);
+  trainer.Choose(result);
   return result;
 }
 
@@ -331,24 +344,6 @@ double EvaluateSpliced(const RouterParameters& parameters, const ProbeData& data
     }
   }
   return loss / static_cast<double>(texts.size() * rows);
-}
-
-LadderChoice ChooseRung(std::span<const RungEvaluation> rungs, double oracle_loss,
-                        double collapse_threshold) {
-  KALAVAI_CHECK(!rungs.empty(), "a ladder has a rung");
-  LadderChoice choice;
-  for (size_t k = 0; k < rungs.size(); ++k) {
-    choice.index = static_cast<int>(k);
-    const double gap = rungs[k].equal_weight_loss - oracle_loss;
-    // Written so that NaN is a collapse.
-    choice.collapsed = !(gap <= collapse_threshold);
-    if (!choice.collapsed) break;
-    absl::StrAppend(&choice.reason, choice.reason.empty() ? "" : "; ",
-                    absl::StrFormat("the %s router collapsed: %.4f nats above the oracle, %.4f "
-                                    "allowed",
-                                    RouterRungName(rungs[k].rung), gap, collapse_threshold));
-  }
-  return choice;
 }
 
 }  // namespace kalavai

@@ -1,17 +1,22 @@
-// Training of the router from the probe cache, and the ladder it falls back on (design §3.4).
+// Training of the router from the probe cache, and the choice between its rungs (design §3.4).
 //
-//   ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part, extra, {.seed = seed}));
+//   ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part, members, {.seed = s}));
 //   std::vector<RungEvaluation> rungs;
 //   for (const RouterParameters& candidate : trained.Ladder()) { … EvaluateRouter on evaluation
-//   part … } const LadderChoice choice = ChooseRung(rungs, oracle_loss, CollapseThreshold(…));
+//   part … }
+//   const LadderChoice choice = ChooseRung(rungs, trained.kept_rung, oracle_loss, threshold);
 //
 // (i) ridge from additive statistics, temperature chosen by the filter's loss; (ii) 500 AdamW steps
 // on -log p(x) of the filter over W, b and α from that start: every domain has the same number of
 // texts in a batch of 2 a domain, a quarter of the texts are spliced from the halves of chunks of
 // two domains (log-probability rows and states are joined; the features run on over the joint),
-// cosine learning rate. A third of each domain's chunks, the last ones, is held out; (ii) is kept
-// only where it beats (i) there. Texts of a public class are a domain like any other, so the base
-// can win its own ground.
+// cosine learning rate. Texts of a public class are a domain like any other, so the base can win
+// its own ground.
+//
+// A third of each domain's chunks, the last ones, is held out and decides: the uniform router
+// (α = 0.003, nothing learned) is kept unless ridge is better there by more than one standard error
+// of the paired differences, and what is kept so far is given up for the trained router under the
+// same condition (router_ladder.h).
 //
 // Bit-repeatable: single-threaded, fixed order, own random numbers; the same inputs, order of
 // experts and seed give the same bits. About 2 s on one core for 4 domains × 64 chunks × 256 rows,
@@ -28,6 +33,7 @@
 
 #include "common/router/probe_data.h"
 #include "common/router/ridge_prior.h"
+#include "common/router/router_ladder.h"
 #include "common/router/router_parameters.h"
 
 namespace kalavai {
@@ -52,17 +58,20 @@ struct TrainingStep {
 struct TrainedRouter {
   RouterParameters ridge = {};
   RouterParameters trained = {};
-  bool trained_kept = false;       // whether (ii) beats (i) on the held-out third
-  std::string reason = {};         // in words, with both losses
-  double ridge_held_out_loss = 0;  // nats/token; three parts pure texts, one part spliced
+  RouterRung kept_rung = RouterRung::kUniform;  // by the held-out third
+  std::string reason = {};                      // in words, with all losses and margins
+  // nats/token; three parts pure texts, one part spliced. Trained: NaN if a step has overflowed.
   double trained_held_out_loss = 0;
+  double ridge_held_out_loss = 0;
+  double uniform_held_out_loss = 0;
   double temperature = 0;  // of the ridge rung
-  std::vector<int> domain_expert =
-      {};  // [domains] best on the two thirds learned from: the targets
+  // [domains] best on the two thirds learned from: the targets.
+  std::vector<int> domain_expert = {};
   std::vector<TrainingStep> trajectory = {};
 
-  const RouterParameters& kept() const { return trained_kept ? trained : ridge; }
-  // The ladder in order: trained (if kept), ridge, uniform.
+  RouterParameters kept() const;
+  double HeldOutLoss(RouterRung rung) const;
+  // All rungs in order: trained, ridge, uniform. Trained is left out if a step has overflowed.
   std::vector<RouterParameters> Ladder() const;
 };
 
@@ -74,26 +83,9 @@ absl::StatusOr<TrainedRouter> TrainRouter(const ProbeData& data,
                                           const RouterTrainingOptions& options = {});
 
 // Mean loss of a router over texts spliced from every ordered pair of domains, `per_pair` texts a
-// pair, in nats/token; with one domain the pure loss. For reports: how well it follows a change of
-// subject.
+// pair at most, in nats/token; with one domain the pure loss. For reports: how well it follows a
+// change of subject.
 double EvaluateSpliced(const RouterParameters& parameters, const ProbeData& data, int per_pair);
-
-// A rung as it did on the evaluation part.
-struct RungEvaluation {
-  RouterRung rung = RouterRung::kUniform;
-  double equal_weight_loss = 0;
-};
-
-struct LadderChoice {
-  int index = 0;            // into the rungs
-  bool collapsed = false;   // even the chosen one, the last, has collapsed
-  std::string reason = {};  // which rungs collapsed, with figures; empty if the first is taken
-};
-
-// The first rung that has not collapsed (loss - oracle_loss <= collapse_threshold, which is
-// CollapseThreshold of common/forecast/loss_matrix.h), else the last. `rungs` is not empty.
-LadderChoice ChooseRung(std::span<const RungEvaluation> rungs, double oracle_loss,
-                        double collapse_threshold);
 
 }  // namespace kalavai
 

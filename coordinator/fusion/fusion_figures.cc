@@ -78,7 +78,7 @@ absl::Status Predict(const FiguresInput& input, FusionOutcome& outcome) {
   return absl::OkStatus();
 }
 
-// Evaluates every rung, keeps the first that has not collapsed.
+// Evaluates every rung; from the one training chose on, keeps the first that has not collapsed.
 absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOutcome& outcome) {
   const ProbeData& part = *input.evaluation_part;
   std::vector<GateEvaluation> evaluations;
@@ -92,8 +92,8 @@ absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOut
   }
   outcome.collapse_threshold_nats =
       CollapseThreshold(outcome.oracle.equal_weight, part.experts, part.rows);
-  outcome.choice =
-      ChooseRung(outcome.ladder, outcome.oracle.equal_weight, outcome.collapse_threshold_nats);
+  outcome.choice = ChooseRung(outcome.ladder, input.kept_rung, outcome.oracle.equal_weight,
+                              outcome.collapse_threshold_nats);
   const auto chosen = static_cast<size_t>(outcome.choice.index);
   outcome.router = input.ladder[chosen];
   return std::move(evaluations[chosen]);

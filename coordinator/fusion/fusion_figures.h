@@ -24,8 +24,8 @@
 #include "common/forecast/line.h"
 #include "common/forecast/loss_matrix.h"
 #include "common/router/probe_data.h"
+#include "common/router/router_ladder.h"
 #include "common/router/router_parameters.h"
-#include "common/router/router_training.h"
 
 namespace kalavai::coordinator {
 
@@ -104,9 +104,11 @@ struct FiguresInput {
   std::vector<std::string> expert_labels;      // [n], unique, the base first
   std::vector<std::string> expert_domains;     // [n], "" for the base
   std::vector<double> weight_average_loss;     // [D] on the evaluation part, nats/token
-  // Candidates for the router, best first (TrainedRouter::Ladder()); the first that has not
+  // All rungs, complex ones first (TrainedRouter::Ladder()), each evaluated for the report, and the
+  // one that the held-out third chose. Of that and the simpler ones, the first that has not
   // collapsed on the evaluation part is kept.
   std::vector<RouterParameters> ladder;
+  RouterRung kept_rung = RouterRung::kUniform;
 };
 
 absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input);

@@ -128,6 +128,23 @@ void AppendChecks(const FusionOutcome& outcome, std::string& page) {
   absl::StrAppend(&page, "\n");
 }
 
+void AppendLadder(const ReportRouter& router, const FusionOutcome& outcome, std::string& page) {
+  absl::StrAppend(&page,
+                  "## Router\n\n| rung | loss on the held-out third | EW on the evaluation part |\n"
+                  "|---|---|---|\n");
+  for (size_t k = 0; k < outcome.ladder.size(); ++k) {
+    const RungEvaluation& rung = outcome.ladder[k];
+    absl::StrAppendFormat(&page, "| %s%s | %.4f | %.4f |\n", RouterRungName(rung.rung),
+                          rung.rung == outcome.router.rung ? " (kept)" : "",
+                          router.held_out_loss[k], rung.equal_weight_loss);
+  }
+  absl::StrAppendFormat(&page, "\nAlpha %.6f. Choice: %s.\n", outcome.router.alpha,
+                        router.training_reason);
+  if (!outcome.choice.reason.empty()) {
+    absl::StrAppend(&page, "\nFallback: ", outcome.choice.reason, "\n");
+  }
+}
+
 void AppendInputs(const ReportInputs& inputs, const ReportRouter& router,
                   const FusionOutcome& outcome, std::string& page) {
   absl::StrAppend(&page, "## Inputs\n\n| what | digest |\n|---|---|\n");
@@ -142,11 +159,7 @@ void AppendInputs(const ReportInputs& inputs, const ReportRouter& router,
                         "LibTorch %s (%s).\n\n",
                         inputs.seed, inputs.steps, inputs.threads, inputs.chunk_tokens,
                         inputs.program_version, inputs.torch_version, inputs.vector_level);
-  absl::StrAppendFormat(&page, "Router: %s, alpha %.6f. %s\n", RouterRungName(outcome.router.rung),
-                        outcome.router.alpha, router.training_reason);
-  if (!outcome.choice.reason.empty()) {
-    absl::StrAppend(&page, "\nFallback: ", outcome.choice.reason, "\n");
-  }
+  AppendLadder(router, outcome, page);
   if (inputs.left_out.empty()) return;
   absl::StrAppend(&page, "\n## Left out\n\n");
   for (const LeftOut& submission : inputs.left_out) {

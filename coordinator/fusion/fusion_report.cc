@@ -54,18 +54,17 @@ json InputsJson(const ReportInputs& inputs) {
 
 json RouterJson(const ReportRouter& router, const FusionOutcome& outcome) {
   json ladder = json::array();
-  for (const RungEvaluation& rung : outcome.ladder) {
-    ladder.push_back({{"rung", std::string(RouterRungName(rung.rung))},
-                      {"equal_weight_loss", rung.equal_weight_loss}});
+  for (size_t k = 0; k < outcome.ladder.size(); ++k) {
+    ladder.push_back({{"rung", std::string(RouterRungName(outcome.ladder[k].rung))},
+                      {"held_out_loss", router.held_out_loss[k]},
+                      {"equal_weight_loss", outcome.ladder[k].equal_weight_loss}});
   }
   return {{"digest", router.digest},
           {"rung", std::string(RouterRungName(outcome.router.rung))},
           {"alpha", outcome.router.alpha},
           {"eta", outcome.router.eta},
-          {"trained_kept", router.trained_kept},
+          {"held_out_rung", std::string(RouterRungName(router.kept_rung))},
           {"training_reason", router.training_reason},
-          {"ridge_held_out_loss", router.ridge_held_out_loss},
-          {"trained_held_out_loss", router.trained_held_out_loss},
           {"ladder", ladder},
           {"fallback_reason", outcome.choice.reason}};
 }

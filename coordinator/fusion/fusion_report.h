@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "common/router/router_training.h"
+#include "common/router/router_parameters.h"
 #include "coordinator/fusion/fusion_figures.h"
 
 namespace kalavai::coordinator {
@@ -53,9 +53,9 @@ struct ReportInputs {
 struct ReportRouter {
   std::string digest;  // SHA-256 of router.safetensors, hex
   std::string training_reason;
-  double ridge_held_out_loss = 0;  // nats/token
-  double trained_held_out_loss = 0;
-  bool trained_kept = false;
+  // By the held-out third of the router part, before the check for collapse.
+  RouterRung kept_rung = RouterRung::kUniform;
+  std::vector<double> held_out_loss;  // nats/token, of each rung of FusionOutcome::ladder
 };
 
 struct FusionReport {

@@ -239,7 +239,8 @@ absl::Status FusionWorker::Finish(Job& job) {
                      .expert_labels = {},
                      .expert_domains = {},
                      .weight_average_loss = job.weight_average_loss,
-                     .ladder = trained.Ladder()};
+                     .ladder = trained.Ladder(),
+                     .kept_rung = trained.kept_rung};
   for (const ProbeDomain& domain : job.probe.domains) {
     input.public_class.push_back(domain.public_class ? 1 : 0);
   }
@@ -253,14 +254,14 @@ absl::Status FusionWorker::Finish(Job& job) {
   RETURN_IF_ERROR(EnsureDirectory(std::filesystem::path(router_path).parent_path().string(), 0700));
   RETURN_IF_ERROR(WriteRouter(router_path, outcome.router));
   ASSIGN_OR_RETURN(const Digest router_digest, Sha256OfFile(router_path));
-  const FusionReport report =
-      WriteFusionReport(job.plan.inputs,
-                        {.digest = router_digest.Hex(),
-                         .training_reason = trained.reason,
-                         .ridge_held_out_loss = trained.ridge_held_out_loss,
-                         .trained_held_out_loss = trained.trained_held_out_loss,
-                         .trained_kept = trained.trained_kept},
-                        outcome);
+  ReportRouter router{.digest = router_digest.Hex(),
+                      .training_reason = trained.reason,
+                      .kept_rung = trained.kept_rung,
+                      .held_out_loss = {}};
+  for (const RungEvaluation& rung : outcome.ladder) {
+    router.held_out_loss.push_back(trained.HeldOutLoss(rung.rung));
+  }
+  const FusionReport report = WriteFusionReport(job.plan.inputs, router, outcome);
   return Save(job, outcome, router_digest, report);
 }
 

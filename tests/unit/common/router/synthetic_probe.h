@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/seeded_random.h"
+#include "common/router/member_statistics.h"
 #include "common/router/probe_data.h"
 
 namespace kalavai::testing {
@@ -76,6 +77,19 @@ class SyntheticProbe {
   std::vector<int32_t> domain_;
   std::vector<int32_t> chunk_;
 };
+
+// Statistics of each domain's chunks.
+inline std::vector<ClassStatistics> StatisticsOf(const ProbeData& data) {
+  std::vector<ClassStatistics> classes;
+  for (const std::string& domain : data.domains) {
+    classes.push_back(EmptyStatistics(domain, data.width));
+  }
+  for (int64_t c = 0; c < data.chunks(); ++c) {
+    AddText(data.ChunkHidden(c), kGateHalfLifeTokens, kGateShrinkage,
+            classes[static_cast<size_t>(data.domain[static_cast<size_t>(c)])]);
+  }
+  return classes;
+}
 
 }  // namespace kalavai::testing
 
