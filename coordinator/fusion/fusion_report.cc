@@ -4,6 +4,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 
+#include "common/base/check.h"
 #include "coordinator/fusion/fusion_page.h"
 
 namespace kalavai::coordinator {
@@ -54,6 +55,7 @@ json InputsJson(const ReportInputs& inputs) {
 
 json RouterJson(const ReportRouter& router, const FusionOutcome& outcome) {
   json ladder = json::array();
+  KALAVAI_CHECK(router.held_out_loss.size() == outcome.ladder.size(), "one loss a rung");
   for (size_t k = 0; k < outcome.ladder.size(); ++k) {
     ladder.push_back({{"rung", std::string(RouterRungName(outcome.ladder[k].rung))},
                       {"held_out_loss", router.held_out_loss[k]},

@@ -4,6 +4,7 @@
 #include "coordinator/fusion/fusion_figures.h"
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "nlohmann/json.hpp"
@@ -77,6 +78,28 @@ TEST_CASE("losses, gains and credit are those of the hand calculation", "[fusion
   REQUIRE(!outcome.line->in_range);
 }
 
+TEST_CASE("every rung is evaluated, and the one the held-out third chose is kept", "[fusion]") {
+  const Material material(64);
+  // A ridge rung that leans a little to the specialists, and is therefore better.
+  const RouterParameters ridge = {.experts = 3,
+                                  .rung = RouterRung::kRidge,
+                                  .transform = {.width = 1, .features = 1, .matrix = {0, 0}},
+                                  .weight = {0, 0, 0},
+                                  .bias = {0, 0.1, 0.1}};
+  FiguresInput input = InputOf(material);
+  input.ladder = {ridge, UniformRouter(3)};
+  input.kept_rung = RouterRung::kUniform;
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome uniform, ComputeFigures(input));
+  REQUIRE(uniform.ladder.size() == 2);
+  REQUIRE(uniform.router.rung == RouterRung::kUniform);
+  REQUIRE(uniform.fused.equal_weight == uniform.ladder[1].equal_weight_loss);
+  input.kept_rung = RouterRung::kRidge;
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome chosen, ComputeFigures(input));
+  REQUIRE(chosen.router.rung == RouterRung::kRidge);
+  REQUIRE(chosen.fused.equal_weight == chosen.ladder[0].equal_weight_loss);
+  REQUIRE(chosen.fused.equal_weight < uniform.fused.equal_weight);
+}
+
 TEST_CASE("a text too short to find the speaker misses the guard", "[fusion]") {
   const Material material(2);
   REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(InputOf(material)));
@@ -93,11 +116,20 @@ TEST_CASE("equal figures give an equal report, and it parses", "[fusion]") {
   inputs.experts[0].label = "base";
   inputs.experts[1].label = "ann";
   inputs.experts[2].label = "bo";
-  const FusionReport report = WriteFusionReport(inputs, {}, outcome);
-  REQUIRE(report.json == WriteFusionReport(inputs, {}, outcome).json);
+  const ReportRouter router = {.digest = "00",
+                               .training_reason = "held out",
+                               .kept_rung = RouterRung::kUniform,
+                               .held_out_loss = {1.25}};
+  const FusionReport report = WriteFusionReport(inputs, router, outcome);
+  REQUIRE(report.json == WriteFusionReport(inputs, router, outcome).json);
   const nlohmann::json object = nlohmann::json::parse(report.json);
   REQUIRE(object["realised"]["best_specialist"] == "ann");
   REQUIRE(object["domains"].size() == 2);
+  REQUIRE(object["router"]["held_out_rung"] == "uniform");
+  REQUIRE(object["router"]["ladder"].size() == 1);
+  REQUIRE(object["router"]["ladder"][0]["held_out_loss"] == 1.25);
+  REQUIRE(object["router"]["ladder"][0]["equal_weight_loss"] == outcome.fused.equal_weight);
+  REQUIRE(report.markdown.find("| uniform (kept) | 1.2500 |") != std::string::npos);
   REQUIRE(report.markdown.find("# Fusion of cooperatives/nordic") == 0);
 }
 
