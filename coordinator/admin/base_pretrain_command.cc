@@ -98,15 +98,15 @@ absl::Status Pretrain(const Flags& flags, Console& console) {
                   {"seconds", summary.seconds},
                   {"tokens_per_second", summary.tokens_per_second},
                   {"seed", options.seed}},
-                 absl::StrFormat(
-                     "base of %.2f million weights in %s: %d steps, %s, %.0f tokens/s\n"
-                     "held-out loss %.4f nats/token, %.3f nats/byte\n"
-                     "next: kalavai-coordinator base import --cooperative NAME --from %s",
-                     static_cast<double>(report.parameters) / 1e6, options.directory, summary.steps,
-                     absl::FormatDuration(
-                         absl::Trunc(absl::Seconds(summary.seconds), absl::Milliseconds(100))),
-                     summary.tokens_per_second, report.held_out_loss,
-                     report.held_out_loss / report.bytes_per_token, options.directory));
+                 absl::StrFormat("base of %.2f million weights in %s: %d steps, %s, %.0f tokens/s\n"
+                                 "held-out loss %.4f nats/token, %.3f nats/byte\n"
+                                 "next: kalavai-coordinator base import --cooperative NAME %s",
+                                 static_cast<double>(report.parameters) / 1e6, options.directory,
+                                 summary.steps,
+                                 absl::FormatDuration(absl::Trunc(absl::Seconds(summary.seconds),
+                                                                  absl::Milliseconds(100))),
+                                 summary.tokens_per_second, report.held_out_loss,
+                                 report.held_out_loss / report.bytes_per_token, options.directory));
   return absl::OkStatus();
 }
 

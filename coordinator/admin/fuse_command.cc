@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 #include "CLI/CLI.hpp"
 #include "common/base/errors.h"
@@ -62,6 +63,11 @@ absl::Status Outcome(const Flags& flags, const v1::Fusion& fusion, Console& cons
   return absl::OkStatus();
 }
 
+// "training router" of TRAINING_ROUTER.
+std::string StateLabel(v1::Fusion::State state) {
+  return absl::StrReplaceAll(absl::AsciiStrToLower(v1::Fusion::State_Name(state)), {{"_", " "}});
+}
+
 // Follows the stream until the fusion ends; shows the work of each state.
 absl::StatusOr<v1::Fusion> Watch(const AdminConnection& connection, Stub& stub,
                                  const std::string& fusion, Console& console) {
@@ -82,8 +88,8 @@ absl::StatusOr<v1::Fusion> Watch(const AdminConnection& connection, Stub& stub,
       shown = now.state();
       progress.reset();
       if (now.state() == v1::Fusion::SUCCEEDED || now.state() == v1::Fusion::FAILED) continue;
-      progress.emplace(console, absl::AsciiStrToLower(v1::Fusion::State_Name(now.state())),
-                       now.progress_total(), now.progress_unit());
+      if (now.progress_unit().empty()) continue;  // queued: nothing to count yet
+      progress.emplace(console, StateLabel(now.state()), now.progress_total(), now.progress_unit());
     }
     if (progress.has_value()) progress->Update(now.progress_done());
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "CLI/CLI.hpp"
+#include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
@@ -26,19 +27,47 @@ struct Flags {
   std::string acknowledge;
 };
 
+// The newest fusion that succeeded: fusions are listed by creation, oldest first.
+absl::StatusOr<std::string> NewestSucceeded(const AdminConnection& connection, Stub& stub,
+                                            const std::string& cooperative) {
+  v1::ListFusionsRequest request;
+  request.set_parent(CooperativeName(cooperative));
+  std::string newest;
+  do {
+    ASSIGN_OR_RETURN(const v1::ListFusionsResponse page,
+                     CallUnary(connection.address, stub, &Stub::ListFusions, request));
+    for (const v1::Fusion& fusion : page.fusions()) {
+      if (fusion.state() == v1::Fusion::SUCCEEDED) newest = fusion.name();
+    }
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  if (!newest.empty()) return newest;
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "FUSION_NOT_SUCCEEDED",
+      {.what = absl::StrCat(cooperative, ": no fusion has succeeded"),
+       .why = "a model is a finished fusion, signed",
+       .fix = absl::StrCat("run 'kalavai-coordinator fuse --cooperative ", cooperative, "'")});
+}
+
 absl::Status Release(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
   const auto stub = v1::FusionService::NewStub(connection.channel);
   v1::ReleaseModelRequest request;
   request.set_fusion(FusionName(flags.cooperative, flags.fusion));
+  if (flags.fusion.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_fusion(),
+                     NewestSucceeded(connection, *stub, flags.cooperative));
+    console.Note(absl::StrCat("Releasing ", request.fusion(), ", the newest that succeeded"));
+  }
   request.set_model_id(flags.model);
   request.set_acknowledged_reason(flags.acknowledge);
   ASSIGN_OR_RETURN(const v1::Model model, CallUnary(connection.address, *stub, &Stub::ReleaseModel,
                                                     request, {.attempts = 1}));
-  console.Result(MessageJson(model),
-                 absl::StrCat("Released ", model.name(), "\n  digest   ", model.root_digest(),
-                              "\n  experts  ", model.experts_size(), " (base included)",
-                              "\n  signed by the coordinator; it is loading"));
+  console.Result(
+      MessageJson(model),
+      absl::StrCat("Released ", model.name(), "\n  fusion   ", model.fusion(), "\n  digest   ",
+                   model.root_digest(), "\n  experts  ", model.experts_size(), " (base included)",
+                   "\n  signed by the coordinator; it is loading"));
   console.Note("Next, as a member: kalavai ask \"a question\"");
   return absl::OkStatus();
 }
@@ -50,6 +79,7 @@ Command MakeReleaseCommand() {
   return {.name = "release",
           .summary = "sign a finished fusion and serve it",
           .details =
+              "  kalavai-coordinator release --cooperative nordic\n"
               "  kalavai-coordinator release --cooperative nordic --fusion fusion-1\n"
               "A model that is worse on some domain needs --acknowledge REASON; the reason is\n"
               "logged and stands in the model card.\n",
@@ -57,7 +87,8 @@ Command MakeReleaseCommand() {
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);
                 AddCooperativeFlag(app, flags->cooperative);
-                app.add_option("--fusion", flags->fusion, "id of the fusion")->required();
+                app.add_option("--fusion", flags->fusion,
+                               "id of the fusion (default: the newest that succeeded)");
                 app.add_option("--model", flags->model, "id of the model (default: the fusion's)");
                 app.add_option("--acknowledge", flags->acknowledge,
                                "why a model that misses the guard is released");

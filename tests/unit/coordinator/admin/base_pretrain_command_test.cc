@@ -59,7 +59,8 @@ TEST_CASE("A base comes from one command, and an interrupt is not a success", "[
   const int code = Run(words, &text);
   INFO(text);
   REQUIRE(code == 0);
-  REQUIRE(text.find("next: kalavai-coordinator base import") != std::string::npos);
+  REQUIRE(text.find("next: kalavai-coordinator base import --cooperative NAME " +
+                    directory.File("base")) != std::string::npos);
   REQUIRE(Run({"--out", directory.File("base")}, &text) == 2);
   REQUIRE(Run({"--out", "x", "--text", "y", "--dtype", "int4"}, &text) == 2);
 }
