@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
       .summary = "a member of a cooperative that builds one language model without sharing text",
       .details =
           "  kalavai join CODE\n  kalavai fetch\n  kalavai train --data FILE --pilot\n"
-          "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n  kalavai ask PROMPT\n",
+          "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n  kalavai ask "
+          "PROMPT\n",
       .groups = {}};
   return kalavai::RunProgram(program,
                              {

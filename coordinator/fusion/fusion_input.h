@@ -21,8 +21,8 @@
 #include "coordinator/checkpoint/checkpoint_store.h"
 #include "coordinator/fusion/fusion_report.h"
 #include "coordinator/fusion/fusion_store.h"
-#include "coordinator/fusion/specialist_directory.h"
 #include "coordinator/launch/cooperative_store.h"
+#include "coordinator/model_directory.h"
 #include "coordinator/submission/submission_store.h"
 
 namespace kalavai::coordinator {

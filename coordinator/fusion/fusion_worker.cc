@@ -18,8 +18,8 @@
 #include "coordinator/fusion/fusion_figures.h"
 #include "coordinator/fusion/fusion_report.h"
 #include "coordinator/fusion/probe_texts.h"
-#include "coordinator/fusion/router_safetensors.h"
 #include "coordinator/fusion/weight_average.h"
+#include "coordinator/router_safetensors.h"
 
 namespace kalavai::coordinator {
 namespace {

@@ -14,7 +14,7 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
 #include "common/storage/atomic_file.h"
-#include "coordinator/fusion/router_safetensors.h"
+#include "coordinator/router_safetensors.h"
 
 namespace kalavai::coordinator {
 namespace {

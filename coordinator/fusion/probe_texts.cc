@@ -4,9 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/corpus/probe_documents.h"
 #include "common/tokenizer/tokenizer.h"
-#include "coordinator/launch/probe_documents.h"
 
 namespace kalavai::coordinator {
 
@@ -16,7 +17,9 @@ absl::StatusOr<ProbeText> LoadProbeText(const BlobStore& blobs, std::span<const 
   std::vector<ProbeDocuments> domains;
   for (const ProbeTextRow& text : texts) {
     // BuildProbeText splits again by the same hash; both parts go in.
-    ASSIGN_OR_RETURN(DocumentSplit split, ReadProbeDocuments(blobs, text));
+    ASSIGN_OR_RETURN(const std::string bytes,
+                     blobs.Read(text.digest, 0, limits::kProbeTextBytesMax));
+    ASSIGN_OR_RETURN(DocumentSplit split, SplitProbeText(bytes, text.domain, text.format));
     ProbeDocuments domain{
         .domain = text.domain, .public_class = text.public_class, .documents = {}};
     for (Document& document : split.first) domain.documents.push_back(std::move(document.text));

@@ -1,5 +1,5 @@
 // The cooperative's registered probe texts, read from their blobs and cut into chunks with the
-// base's tokenizer. Errors: those of ReadProbeDocuments, Tokenizer::Load and BuildProbeText;
+// base's tokenizer. Errors: those of SplitProbeText, Tokenizer::Load and BuildProbeText;
 // BLOB_NOT_FOUND. Any thread.
 #ifndef KALAVAI_COORDINATOR_FUSION_PROBE_TEXTS_H_
 #define KALAVAI_COORDINATOR_FUSION_PROBE_TEXTS_H_

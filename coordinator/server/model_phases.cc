@@ -6,6 +6,31 @@
 
 namespace kalavai::coordinator {
 
+ModelRecord RecordOf(const ReleasedModel& released) {
+  ModelRecord model{.name = released.name,
+                    .cooperative = released.cooperative,
+                    .fusion = released.fusion,
+                    .state = ModelState::kLoading,
+                    .state_reason = "",
+                    .root_digest = released.root_digest,
+                    .signature = released.signature,
+                    .acknowledged_reason = released.acknowledged_reason,
+                    .experts = {},
+                    .files = {},
+                    .release_time = released.release_time};
+  for (const FusionExpert& expert : released.experts) {
+    model.experts.push_back({.submission = expert.submission,
+                             .contributor = expert.contributor,
+                             .domain = expert.domain,
+                             .root_digest = expert.root_digest});
+  }
+  for (const ReleasedFile& file : released.files) {
+    model.files.push_back(
+        {.path = file.path, .size_bytes = file.size_bytes, .sha256 = file.sha256});
+  }
+  return model;
+}
+
 ModelPhases::ModelPhases(const Parts& parts)
     : parts_(parts),
       models_(parts_.database),
@@ -44,7 +69,8 @@ ModelPhases::ModelPhases(const Parts& parts)
            .clock = parts_.clock,
            .models_directory = parts_.models_directory,
            .threads = parts_.threads,
-           .publish = [this](const ReleasedModel& model) { return loader_.Publish(model); },
+           .publish =
+               [this](const ReleasedModel& model) { return loader_.Publish(RecordOf(model)); },
            .activate = [this](const std::string& model) { loader_.Activate(model); }}),
       inference_service_(
           {.models = models_, .mask = mask_, .engine = engine_, .resolver = parts_.resolver}) {}

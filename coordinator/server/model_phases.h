@@ -26,6 +26,7 @@
 #include "coordinator/fusion/fusion_store.h"
 #include "coordinator/fusion/fusion_watch.h"
 #include "coordinator/fusion/fusion_worker.h"
+#include "coordinator/fusion/model_release.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/serving/expert_mask.h"
 #include "coordinator/serving/generation_engine.h"
@@ -35,6 +36,9 @@
 #include "coordinator/submission/submission_store.h"
 
 namespace kalavai::coordinator {
+
+// What fusion released, as the row that serving keeps: the two phases do not know each other.
+ModelRecord RecordOf(const ReleasedModel& released);
 
 class ModelPhases {
  public:

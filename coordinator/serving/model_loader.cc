@@ -11,7 +11,7 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
 #include "common/rpc/resource_name.h"
-#include "coordinator/fusion/router_safetensors.h"
+#include "coordinator/router_safetensors.h"
 
 namespace kalavai::coordinator {
 
@@ -21,29 +21,8 @@ absl::Status ModelLoader::LoadAll() {
   return absl::OkStatus();
 }
 
-absl::Status ModelLoader::Publish(const ReleasedModel& released) {
-  ModelRecord model{.name = released.name,
-                    .cooperative = released.cooperative,
-                    .fusion = released.fusion,
-                    .state = ModelState::kLoading,
-                    .state_reason = "",
-                    .root_digest = released.root_digest,
-                    .signature = released.signature,
-                    .acknowledged_reason = released.acknowledged_reason,
-                    .experts = {},
-                    .files = {},
-                    .release_time = released.release_time};
-  for (const FusionExpert& expert : released.experts) {
-    model.experts.push_back({.submission = expert.submission,
-                             .contributor = expert.contributor,
-                             .domain = expert.domain,
-                             .root_digest = expert.root_digest});
-  }
-  for (const ReleasedFile& file : released.files) {
-    model.files.push_back(
-        {.path = file.path, .size_bytes = file.size_bytes, .sha256 = file.sha256});
-  }
-  return dependencies_.models.Create(model);
+absl::Status ModelLoader::Publish(const ModelRecord& released) {
+  return dependencies_.models.Create(released);
 }
 
 void ModelLoader::Activate(const std::string& model) {

@@ -22,8 +22,7 @@
 #include "common/crypto/signing_key.h"
 #include "common/storage/blob_store.h"
 #include "coordinator/checkpoint/checkpoint_store.h"
-#include "coordinator/fusion/model_release.h"
-#include "coordinator/fusion/specialist_directory.h"
+#include "coordinator/model_directory.h"
 #include "coordinator/serving/expert_mask.h"
 #include "coordinator/serving/generation_engine.h"
 #include "coordinator/serving/model_store.h"
@@ -48,7 +47,7 @@ class ModelLoader {
   explicit ModelLoader(Dependencies dependencies) : dependencies_(std::move(dependencies)) {}
 
   absl::Status LoadAll();
-  absl::Status Publish(const ReleasedModel& released);
+  absl::Status Publish(const ModelRecord& released);
   // Queues the loading; failures are logged and stand in the model's state_reason.
   void Activate(const std::string& model);
 

@@ -20,6 +20,7 @@
 #include "coordinator/checkpoint/checkpoint_importer.h"
 #include "coordinator/fusion/fusion_worker.h"
 #include "coordinator/fusion/model_release.h"
+#include "coordinator/server/model_phases.h"
 #include "coordinator/serving/generation_engine.h"
 #include "coordinator/serving/model_loader.h"
 #include "coordinator/transparency/transparency_log.h"
@@ -298,8 +299,9 @@ TEST_CASE("fuse, release, load, ask: each domain is answered by its own speciali
   const auto everybody = [] { return std::vector<uint8_t>{1, 1, 1}; };
   REQUIRE_STATUS(Ask(engine, model, "tidea", everybody).result, absl::StatusCode::kUnavailable,
                  "MODEL_NOT_READY");
-  REQUIRE_OK(loader.Publish(released));
-  REQUIRE_STATUS(loader.Publish(released), absl::StatusCode::kAlreadyExists, "MODEL_EXISTS");
+  REQUIRE_OK(loader.Publish(RecordOf(released)));
+  REQUIRE_STATUS(loader.Publish(RecordOf(released)), absl::StatusCode::kAlreadyExists,
+                 "MODEL_EXISTS");
   loader.Activate(model);
   // The engine works in order: when it has refused this one, the model before is loaded.
   absl::Notification loaded;

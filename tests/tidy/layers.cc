@@ -126,6 +126,23 @@ bool TestedElsewhere(const std::string& path) {
       "common/base/check.cc",    // aborts
       "common/base/clock.cc",    // the machine's clock
       "common/base/version.cc",  // two constants
+      // Wiring and live connections: every integration test drives them over real TLS.
+      "contributor/coordinator_connection.cc",
+      "coordinator/admin/admin_connection.cc",
+      "coordinator/server/listener.cc",
+      "coordinator/server/model_phases.cc",
+      "coordinator/server/server.cc",
+      "coordinator/unary_handler.cc",
+      // The transfer from a running coordinator: tests/integration/submission_test.cc.
+      "contributor/checkpoint/base_download.cc",
+      // Streams of news: tests/integration/submission_test.cc.
+      "coordinator/submission/submission_watch.cc",
+      // Workers that run models, and their restarts: tests/integration/submission_test.cc and
+      // fusion_test.cc.
+      "coordinator/submission/admission_worker.cc",
+      "coordinator/fusion/fusion_worker.cc",
+      "coordinator/serving/generation_engine.cc",
+      "coordinator/serving/model_loader.cc",
   };
   return kElsewhere.contains(path);
 }

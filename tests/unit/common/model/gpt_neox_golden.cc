@@ -13,7 +13,8 @@
 namespace kalavai::testing {
 
 std::string GoldenModelDir(const std::string& variant) {
-  // Such small tensors gain nothing from threads, and threads wait for each other on a busy machine.
+  // Such small tensors gain nothing from threads, and threads wait for each other on a busy
+  // machine.
   KALAVAI_CHECK(SetThreads(1).ok(), "one thread is always allowed");
   return absl::StrCat(KALAVAI_GOLDEN_DIR, "/gpt_neox/", variant);
 }

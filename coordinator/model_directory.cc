@@ -1,4 +1,4 @@
-#include "coordinator/fusion/specialist_directory.h"
+#include "coordinator/model_directory.h"
 
 #include <cerrno>
 #include <filesystem>

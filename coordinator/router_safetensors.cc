@@ -1,4 +1,4 @@
-#include "coordinator/fusion/router_safetensors.h"
+#include "coordinator/router_safetensors.h"
 
 #include <cstring>
 #include <span>

@@ -1,8 +1,8 @@
 // router.safetensors: the router as a file of a released model (arrays of
 // common/router/router_file.h, all F64, so that every number returns with the same bits; equal
 // routers give equal bytes). Errors: those of common/safetensors; ROUTER_INVALID. Any thread.
-#ifndef KALAVAI_COORDINATOR_FUSION_ROUTER_SAFETENSORS_H_
-#define KALAVAI_COORDINATOR_FUSION_ROUTER_SAFETENSORS_H_
+#ifndef KALAVAI_COORDINATOR_ROUTER_SAFETENSORS_H_
+#define KALAVAI_COORDINATOR_ROUTER_SAFETENSORS_H_
 
 #include <string>
 
@@ -21,4 +21,4 @@ absl::StatusOr<RouterParameters> ReadRouter(const std::string& path);
 
 }  // namespace kalavai::coordinator
 
-#endif  // KALAVAI_COORDINATOR_FUSION_ROUTER_SAFETENSORS_H_
+#endif  // KALAVAI_COORDINATOR_ROUTER_SAFETENSORS_H_

@@ -6,8 +6,8 @@
 // Files are hard links to the immutable blobs (no bytes are copied); on another file system,
 // copies. Never symbolic links, which the upload rules refuse. A directory that is there already is
 // made anew: what it holds then is exactly `files`. Any thread; one at a time for a directory.
-#ifndef KALAVAI_COORDINATOR_FUSION_SPECIALIST_DIRECTORY_H_
-#define KALAVAI_COORDINATOR_FUSION_SPECIALIST_DIRECTORY_H_
+#ifndef KALAVAI_COORDINATOR_MODEL_DIRECTORY_H_
+#define KALAVAI_COORDINATOR_MODEL_DIRECTORY_H_
 
 #include <span>
 #include <string>
@@ -37,4 +37,4 @@ bool IsModelFile(absl::string_view path);
 
 }  // namespace kalavai::coordinator
 
-#endif  // KALAVAI_COORDINATOR_FUSION_SPECIALIST_DIRECTORY_H_
+#endif  // KALAVAI_COORDINATOR_MODEL_DIRECTORY_H_

@@ -1,15 +1,15 @@
-#include "coordinator/launch/probe_documents.h"
+#include "common/corpus/probe_documents.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "common/base/errors.h"
-#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 
-namespace kalavai::coordinator {
+namespace kalavai {
 
 absl::StatusOr<DocumentSplit> SplitProbeText(absl::string_view bytes, absl::string_view domain,
                                              absl::string_view format) {
@@ -26,9 +26,4 @@ absl::StatusOr<DocumentSplit> SplitProbeText(absl::string_view bytes, absl::stri
   return split;
 }
 
-absl::StatusOr<DocumentSplit> ReadProbeDocuments(const BlobStore& blobs, const ProbeTextRow& row) {
-  ASSIGN_OR_RETURN(const std::string bytes, blobs.Read(row.digest, 0, limits::kProbeTextBytesMax));
-  return SplitProbeText(bytes, row.domain, row.format);
-}
-
-}  // namespace kalavai::coordinator
+}  // namespace kalavai
