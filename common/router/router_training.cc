@@ -23,7 +23,7 @@ namespace kalavai {
 namespace {
 
 constexpr double kTemperatures[] = {1, 2.5, 5, 10, 20, 40};
-constexpr int64_t kSplicedEvery = 4;    // text of a batch
+constexpr int64_t kSplicedEvery = 4;    // each fourth text of a batch is spliced
 constexpr int64_t kTextsPerDomain = 2;  // in a batch
 constexpr double kPi = 3.14159265358979323846;
 
