@@ -25,12 +25,12 @@ case $size in
   full)
     members=(alice:python bogdan:scripture chiara:russian daniel:essays)
     questions=("And the LORD spake unto Moses, saying," "def __init__(self, name):")
-    base_steps=600 member_steps=150 pilot_steps=30 layers=4 hidden=192 heads=4 vocabulary=2048 batch=16 chunk=256
+    base_steps=400 member_steps=60 pilot_steps=15 layers=3 hidden=96 heads=4 vocabulary=1024 batch=16 chunk=256 learning_rate=2e-3 threads=2
     ;;
   tiny)
     members=(alice:python bogdan:cplusplus chiara:perl daniel:licences)
     questions=("This License applies to any program" "def __init__(self, name):")
-    base_steps=60 member_steps=40 pilot_steps=10 layers=2 hidden=64 heads=2 vocabulary=512 batch=8 chunk=128
+    base_steps=60 member_steps=40 pilot_steps=10 layers=2 hidden=64 heads=2 vocabulary=512 batch=8 chunk=128 learning_rate=2e-3 threads=1
     ;;
   *) echo "run_demo.sh: KALAVAI_DEMO_SIZE: '$size' found; must be full or tiny" >&2; exit 2 ;;
 esac
@@ -62,11 +62,11 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-chapter() { echo; echo "### $1"; }
+chapter() { printf '\n### %s\n' "$1"; }
 
 # Prints a command as it would be typed, runs it, remembers its time.
 run() {
-  echo "\$ $*"
+  printf '$ %s\n' "${*@Q}" | sed "s/'\([-A-Za-z0-9_.,:=\/]*\)'/\1/g" >&2
   local start=$EPOCHREALTIME
   "$@"
   local seconds
@@ -83,76 +83,77 @@ if [ -z "${KALAVAI_DEMO_BIN:-}" ]; then
   run cmake --preset release -DKALAVAI_TESTS=OFF --log-level=WARNING
   run cmake --build --preset release --target kalavai kalavai-coordinator
 fi
+tree=$PWD
 PATH=${KALAVAI_DEMO_BIN:-$PWD/build/release/bin}:$PATH
 export PATH
+cd "$work"
 
 chapter "Real text, from Debian packages"
-run deploy/demo/make_corpora.sh "$work/text" $size
+run "$tree/deploy/demo/make_corpora.sh" text $size
 
 # --- launch ---------------------------------------------------------------------------------------------------------
 chapter "The launcher: a small base model, a coordinator, a cooperative"
-export KALAVAI_DATA=$work/coordinator
-run kalavai-coordinator base pretrain --out "$work/base" --text "$work/text/general/private.txt" \
-  --vocabulary $vocabulary --hidden $hidden --layers $layers --heads $heads --chunk-tokens $chunk \
-  --steps $base_steps --batch $batch
-run kalavai-coordinator init
+run kalavai-coordinator base pretrain --out base --text text/general/private.txt --vocabulary $vocabulary \
+  --hidden $hidden --layers $layers --heads $heads --chunk-tokens $chunk --steps $base_steps --batch $batch \
+  --learning-rate 3e-3 --threads $threads
+run kalavai-coordinator init --data coordinator
 listen=127.0.0.1:$(free_port) enroll=127.0.0.1:$(free_port)
-echo "\$ kalavai-coordinator serve --listen $listen --enroll-listen $enroll &"
-kalavai-coordinator serve --listen "$listen" --enroll-listen "$enroll" 2> "$work/coordinator.log" &
+echo "\$ kalavai-coordinator serve --data coordinator --listen $listen --enroll-listen $enroll &"
+kalavai-coordinator serve --data coordinator --listen "$listen" --enroll-listen "$enroll" \
+  > coordinator.out 2> coordinator.log &
 server=$!
-for _ in $(seq 100); do grep -q 'Serving' "$work/coordinator.log" && break; sleep 0.1; done
+for _ in $(seq 100); do grep -q 'Started coordinator' coordinator.log && break; sleep 0.1; done
 kill -0 $server
 
-domains=()
-for member in "${members[@]}"; do domains+=(--domain "${member#*:}"); done
-run kalavai-coordinator coop create demo "${domains[@]}" --chunk-tokens $chunk
-run kalavai-coordinator base import --cooperative demo --from "$work/base"
-run kalavai-coordinator coop probe add --cooperative demo --domain general --public --file "$work/text/general/probe.txt"
+domains=$(IFS=,; echo "${members[*]#*:}")
+run kalavai-coordinator coop create --data coordinator --cooperative demo --domains "$domains" --chunk-tokens $chunk
+run kalavai-coordinator base import --data coordinator --cooperative demo "$work/base"
+run kalavai-coordinator coop probe add --data coordinator --cooperative demo --public-class --domain general \
+  --file text/general/probe.txt
 for member in "${members[@]}"; do
-  run kalavai-coordinator coop probe add --cooperative demo --domain "${member#*:}" \
-    --file "$work/text/${member#*:}/probe.txt"
+  run kalavai-coordinator coop probe add --data coordinator --cooperative demo --domain "${member#*:}" \
+    --file "text/${member#*:}/probe.txt"
 done
-run kalavai-coordinator coop launch demo
+run kalavai-coordinator coop launch --data coordinator --cooperative demo
 for member in "${members[@]}"; do
-  run kalavai-coordinator invite --cooperative demo --contributor "${member%:*}" --domain "${member#*:}" \
-    --out "$work/${member%:*}.invitation"
+  # The code is a secret: it goes to the member by a channel they trust, here a file.
+  run kalavai-coordinator invite --data coordinator --cooperative demo --contributor "${member%:*}" \
+    --domain "${member#*:}" > "${member%:*}.invitation"
 done
 
 # --- members --------------------------------------------------------------------------------------------------------
 for member in "${members[@]}"; do
   name=${member%:*} domain=${member#*:}
   chapter "$name, who has $domain: joins, looks before training"
-  export KALAVAI_WORKSPACE=$work/$name
-  run kalavai join "$(cat "$work/$name.invitation")"
-  run kalavai fetch
-  run kalavai train --data "$work/text/$domain/private.txt" --pilot $pilot_steps --steps $member_steps --batch $batch
-  run kalavai predict
+  run kalavai join --workspace "$name" "$(tail -n 1 "$name.invitation")"
+  run kalavai fetch --workspace "$name"
+  run kalavai train --workspace "$name" --data "text/$domain/private.txt" --steps $member_steps --pilot $pilot_steps \
+    --batch $batch --learning-rate $learning_rate --threads $threads
+  run kalavai predict --workspace "$name" || [ $? = 1 ]
 done
 
 chapter "The operator: is it worth the compute?"
-run kalavai-coordinator predict --cooperative demo --check
+run kalavai-coordinator predict --data coordinator --cooperative demo
 
 for member in "${members[@]}"; do
   name=${member%:*} domain=${member#*:}
   chapter "$name trains and submits"
-  export KALAVAI_WORKSPACE=$work/$name
-  run kalavai train --data "$work/text/$domain/private.txt" --steps $member_steps --batch $batch
-  run kalavai evaluate --own
-  run kalavai submit --dry-run
-  run kalavai submit
+  run kalavai train --workspace "$name" --data "text/$domain/private.txt" --steps $member_steps --batch $batch \
+    --learning-rate $learning_rate --threads $threads
+  run kalavai evaluate --workspace "$name" --own --threads $threads
+  run kalavai submit --workspace "$name" --dry-run
+  run kalavai submit --workspace "$name"
 done
-unset KALAVAI_WORKSPACE
 
 # --- fusion and answers ---------------------------------------------------------------------------------------------
 chapter "The administrator: fuses and releases"
-run kalavai-coordinator members --cooperative demo
-run kalavai-coordinator fuse --cooperative demo --watch
-run kalavai-coordinator release --cooperative demo
-run kalavai-coordinator models --cooperative demo
+run kalavai-coordinator members list --data coordinator --cooperative demo
+run kalavai-coordinator fuse --data coordinator --cooperative demo --watch
+run kalavai-coordinator release --data coordinator --cooperative demo
+run kalavai-coordinator models --data coordinator --cooperative demo
 
 chapter "Any member asks, in two domains"
-export KALAVAI_WORKSPACE=$work/alice
-for question in "${questions[@]}"; do run kalavai ask "$question" --tokens 40; done
+for question in "${questions[@]}"; do run kalavai ask --workspace "${members[0]%:*}" "$question" --tokens 40; done
 
 chapter "Times"
 printf '%s\n' "${timings[@]}"
