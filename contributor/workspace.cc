@@ -17,6 +17,7 @@
 #include "common/base/json_reader.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/crypto/model_signature.h"
 #include "common/storage/atomic_file.h"
 
 namespace kalavai::contributor {
@@ -144,13 +145,28 @@ absl::Status Workspace::SaveMembership(const Membership& membership) const {
   return WriteFileAtomically(MemberFile(), json.dump(2) + "\n", kPrivateFile);
 }
 
+bool Workspace::HasBase() const { return IsFile(absl::StrCat(BaseDirectory(), "/config.json")); }
+
 absl::StatusOr<std::string> Workspace::VerifiedBase() const {
-  if (IsFile(absl::StrCat(BaseDirectory(), "/config.json"))) return BaseDirectory();
+  if (!HasBase()) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "CHECKPOINT_NOT_FETCHED",
+        {.what = absl::StrCat(BaseDirectory(), ": no base; must be fetched and verified"),
+         .fix = "kalavai fetch",
+         .metadata = {{"workspace", root_}}});
+  }
+  ASSIGN_OR_RETURN(const Membership member, LoadMembership());
+  ASSIGN_OR_RETURN(const std::vector<Resource> files, EnumerateDirectory(BaseDirectory()));
+  const std::string found = RootDigest(files).Hex();
+  if (found == member.base_digest) return BaseDirectory();
   return MakeError(
-      absl::StatusCode::kFailedPrecondition, "CHECKPOINT_NOT_FETCHED",
-      {.what = absl::StrCat(BaseDirectory(), ": no base; must be fetched and verified"),
+      absl::StatusCode::kFailedPrecondition, "BASE_MISMATCH",
+      {.what = absl::StrCat(BaseDirectory(), ": root digest ", found, " found; must be ",
+                            member.base_digest, " as the charter says"),
+       .why = "a file changed after it was fetched; specialists are comparable only when all "
+              "descend from one base",
        .fix = "kalavai fetch",
-       .metadata = {{"workspace", root_}}});
+       .metadata = {{"expected", member.base_digest}, {"actual", found}}});
 }
 
 absl::StatusOr<std::string> Workspace::TrainedSpecialist() const {

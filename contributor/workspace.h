@@ -99,8 +99,11 @@ class Workspace {
   // Durable, mode 0600.
   absl::Status SaveMembership(const Membership& membership) const;
 
-  // BaseDirectory(), which exists only after `fetch` verified every digest and the signature;
-  // FAILED_PRECONDITION CHECKPOINT_NOT_FETCHED otherwise.
+  // Whether `fetch` has put a base there; says nothing of its bytes now.
+  bool HasBase() const;
+  // BaseDirectory(), after reading every file again: FAILED_PRECONDITION CHECKPOINT_NOT_FETCHED
+  // when there is none, BASE_MISMATCH when its root digest is not the charter's. SHA-256 over the
+  // base: about a second a gigabyte.
   absl::StatusOr<std::string> VerifiedBase() const;
   // SpecialistDirectory() when it holds weights; FAILED_PRECONDITION NOT_TRAINED otherwise.
   absl::StatusOr<std::string> TrainedSpecialist() const;

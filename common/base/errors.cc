@@ -39,6 +39,21 @@ absl::string_view ReasonOfErrno(int error_number) {
   return "IO_ERROR";
 }
 
+std::string FixOfErrno(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+      return "check the path";
+    case EACCES:
+    case EPERM:
+      return "check who owns it and its permissions";
+    case ENOSPC:
+    case EDQUOT:
+      return "free some space on this disk, then run the command again";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 absl::Status MakeError(absl::StatusCode code, absl::string_view reason, ErrorText text) {
@@ -87,8 +102,7 @@ absl::Status ErrnoError(int error_number, absl::string_view operation, absl::str
       CodeOfErrno(error_number), ReasonOfErrno(error_number),
       {.what = absl::StrCat(operation, " ", path, ": ", text),
        .why = "",
-       .fix =
-           error_number == ENOSPC ? "free some space on this disk, then run the command again" : "",
+       .fix = FixOfErrno(error_number),
        .metadata = {{"path", std::string(path)}, {"errno", absl::StrCat(error_number)}}});
 }
 

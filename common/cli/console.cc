@@ -120,7 +120,7 @@ void Progress::Draw(absl::Time now, bool last) {
   const double seconds = absl::ToDoubleSeconds(now - start_);
   if (seconds > 0 && done_ > 0) {
     const double rate = static_cast<double>(done_) / seconds;
-    absl::StrAppend(&line, "  ", count(rate), "/s");
+    if (rate >= 0.1) absl::StrAppend(&line, "  ", count(rate), "/s");
     if (last) {
       absl::StrAppend(&line, "  ", HumanDuration(now - start_));
     } else if (total_ > done_) {

@@ -33,11 +33,13 @@ void HashChunks(const TokenChunks& chunks, Sha256& hash) {
                chunks.tokens.size() * sizeof(int32_t)});
 }
 
-void AddWarnings(Dataset& data) {
-  if (data.train.count() < kTrainChunksFew) {
+// Few chunks are no fault of the text when the run reads no more.
+void AddWarnings(int64_t train_chunks_max, Dataset& data) {
+  const bool whole_text = train_chunks_max == 0 || data.train.count() < train_chunks_max;
+  if (whole_text && data.train.count() < kTrainChunksFew) {
     data.warnings.push_back(absl::StrFormat(
         "little text: %d training chunks of %d tokens (fewer than %d); the specialist will repeat "
-        "them and may memorise them: run 'kalavai audit' before submitting",
+        "them and may memorise them; more text helps most",
         data.train.count(), data.train.chunk_tokens, kTrainChunksFew));
   }
   if (data.held_out.count() < kHeldOutChunksFew) {
@@ -79,7 +81,7 @@ absl::StatusOr<Dataset> BuildDataset(const Tokenizer& tokenizer, std::vector<Doc
   HashChunks(data.train, hash);
   HashChunks(data.held_out, hash);
   data.digest = hash.Finish().Hex();
-  AddWarnings(data);
+  AddWarnings(options.train_chunks_max, data);
   return data;
 }
 

@@ -196,12 +196,4 @@ absl::StatusOr<BaseDownload> DownloadBase(const Workspace& workspace,
   return result;
 }
 
-absl::Status CheckBase(const Workspace& workspace, const Membership& membership,
-                       const PublicKey& coordinator_key) {
-  ASSIGN_OR_RETURN(const std::string base, workspace.VerifiedBase());
-  ASSIGN_OR_RETURN(const ModelManifest manifest, VerifyDirectory(base, coordinator_key));
-  if (manifest.root_digest.Hex() == membership.base_digest) return absl::OkStatus();
-  return BaseMismatch(manifest.root_digest.Hex(), membership.base_digest);
-}
-
 }  // namespace kalavai::contributor

@@ -32,10 +32,6 @@ absl::StatusOr<BaseDownload> DownloadBase(const Workspace& workspace,
                                           const CoordinatorConnection& coordinator,
                                           absl::FunctionRef<void(int64_t, int64_t)> progress);
 
-// OK when base/ is exactly what the charter says: every file is read.
-absl::Status CheckBase(const Workspace& workspace, const Membership& membership,
-                       const PublicKey& coordinator_key);
-
 }  // namespace kalavai::contributor
 
 #endif  // KALAVAI_CONTRIBUTOR_CHECKPOINT_BASE_DOWNLOAD_H_

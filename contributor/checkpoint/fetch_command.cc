@@ -36,7 +36,7 @@ void Report(const Workspace& workspace, const Membership& member, const BaseDown
 absl::Status Fetch(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
-  if (CheckBase(workspace, coordinator.membership, coordinator.coordinator_key).ok()) {
+  if (workspace.VerifiedBase().ok()) {
     console.Note("the base is here already and verifies");
     Report(workspace, coordinator.membership, {}, console);
     return absl::OkStatus();

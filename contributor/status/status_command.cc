@@ -35,7 +35,7 @@ std::string NextStep(const Workspace& workspace, const std::optional<v1::Submiss
         return "kalavai submit";
     }
   }
-  if (!workspace.VerifiedBase().ok()) return "kalavai fetch";
+  if (!workspace.HasBase()) return "kalavai fetch";
   const absl::StatusOr<TrainingReport> report = workspace.LoadTrainingReport();
   if (!report.ok()) return "kalavai train --data FILE --pilot";
   if (report->pilot || !workspace.TrainedSpecialist().ok()) {
@@ -47,7 +47,7 @@ std::string NextStep(const Workspace& workspace, const std::optional<v1::Submiss
 absl::Status Status(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const Membership member, workspace.LoadMembership());
-  const bool has_base = workspace.VerifiedBase().ok();
+  const bool has_base = workspace.HasBase();
   const absl::StatusOr<TrainingReport> report = workspace.LoadTrainingReport();
   std::optional<v1::Submission> submission;
   std::string remote = "answers";

@@ -98,9 +98,9 @@ run kalavai-coordinator base pretrain --out base --text text/general/private.txt
   --learning-rate 3e-3 --threads $threads
 run kalavai-coordinator init --data coordinator
 listen=127.0.0.1:$(free_port) enroll=127.0.0.1:$(free_port)
-echo "\$ kalavai-coordinator serve --data coordinator --listen $listen --enroll-listen $enroll &"
+echo "\$ kalavai-coordinator serve --data coordinator --listen $listen --enroll-listen $enroll --threads $threads &"
 kalavai-coordinator serve --data coordinator --listen "$listen" --enroll-listen "$enroll" \
-  > coordinator.out 2> coordinator.log &
+  --threads $threads > coordinator.out 2> coordinator.log &
 server=$!
 for _ in $(seq 100); do grep -q 'Started coordinator' coordinator.log && break; sleep 0.1; done
 kill -0 $server
@@ -149,11 +149,14 @@ done
 chapter "The administrator: fuses and releases"
 run kalavai-coordinator members list --data coordinator --cooperative demo
 run kalavai-coordinator fuse --data coordinator --cooperative demo --watch
-run kalavai-coordinator release --data coordinator --cooperative demo
+run kalavai-coordinator release --data coordinator --cooperative demo --fusion fusion-1
 run kalavai-coordinator models --data coordinator --cooperative demo
 
 chapter "Any member asks, in two domains"
-for question in "${questions[@]}"; do run kalavai ask --workspace "${members[0]%:*}" "$question" --tokens 40; done
+for question in "${questions[@]}"; do
+  run kalavai ask --workspace "${members[0]%:*}" "$question" --tokens 40 \
+  --temperature 0.7 --seed 1
+done
 
 chapter "Times"
 printf '%s\n' "${timings[@]}"

@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "common/crypto/model_signature.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 
@@ -79,8 +80,26 @@ TEST_CASE("A base that is still arriving is not a base", "[contributor]") {
   REQUIRE_STATUS(workspace.VerifiedBase(), absl::StatusCode::kFailedPrecondition,
                  "CHECKPOINT_NOT_FETCHED");
   std::filesystem::rename(workspace.BasePartialDirectory(), workspace.BaseDirectory());
+  CHECK(workspace.HasBase());
+  REQUIRE_STATUS(workspace.VerifiedBase(), absl::StatusCode::kFailedPrecondition, "NOT_JOINED");
+}
+
+TEST_CASE("A base is verified byte for byte each time it is used", "[contributor]") {
+  TempDir temp;
+  const Workspace workspace(temp.path());
+  std::filesystem::create_directory(workspace.BaseDirectory());
+  WriteFile(workspace.BaseDirectory() + "/config.json", "{}");
+  Membership member = Example();
+  member.base_digest = RootDigest({{{"config.json", Sha256Of("{}")}}}).Hex();
+  REQUIRE_OK(workspace.SaveMembership(member));
   REQUIRE_OK_AND_ASSIGN(const std::string base, workspace.VerifiedBase());
   CHECK(base == workspace.BaseDirectory());
+  const auto code = absl::StatusCode::kFailedPrecondition;
+  WriteFile(workspace.BaseDirectory() + "/config.json", "{ }");
+  REQUIRE_STATUS(workspace.VerifiedBase(), code, "BASE_MISMATCH");
+  WriteFile(workspace.BaseDirectory() + "/config.json", "{}");
+  WriteFile(workspace.BaseDirectory() + "/more.json", "{}");
+  REQUIRE_STATUS(workspace.VerifiedBase(), code, "BASE_MISMATCH");
 }
 
 TEST_CASE("A training report gives the divergence and refuses what is no loss", "[contributor]") {
