@@ -46,12 +46,13 @@ std::vector<double> Row(const std::string& out, const std::string& label) {
   return {};
 }
 
-// What a repeated run must give again: digests of weights and router, and every table. Signatures,
-// nonces, times and ports differ.
+// What a repeated run must give again: digests of base, weights, probe text and router, and every
+// table. Times and ports differ, and so does what holds a nonce or a key: the charter's digest and
+// the root digests of the submissions.
 std::string Repeatable(const std::string& out) {
   const std::regex kept(
-      R"(^(\||  root digest|held-out loss|divergence| +\d+  [0-9a-f]{64}  model\.safetensors).*)");
-  const std::regex varying(R"(^\| charter .*|.*receipt.*)");
+      R"(^(\||  root digest  |held-out loss|divergence| +\d+  [0-9a-f]{64}  model\.safetensors).*)");
+  const std::regex varying(R"(^\| (charter|\w+ \(\w+\)) \| `[0-9a-f]{64}` \|$)");
   std::vector<std::string> lines;
   for (const auto piece : absl::StrSplit(out, '\n')) {
     const std::string line(piece);
