@@ -69,7 +69,7 @@ TEST_CASE("What members cannot train from is no base") {
        [](const std::string& d) {
          testing::WriteFile(d + "/config.json", R"({"model_type":"llama"})");
        },
-       invalid, "MODEL_UNSUPPORTED"},
+       absl::StatusCode::kUnimplemented, "MODEL_UNSUPPORTED"},
       {"weights cut off",
        [](const std::string& d) { fs::resize_file(d + "/model.safetensors", 100); }, invalid,
        "SAFETENSORS_INVALID"},
