@@ -287,6 +287,26 @@ TEST_CASE("Phases stand in one order everywhere", "[tidy]") {
   }
 }
 
+TEST_CASE("The limits in the documentation are the limits of the code", "[tidy]") {
+  const std::string code = ReadTree("common/base/limits.h");
+  const std::string document = ReadTree("docs/architecture.md");
+  const std::regex limit(R"(inline constexpr int64_t (k\w+)\s*=\s*([^;]+);)");
+  Findings findings;
+  int count = 0;
+  for (std::sregex_iterator it(code.begin(), code.end(), limit), end; it != end; ++it) {
+    const std::string name = (*it)[1];
+    if (name == "kKiB" || name == "kMiB" || name == "kGiB") continue;
+    const std::string value = std::regex_replace((*it)[2].str(), std::regex(R"(\s+)"), " ");
+    const std::string row = absl::StrCat("| `", name, "` | ", value, " |");
+    if (!absl::StrContains(document, row)) {
+      findings.Add(absl::StrCat("docs/architecture.md: needs the row '", row, "'"));
+    }
+    ++count;
+  }
+  CHECK(count > 20);
+  REQUIRE_NO_FINDINGS(findings);
+}
+
 TEST_CASE("The root build file stays readable", "[tidy]") {
   const std::string text = ReadTree("CMakeLists.txt");
   CHECK(std::count(text.begin(), text.end(), '\n') <= 150);
