@@ -62,6 +62,12 @@ absl::Status NotFound(absl::string_view name) {
                     .metadata = {{"fusion", std::string(name)}}});
 }
 
+absl::Status WrongState(const FusionRecord& fusion, absl::string_view rule) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "PHASE_MISMATCH",
+      {.what = absl::StrCat(fusion.name, ": is ", FusionStateName(fusion.state), "; must ", rule)});
+}
+
 }  // namespace
 
 absl::string_view FusionStateName(FusionState state) {
@@ -195,11 +201,7 @@ absl::Status FusionStore::SetState(absl::string_view name, FusionState state,
                                    const FusionProgress& progress) {
   KALAVAI_CHECK(!IsFinal(state), "final states are set with their outcome");
   ASSIGN_OR_RETURN(const FusionRecord fusion, Get(name));
-  if (IsFinal(fusion.state)) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "PHASE_MISMATCH",
-                     {.what = absl::StrCat(name, ": is ", FusionStateName(fusion.state),
-                                           "; must not have ended")});
-  }
+  if (IsFinal(fusion.state)) return WrongState(fusion, "not have ended");
   return database_.Execute(
       "UPDATE fusions SET state = ?2, progress_done = ?3, progress_total = ?4, progress_unit = ?5 "
       "WHERE name = ?1",
@@ -216,12 +218,13 @@ absl::Status FusionStore::SetFailed(absl::string_view name, absl::string_view re
 
 absl::Status FusionStore::SetSucceeded(absl::string_view name, const FusionFigures& figures,
                                        const MeasuredLosses& losses, absl::Time now) {
+  ASSIGN_OR_RETURN(const FusionRecord fusion, Get(name));
+  if (fusion.state != FusionState::kEvaluating) return WrongState(fusion, "be EVALUATING");
   RETURN_IF_ERROR(database_.Execute(
       "UPDATE fusions SET state = 'SUCCEEDED', progress_done = progress_total, end_time = ?2, "
       "fused_loss = ?3, gain_percent = ?4, oracle_gain_percent = ?5, oracle_gap_nats = ?6, "
       "divergence_percent = ?7, guard_met = ?8, router_digest = ?9, report_digest = ?10, "
-      "report_json = ?11, report_markdown = ?12 "
-      "WHERE name = ?1 AND state = 'EVALUATING'",
+      "report_json = ?11, report_markdown = ?12 WHERE name = ?1",
       name, now, figures.fused_loss, figures.gain_percent, figures.oracle_gain_percent,
       figures.oracle_gap_nats, figures.divergence_percent, figures.guard_met, figures.router_digest,
       figures.report_digest, figures.report_json, figures.report_markdown));

@@ -122,7 +122,7 @@ class FusionStore {
   absl::Status SetState(absl::string_view name, FusionState state, const FusionProgress& progress);
   absl::Status SetFailed(absl::string_view name, absl::string_view reason,
                          absl::string_view message, absl::Time now);
-  // EVALUATING → SUCCEEDED, with its figures and losses.
+  // EVALUATING → SUCCEEDED, with its figures and losses; PHASE_MISMATCH from any other state.
   absl::Status SetSucceeded(absl::string_view name, const FusionFigures& figures,
                             const MeasuredLosses& losses, absl::Time now);
 

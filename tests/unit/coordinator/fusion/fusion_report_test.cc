@@ -1,0 +1,96 @@
+// Goal: report.json says every figure under its documented name, and nothing of when or where.
+// Method: an outcome by hand, read back figure by figure; one input changed at a time.
+#include "coordinator/fusion/fusion_report.h"
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "nlohmann/json.hpp"
+
+#include "tests/support/catch.h"
+#include "tests/unit/coordinator/fusion/outcome_fixture.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+TEST_CASE("Every figure stands under its documented name", "[fusion]") {
+  const FusionReport written =
+      WriteFusionReport(ExampleInputs(), ExampleRouter(), ExampleOutcome());
+  const nlohmann::json report = nlohmann::json::parse(written.json);
+  CHECK(report["inputs"] == nlohmann::json::parse(ReportInputsJson(ExampleInputs())));
+  CHECK(report["inputs"]["left_out"][0]["reason"] == "COPY_OF_OTHER");
+  CHECK(report["router"]["digest"] == "r0");
+  CHECK(report["router"]["rung"] == "uniform");
+  REQUIRE(report["domains"].size() == 3);
+  const nlohmann::json& law = report["domains"][0];
+  CHECK(law["domain"] == "law");
+  CHECK(law["public"] == false);
+  CHECK(law["tokens"] == 100);
+  CHECK(law["losses"]["base"] == 2);
+  CHECK(law["losses"]["specialists"] == nlohmann::json({1, 2}));
+  CHECK(law["losses"]["fused"] == 1.0625);
+  CHECK(law["guard"]["met"] == false);
+  CHECK(law["guard"]["excess_percent"] == 6.25);
+  CHECK(law["gate_shares"] == nlohmann::json({0.25, 0.5, 0.25}));
+  CHECK(report["domains"][2]["public"] == true);
+  CHECK(report["equal_weight"]["weight_average"] == 1.8125);
+  CHECK(report["equal_weight"]["oracle"] == 1.25);
+  CHECK(report["realised"]["best_specialist"] == "ann");
+  CHECK(report["realised"]["gain_percent"] == 12.5);
+  CHECK(report["realised"]["oracle_gap_nats"] == 0.0625);
+  CHECK(report["realised"]["divergence_percent"] == nlohmann::json({50.0, nullptr}));
+  CHECK(report["credit"]["members"][1]["shapley_nats"] == 0.25);
+  CHECK(report["credit"]["members"][0]["contributor"] == "cooperatives/nordic/contributors/ann");
+  CHECK(report["collapse"]["collapsed"] == true);
+  CHECK(report["guard"]["met"] == false);
+  CHECK(report["guard"]["tolerance_percent"] == 0.5);
+  // What could not be predicted is null, never 0.
+  CHECK(report["predicted"]["line"].is_null());
+  CHECK(report["predicted"]["coverage"].is_null());
+  CHECK(report["predicted"]["divergence_percent"].is_null());
+  CHECK(report["predicted"]["oracle"]["low"] == 15);
+}
+
+TEST_CASE("A prediction by the line says what it rests on", "[fusion]") {
+  FusionOutcome outcome = ExampleOutcome();
+  outcome.line = LinePrediction{.estimate = {.gain_percent = 40, .interval = {-1, 81}},
+                                .in_range = false,
+                                .range_note = "divergence 50 %"};
+  outcome.coverage = Estimate{.gain_percent = 16, .interval = {14, 18}};
+  const nlohmann::json report =
+      nlohmann::json::parse(WriteFusionReport(ExampleInputs(), {}, outcome).json);
+  CHECK(report["predicted"]["line"]["outside_fitted_range"] == true);
+  CHECK(report["predicted"]["line"]["range_note"] == "divergence 50 %");
+  CHECK(report["predicted"]["line"]["low"] == -1);
+  CHECK(report["predicted"]["coverage"]["high"] == 18);
+}
+
+TEST_CASE("Every input is part of the report's bytes", "[fusion]") {
+  const std::function<void(ReportInputs&)> changes[] = {
+      [](ReportInputs&) {},
+      [](ReportInputs& i) { i.cooperative = "cooperatives/alpine"; },
+      [](ReportInputs& i) { i.base_digest = "x"; },
+      [](ReportInputs& i) { i.charter_digest = "x"; },
+      [](ReportInputs& i) { i.probe_digest = "x"; },
+      [](ReportInputs& i) { i.experts[1].root_digest = "x"; },
+      [](ReportInputs& i) { i.left_out.clear(); },
+      [](ReportInputs& i) { i.seed = 8; },
+      [](ReportInputs& i) { i.steps = 499; },
+      [](ReportInputs& i) { i.threads = 2; },
+      [](ReportInputs& i) { i.chunk_tokens = 32; },
+      [](ReportInputs& i) { i.program_version = "x"; },
+      [](ReportInputs& i) { i.torch_version = "x"; },
+      [](ReportInputs& i) { i.vector_level = "x"; },
+  };
+  std::set<std::string> reports;
+  for (const auto& change : changes) {
+    ReportInputs inputs = ExampleInputs();
+    change(inputs);
+    reports.insert(WriteFusionReport(inputs, {}, ExampleOutcome()).json);
+  }
+  CHECK(reports.size() == std::size(changes));
+}
+
+}  // namespace
+}  // namespace kalavai::coordinator

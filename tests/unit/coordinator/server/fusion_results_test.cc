@@ -1,0 +1,69 @@
+// Goal: predictions see of finished fusions what was measured, and nothing where nothing was.
+// Method: a fusion with figures by hand in a real database; reports with and without an oracle.
+#include "coordinator/server/fusion_results.h"
+
+#include "tests/unit/coordinator/fusion/fusion_fixture.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+TEST_CASE("Before a fusion there is no oracle, which is no error", "[fusion]") {
+  const CooperativeFixture fixture;
+  const FusionStore store(*fixture.database);
+  const FusionResults results = ResultsOf(store);
+  REQUIRE_STATUS(results.loss_matrix("nordic"), absl::StatusCode::kNotFound, "EVALUATION_MISSING");
+  REQUIRE_OK_AND_ASSIGN(const auto oracle, results.oracle("nordic"));
+  CHECK_FALSE(oracle.has_value());
+  CHECK(results.finished().value().empty());
+}
+
+TEST_CASE("A finished fusion gives matrix, oracle and a point of the line", "[fusion]") {
+  const CooperativeFixture fixture;
+  FusionStore store(*fixture.database);
+  Succeed(store, "f", ExampleFigures());
+  const FusionResults results = ResultsOf(store);
+  REQUIRE_OK_AND_ASSIGN(const v1::LossMatrix matrix, results.loss_matrix("nordic"));
+  CHECK(matrix.fusion() == FusionName("f"));
+  REQUIRE(matrix.rows_size() == 3);
+  CHECK(matrix.rows(0).model() == "base");
+  CHECK(matrix.rows(1).model() == "cooperatives/nordic/submissions/ann-1");
+  CHECK(matrix.rows(1).losses(0) == 1);
+  CHECK(matrix.tokens(1) == 200);
+  REQUIRE_OK_AND_ASSIGN(const auto oracle, results.oracle("nordic"));
+  REQUIRE(oracle.has_value());
+  CHECK(oracle->gain_percent == 9);
+  CHECK(oracle->interval.low == 8);
+  CHECK(oracle->interval.high == 10);
+  REQUIRE_OK_AND_ASSIGN(const auto points, results.finished());
+  REQUIRE(points.size() == 1);
+  CHECK(points[0].source == FusionName("f"));
+  CHECK(points[0].specialists == 2);
+  CHECK(points[0].divergence_percent == 15);
+  CHECK(points[0].gain_percent == 12.5);
+}
+
+TEST_CASE("A report without an oracle gives none; a damaged one is an error", "[fusion]") {
+  struct Case {
+    const char* report;
+    bool ok;
+  };
+  const Case cases[] = {{"{}", true},
+                        {R"({"predicted":{}})", true},
+                        {R"({"predicted":{"oracle":null}})", true},
+                        {R"({"predicted":{"oracle":{"gain_percent":"9"}}})", false},
+                        {"{", false}};
+  for (const Case& row : cases) {
+    INFO(row.report);
+    const CooperativeFixture fixture;
+    FusionStore store(*fixture.database);
+    FusionFigures figures = ExampleFigures();
+    figures.report_json = row.report;
+    Succeed(store, "f", figures);
+    const auto oracle = ResultsOf(store).oracle("nordic");
+    CHECK(oracle.ok() == row.ok);
+    if (oracle.ok()) CHECK_FALSE(oracle->has_value());
+  }
+}
+
+}  // namespace
+}  // namespace kalavai::coordinator

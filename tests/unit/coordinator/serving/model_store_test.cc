@@ -1,0 +1,98 @@
+// Goal: a release takes the place of the one before, in its own cooperative only.
+// Method: releases of two cooperatives in a real database.
+#include "coordinator/serving/model_store.h"
+
+#include <string>
+
+#include "tests/unit/coordinator/cooperative_fixture.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+ModelRecord ModelOf(const std::string& cooperative, const std::string& id) {
+  ModelRecord model;
+  model.cooperative = "cooperatives/" + cooperative;
+  model.name = model.cooperative + "/models/" + id;
+  model.fusion = model.cooperative + "/fusions/f";
+  model.root_digest = Sha256Of(id);
+  model.signature = "{}";
+  model.acknowledged_reason = "known";
+  model.experts.resize(1);  // the base
+  model.experts[0].root_digest = Sha256Of("base");
+  for (const std::string member : {"ann", "bo"}) {
+    model.experts.push_back({.submission = model.cooperative + "/submissions/" + member,
+                             .contributor = model.cooperative + "/contributors/" + member,
+                             .domain = "law",
+                             .root_digest = Sha256Of(member)});
+  }
+  model.files = {{.path = "router.safetensors", .size_bytes = 6, .sha256 = Sha256Of("router")},
+                 {.path = "model.json", .size_bytes = 2, .sha256 = Sha256Of("{}")}};
+  model.release_time = kNow;
+  return model;
+}
+
+TEST_CASE("A model comes back as it was released", "[serving]") {
+  const CooperativeFixture fixture;
+  ModelStore store(*fixture.database);
+  const ModelRecord model = ModelOf("nordic", "m1");
+  REQUIRE_OK(store.Create(model));
+  REQUIRE_STATUS(store.Create(model), absl::StatusCode::kAlreadyExists, "MODEL_EXISTS");
+  REQUIRE_OK_AND_ASSIGN(const ModelRecord back, store.Get(model.name));
+  CHECK(back.fusion == model.fusion);
+  CHECK(back.root_digest == model.root_digest);
+  CHECK(back.signature == model.signature);
+  CHECK(back.acknowledged_reason == model.acknowledged_reason);
+  CHECK(back.release_time == model.release_time);
+  REQUIRE(back.experts.size() == 3);
+  CHECK(back.experts[0].submission.empty());
+  CHECK(back.experts[2].contributor == model.experts[2].contributor);
+  CHECK(back.experts[2].root_digest == model.experts[2].root_digest);
+  REQUIRE(back.files.size() == 2);
+  CHECK(back.files[0].path == "model.json");  // by name
+  CHECK(back.files[1].sha256 == Sha256Of("router"));
+  REQUIRE_STATUS(store.Get("cooperatives/nordic/models/none"), absl::StatusCode::kNotFound,
+                 "MODEL_NOT_FOUND");
+  REQUIRE_STATUS(store.GetNewest("cooperatives/baltic"), absl::StatusCode::kNotFound,
+                 "MODEL_NOT_FOUND");
+}
+
+TEST_CASE("A release retires its cooperative's earlier models and no other's", "[serving]") {
+  const CooperativeFixture fixture;
+  ModelStore store(*fixture.database);
+  REQUIRE_OK(store.Create(ModelOf("alpine", "a1")));
+  REQUIRE_OK(store.Create(ModelOf("nordic", "m1")));
+  REQUIRE_OK(store.SetState("cooperatives/nordic/models/m1", ModelState::kActive, ""));
+  REQUIRE_OK(store.Create(ModelOf("nordic", "m2")));
+  REQUIRE_OK_AND_ASSIGN(const ModelRecord old, store.Get("cooperatives/nordic/models/m1"));
+  CHECK(old.state == ModelState::kRetired);
+  CHECK(old.state_reason == "replaced by cooperatives/nordic/models/m2");
+  CHECK(store.Get("cooperatives/alpine/models/a1").value().state == ModelState::kLoading);
+  CHECK(store.GetNewest("cooperatives/nordic").value().name == "cooperatives/nordic/models/m2");
+  REQUIRE_OK_AND_ASSIGN(const auto served, store.ListServed());
+  REQUIRE(served.size() == 2);
+  CHECK(served[0].name == "cooperatives/alpine/models/a1");
+  CHECK(served[1].name == "cooperatives/nordic/models/m2");
+  CHECK(served[1].experts.size() == 3);
+  // Retired ones stay in the list: what answered once can be looked up.
+  REQUIRE_OK_AND_ASSIGN(const auto first, store.List("cooperatives/nordic", "", 1));
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].name == "cooperatives/nordic/models/m1");
+  REQUIRE_OK_AND_ASSIGN(const auto rest, store.List("cooperatives/nordic", first[0].name, 10));
+  REQUIRE(rest.size() == 1);
+  CHECK(rest[0].name == "cooperatives/nordic/models/m2");
+}
+
+TEST_CASE("A model that cannot be loaded says why", "[serving]") {
+  const CooperativeFixture fixture;
+  ModelStore store(*fixture.database);
+  REQUIRE_OK(store.Create(ModelOf("nordic", "m1")));
+  const std::string name = "cooperatives/nordic/models/m1";
+  REQUIRE_OK(store.SetState(name, ModelState::kLoading, "SIGNATURE_INVALID: model.sig"));
+  CHECK(store.Get(name).value().state_reason == "SIGNATURE_INVALID: model.sig");
+  REQUIRE_OK(store.SetState(name, ModelState::kActive, ""));
+  CHECK(store.Get(name).value().state == ModelState::kActive);
+  CHECK(store.Get(name).value().state_reason.empty());
+}
+
+}  // namespace
+}  // namespace kalavai::coordinator
