@@ -45,6 +45,17 @@ CREATE TABLE fusion_experts (
   PRIMARY KEY (fusion, position)
 ) STRICT;
 
+-- Models the report compares with; never part of the mixture.
+CREATE TABLE fusion_reference_models (
+  fusion      TEXT    NOT NULL REFERENCES fusions (name),
+  position    INTEGER NOT NULL CHECK (position >= 0),
+  label       TEXT    NOT NULL,
+  directory   TEXT    NOT NULL,  -- on the coordinator's machine; read again while the fusion probes
+  root_digest BLOB    NOT NULL CHECK (length(root_digest) = 32),
+  PRIMARY KEY (fusion, position),
+  UNIQUE (fusion, label)
+) STRICT;
+
 CREATE TABLE fusion_losses (
   fusion          TEXT    NOT NULL,
   expert_position INTEGER NOT NULL,

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "common/base/errors.h"
@@ -258,6 +259,13 @@ int64_t ModelConfig::ParameterCount() const {
 int64_t ModelConfig::FrozenParameterCount(int64_t freeze_depth) const {
   if (freeze_depth <= 0) return 0;
   return vocab_size * hidden_size + freeze_depth * BlockParameters(*this);
+}
+
+bool IsComputedBuffer(absl::string_view tensor_name) {
+  if (!absl::StartsWith(tensor_name, "gpt_neox.layers.")) return false;
+  return absl::EndsWith(tensor_name, ".attention.bias") ||
+         absl::EndsWith(tensor_name, ".attention.masked_bias") ||
+         absl::EndsWith(tensor_name, ".attention.rotary_emb.inv_freq");
 }
 
 TrainingEstimate EstimateTraining(const ModelConfig& c, const TrainingShape& shape) {

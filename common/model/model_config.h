@@ -65,6 +65,10 @@ struct ModelConfig {
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
+// Buffers that older versions of transformers wrote among the weights (attention masks, rotary
+// frequencies): computed, not learned. They are skipped, and a specialist may leave them out.
+bool IsComputedBuffer(absl::string_view tensor_name);
+
 // What one training step works on. `mixed` = float32 master weights with a bfloat16 copy to compute
 // with; `pure` = bfloat16 weights and states only; neither = float32.
 struct TrainingShape {

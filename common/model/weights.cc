@@ -39,14 +39,6 @@ absl::Status NotFinite(const std::string& place, absl::string_view tensor) {
                     .metadata = {{"tensor", std::string(tensor)}}});
 }
 
-// Buffers that older versions of transformers wrote among the weights; recomputed here.
-bool IsIgnoredBuffer(absl::string_view name) {
-  if (!absl::StartsWith(name, "gpt_neox.layers.")) return false;
-  return absl::EndsWith(name, ".attention.bias") ||
-         absl::EndsWith(name, ".attention.masked_bias") ||
-         absl::EndsWith(name, ".attention.rotary_emb.inv_freq");
-}
-
 absl::StatusOr<at::ScalarType> StoredType(const std::string& dir, const CheckpointTensor& tensor) {
   switch (tensor.info->dtype) {
     case Dtype::kF32:
@@ -85,7 +77,7 @@ absl::Status CheckNames(const ModelConfig& config, const CheckpointDirectory& di
     const auto expected = shapes.find(tensor.name());
     if (expected == shapes.end()) {
       const bool tied_copy = config.tied_embeddings && tensor.name() == "embed_out.weight";
-      if (IsIgnoredBuffer(tensor.name())) continue;
+      if (IsComputedBuffer(tensor.name())) continue;
       return WeightsInvalid(directory.path(), tensor.name(),
                             tied_copy ? "must be absent, as config.json ties it to embed_in"
                                       : "not a tensor of this model");
@@ -117,7 +109,7 @@ absl::StatusOr<Transformer> Load(const CheckpointDirectory& directory, const Mod
   NamedTensors parameters;
   std::optional<at::ScalarType> common;  // a forward pass computes in one type
   for (const CheckpointTensor& tensor : directory.tensors()) {
-    if (IsIgnoredBuffer(tensor.name())) continue;
+    if (IsComputedBuffer(tensor.name())) continue;
     ASSIGN_OR_RETURN(const Tensor value, ReadTensor(directory, tensor, type));
     if (common.has_value() && *common != value.scalar_type()) {
       return WeightsInvalid(directory.path(), tensor.name(),

@@ -120,7 +120,7 @@ class Trainer {
       : data_(data), options_(options), split_(std::move(split)) {}
 
   absl::Status SolveStart(std::span<const RidgeClass> members, TrainedRouter& result);
-  void Train(TrainedRouter& result);
+  absl::Status Train(TrainedRouter& result);
   void Choose(TrainedRouter& result);
 
  private:
@@ -225,7 +225,7 @@ double Trainer::BatchGradient(int step, const RouterParameters& router, SeededRa
   return loss / tokens;
 }
 
-void Trainer::Train(TrainedRouter& result) {
+absl::Status Trainer::Train(TrainedRouter& result) {
   RouterParameters router = result.ridge;
   router.rung = RouterRung::kTrained;
   double alpha_logit = std::log(router.alpha) - std::log1p(-router.alpha);
@@ -243,8 +243,12 @@ void Trainer::Train(TrainedRouter& result) {
                     {&alpha_logit, 1});
     router.alpha = 1 / (1 + std::exp(-alpha_logit));
     result.trajectory.push_back({.step = step, .batch_loss = loss, .alpha = router.alpha});
+    if (options_.progress && step % kRouterProgressSteps == 0) {
+      RETURN_IF_ERROR(options_.progress(step));
+    }
   }
   result.trained = std::move(router);
+  return absl::OkStatus();
 }
 
 // Climbs from the simplest rung: the next one has to win by more than the error of the comparison.
@@ -317,7 +321,7 @@ absl::StatusOr<TrainedRouter> TrainRouter(const ProbeData& data,
   Trainer trainer(data, options, std::move(split));
   TrainedRouter result;
   RETURN_IF_ERROR(trainer.SolveStart(members, result));
-  trainer.Train(result);
+  RETURN_IF_ERROR(trainer.Train(result));
   trainer.Choose(result);
   return result;
 }

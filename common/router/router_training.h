@@ -25,10 +25,12 @@
 #define KALAVAI_COMMON_ROUTER_ROUTER_TRAINING_H_
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "common/router/probe_data.h"
@@ -37,6 +39,8 @@
 #include "common/router/router_parameters.h"
 
 namespace kalavai {
+
+inline constexpr int kRouterProgressSteps = 10;
 
 struct RouterTrainingOptions {
   uint64_t seed = 0;
@@ -47,6 +51,8 @@ struct RouterTrainingOptions {
   RidgeOptions ridge = {};
   double alpha = kGateAlpha;  // start, and of the ridge rung
   double eta = kGateEta;
+  // Called after every kRouterProgressSteps steps; a status ends the training and is returned.
+  std::function<absl::Status(int64_t steps_done)> progress = {};
 };
 
 struct TrainingStep {
@@ -77,7 +83,7 @@ struct TrainedRouter {
 
 // `data` is the router part, valid (ValidateProbeData); every domain has at least three chunks.
 // `members` are classes without probe text, in member order. InvalidArgument PROBE_CACHE_INVALID:
-// too few chunks of a domain or rows of a chunk; errors of SolveRidge.
+// too few chunks of a domain or rows of a chunk; errors of SolveRidge; what `progress` returned.
 absl::StatusOr<TrainedRouter> TrainRouter(const ProbeData& data,
                                           std::span<const RidgeClass> members,
                                           const RouterTrainingOptions& options = {});

@@ -246,4 +246,17 @@ int64_t CheckpointDirectory::TensorBytes() const {
   return total;
 }
 
+absl::StatusOr<std::vector<std::string>> ListCheckpointFiles(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(directory, error);
+  if (error) return ErrnoError(error.value(), "read", directory);
+  for (const std::filesystem::directory_entry& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (IsCheckpointFileName(name) && entry.is_regular_file(error)) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace kalavai

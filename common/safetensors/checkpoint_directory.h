@@ -80,6 +80,10 @@ class CheckpointDirectory {
 // index, config.json, generation_config.json, the tokenizer's files, README.md, LICENSE.
 bool IsCheckpointFileName(absl::string_view name);
 
+// Names of the regular files of a directory that are such files, sorted bytewise: what a checkpoint
+// consists of, and what its root digest covers. FILE_NOT_FOUND, IO_ERROR.
+absl::StatusOr<std::vector<std::string>> ListCheckpointFiles(const std::string& directory);
+
 }  // namespace kalavai
 
 #endif  // KALAVAI_COMMON_SAFETENSORS_CHECKPOINT_DIRECTORY_H_

@@ -25,7 +25,7 @@ struct Flags {
   double learning_rate = 2e-3;
   int64_t micro_batch = 16;
   std::string precision = "bf16";
-  std::string dtype = "bfloat16";
+  std::string dtype;
   int64_t threads = 0;
 };
 
@@ -37,15 +37,21 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--text", options.files, "public text: .txt or .jsonl; repeatable")
       ->type_name("FILE")
       ->required();
+  CLI::Option* const from =
+      app.add_option("--from", options.from,
+                     "checkpoint to go on from, with its tokenizer; replaces the options of shape")
+          ->type_name("DIR")
+          ->check(CLI::ExistingDirectory);
   const auto number = [&app](const char* name, int64_t& value, const char* text) {
-    app.add_option(name, value, text)->check(CLI::PositiveNumber)->capture_default_str();
+    return app.add_option(name, value, text)->check(CLI::PositiveNumber)->capture_default_str();
   };
-  number("--vocabulary", options.vocabulary, "tokens of the tokenizer, at most");
-  number("--hidden", options.hidden_size, "width");
-  number("--layers", options.layer_count, "blocks");
-  number("--heads", options.head_count, "attention heads; must divide the width");
+  number("--vocabulary", options.vocabulary, "tokens of the tokenizer, at most")->excludes(from);
+  number("--hidden", options.hidden_size, "width")->excludes(from);
+  number("--layers", options.layer_count, "blocks")->excludes(from);
+  number("--heads", options.head_count, "attention heads; must divide the width")->excludes(from);
   number("--chunk-tokens", options.chunk_tokens, "tokens of a training chunk");
-  number("--context", options.context_length, "longest text the model can read, tokens");
+  number("--context", options.context_length, "longest text the model can read, tokens")
+      ->excludes(from);
   number("--steps", flags.steps, "optimizer steps");
   number("--batch", options.batch, "chunks a step");
   number("--micro-batch", flags.micro_batch, "chunks in memory at once");
@@ -57,12 +63,20 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--precision", flags.precision, "of the arithmetic")
       ->check(CLI::IsMember({"bf16", "float32"}))
       ->capture_default_str();
-  app.add_option("--dtype", flags.dtype, "of the weights in the file")
-      ->check(CLI::IsMember({"bfloat16", "float32"}))
-      ->capture_default_str();
+  app.add_option("--dtype", flags.dtype,
+                 "of the weights in the file (default: that of --from, or bfloat16)")
+      ->check(CLI::IsMember({"bfloat16", "float32"}));
   app.add_option("--threads", flags.threads, "0: one a core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+}
+
+std::string NextCommand(const BasePretrainOptions& options) {
+  if (options.from.empty()) {
+    return absl::StrCat("kalavai-coordinator base import --cooperative NAME ", options.directory);
+  }
+  return absl::StrCat("kalavai-coordinator fuse --cooperative NAME --reference monolithic=",
+                      options.directory);
 }
 
 absl::Status Pretrain(const Flags& flags, Console& console) {
@@ -73,7 +87,9 @@ absl::Status Pretrain(const Flags& flags, Console& console) {
                              .steps = flags.steps,
                              .micro_batch = flags.micro_batch};
   ASSIGN_OR_RETURN(options.precision, PrecisionFromName(flags.precision));
-  options.stored_type = flags.dtype == "float32" ? WeightType::kFloat32 : WeightType::kBfloat16;
+  if (!flags.dtype.empty()) {
+    options.stored_type = flags.dtype == "float32" ? WeightType::kFloat32 : WeightType::kBfloat16;
+  }
   std::optional<Progress> progress;
   const BasePretrainListener listener = {
       .note = [&](absl::string_view text) { console.Note(text); },
@@ -87,26 +103,26 @@ absl::Status Pretrain(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const BasePretrainReport report, PretrainBase(options, listener));
   if (progress.has_value()) progress->Finish();
   const TrainingSummary& summary = report.summary;
-  console.Result({{"directory", options.directory},
-                  {"parameters", report.parameters},
-                  {"vocabulary", report.vocabulary},
-                  {"train_chunks", report.train_chunks},
-                  {"held_out_chunks", report.held_out_chunks},
-                  {"held_out_loss", report.held_out_loss},
-                  {"bytes_per_token", report.bytes_per_token},
-                  {"steps", summary.steps},
-                  {"seconds", summary.seconds},
-                  {"tokens_per_second", summary.tokens_per_second},
-                  {"seed", options.seed}},
-                 absl::StrFormat("base of %.2f million weights in %s: %d steps, %s, %.0f tokens/s\n"
-                                 "held-out loss %.4f nats/token, %.3f nats/byte\n"
-                                 "next: kalavai-coordinator base import --cooperative NAME %s",
-                                 static_cast<double>(report.parameters) / 1e6, options.directory,
-                                 summary.steps,
-                                 absl::FormatDuration(absl::Trunc(absl::Seconds(summary.seconds),
-                                                                  absl::Milliseconds(100))),
-                                 summary.tokens_per_second, report.held_out_loss,
-                                 report.held_out_loss / report.bytes_per_token, options.directory));
+  console.Result(
+      {{"directory", options.directory},
+       {"from", options.from},
+       {"parameters", report.parameters},
+       {"vocabulary", report.vocabulary},
+       {"train_chunks", report.train_chunks},
+       {"held_out_chunks", report.held_out_chunks},
+       {"held_out_loss", report.held_out_loss},
+       {"bytes_per_token", report.bytes_per_token},
+       {"steps", summary.steps},
+       {"seconds", summary.seconds},
+       {"tokens_per_second", summary.tokens_per_second},
+       {"seed", options.seed}},
+      absl::StrFormat("%s of %.2f million weights in %s: %d steps, %s, %.0f tokens/s\n"
+                      "held-out loss %.4f nats/token, %.3f nats/byte\nnext: %s",
+                      options.from.empty() ? "base" : "model",
+                      static_cast<double>(report.parameters) / 1e6, options.directory,
+                      summary.steps, HumanDuration(absl::Seconds(summary.seconds)),
+                      summary.tokens_per_second, report.held_out_loss,
+                      report.held_out_loss / report.bytes_per_token, NextCommand(options)));
   return absl::OkStatus();
 }
 
@@ -114,15 +130,19 @@ absl::Status Pretrain(const Flags& flags, Console& console) {
 
 Command MakeBasePretrainCommand() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "base pretrain",
-          .summary = "train a small base from nothing on public text",
-          .details =
-              "  kalavai-coordinator base pretrain --out base --text general.txt --text "
-              "news.jsonl\n\n"
-              "For demos and for languages no published base knows; else import a published "
-              "GPT-NeoX\n(Pythia) checkpoint with 'base import'.\n",
-          .configure = [flags](CLI::App& app) { Configure(*flags, app); },
-          .run = [flags](Console& console) { return Pretrain(*flags, console); }};
+  return {
+      .name = "base pretrain",
+      .summary = "train a small base on public text, or go on from one",
+      .details =
+          "  kalavai-coordinator base pretrain --out base --text general.txt --text "
+          "news.jsonl\n"
+          "  kalavai-coordinator base pretrain --from base --out pooled --text a.jsonl "
+          "--text b.jsonl\n\n"
+          "For demos and for languages no published base knows; else import a published "
+          "GPT-NeoX\n(Pythia) checkpoint with 'base import'. With --from, training goes on from a "
+          "checkpoint: on\npooled text, the model that 'fuse --reference' compares with.\n",
+      .configure = [flags](CLI::App& app) { Configure(*flags, app); },
+      .run = [flags](Console& console) { return Pretrain(*flags, console); }};
 }
 
 }  // namespace kalavai::coordinator

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/corpus/documents.h"
 #include "common/model/loss.h"
@@ -29,8 +30,16 @@ namespace {
 constexpr int64_t kTokenizerBytesMax = 8 * 1024 * 1024;
 constexpr int64_t kHeldOutChunks = 32;
 
-absl::Status CheckTarget(const std::string& directory) {
+absl::Status CheckTarget(const BasePretrainOptions& options) {
+  const std::string& directory = options.directory;
   std::error_code ignored;
+  if (!options.from.empty() && std::filesystem::equivalent(directory, options.from, ignored)) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
+                     {.what = absl::StrCat(directory, ": is the checkpoint to go on from"),
+                      .why = "it would be replaced",
+                      .fix = "choose another --out",
+                      .metadata = {{"field", "directory"}}});
+  }
   if (!std::filesystem::exists(directory, ignored) ||
       std::filesystem::is_empty(directory, ignored) ||
       std::filesystem::exists(absl::StrCat(directory, "/config.json"), ignored)) {
@@ -68,8 +77,37 @@ ModelConfig ConfigOf(const BasePretrainOptions& options, const Tokenizer& tokeni
   config.context_length = std::max(options.context_length, options.chunk_tokens);
   config.bos_token_id = tokenizer.EndOfTextId().value_or(0);
   config.eos_token_id = tokenizer.EndOfTextId().value_or(0);
-  config.weight_type = options.stored_type;
   return config;
+}
+
+absl::StatusOr<WeightType> StoredType(const BasePretrainOptions& options) {
+  if (options.stored_type.has_value()) return *options.stored_type;
+  if (options.from.empty()) return WeightType::kBfloat16;
+  ASSIGN_OR_RETURN(
+      const std::string json,
+      ReadFileBounded(absl::StrCat(options.from, "/config.json"), limits::kJsonBytesMax));
+  ASSIGN_OR_RETURN(const ModelConfig config, ModelConfig::FromJson(json));
+  return config.weight_type;
+}
+
+// Fresh weights, or those of the checkpoint to go on from; float32 in memory.
+absl::StatusOr<Transformer> InitialModel(const BasePretrainOptions& options,
+                                         const Tokenizer& tokenizer) {
+  if (options.from.empty()) {
+    const ModelConfig config = ConfigOf(options, tokenizer);
+    RETURN_IF_ERROR(config.Validate());
+    return InitializeTransformer(config, options.seed);
+  }
+  ASSIGN_OR_RETURN(Transformer model,
+                   LoadTransformer(options.from, {.type = WeightType::kFloat32}));
+  if (tokenizer.VocabularySize() <= model.config.vocab_size) return model;
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "TOKENIZER_MISMATCH",
+      {.what = absl::StrCat(options.from, "/tokenizer.json: ", tokenizer.VocabularySize(),
+                            " tokens found; must be at most config.json's vocab_size ",
+                            model.config.vocab_size),
+       .why = "every token needs a row of the embedding",
+       .fix = "use the tokenizer this model was trained with"});
 }
 
 double BytesPerToken(const Tokenizer& tokenizer, const TokenChunks& chunks) {
@@ -98,8 +136,9 @@ absl::StatusOr<BasePretrainReport> TrainAndWrite(const BasePretrainOptions& opti
                                                  const std::string& tokenizer_json,
                                                  const Tokenizer& tokenizer, const Dataset& data) {
   BasePretrainReport report;
-  report.config = ConfigOf(options, tokenizer);
-  RETURN_IF_ERROR(report.config.Validate());
+  ASSIGN_OR_RETURN(const Transformer initial, InitialModel(options, tokenizer));
+  ASSIGN_OR_RETURN(const WeightType stored_type, StoredType(options));
+  report.config = initial.config;
   report.parameters = report.config.ParameterCount();
   report.vocabulary = tokenizer.VocabularySize();
   report.train_chunks = data.train.count();
@@ -111,7 +150,6 @@ absl::StatusOr<BasePretrainReport> TrainAndWrite(const BasePretrainOptions& opti
       report.train_chunks, options.chunk_tokens));
 
   const ChunkSpan held_out = {.tokens = data.held_out.tokens, .chunk_length = options.chunk_tokens};
-  ASSIGN_OR_RETURN(const Transformer initial, InitializeTransformer(report.config, options.seed));
   ASSIGN_OR_RETURN(
       const TrainingResult result,
       Train(initial,
@@ -123,7 +161,7 @@ absl::StatusOr<BasePretrainReport> TrainAndWrite(const BasePretrainOptions& opti
   const std::string tokenizer_path = absl::StrCat(options.directory, ".tokenizer.json");
   RETURN_IF_ERROR(WriteFileAtomically(tokenizer_path, tokenizer_json));
   const absl::Status written =
-      WriteCheckpoint(result.model, tokenizer_path, options.directory, options.stored_type);
+      WriteCheckpoint(result.model, tokenizer_path, options.directory, stored_type);
   std::error_code ignored;
   std::filesystem::remove(tokenizer_path, ignored);
   RETURN_IF_ERROR(written);
@@ -137,10 +175,14 @@ absl::StatusOr<BasePretrainReport> TrainAndWrite(const BasePretrainOptions& opti
 
 absl::StatusOr<BasePretrainReport> PretrainBase(const BasePretrainOptions& options,
                                                 const BasePretrainListener& listener) {
-  RETURN_IF_ERROR(CheckTarget(options.directory));
+  RETURN_IF_ERROR(CheckTarget(options));
   ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(options.files));
   documents = Deduplicate(std::move(documents));
-  ASSIGN_OR_RETURN(const std::string tokenizer_json, MakeTokenizer(documents, options.vocabulary));
+  ASSIGN_OR_RETURN(const std::string tokenizer_json,
+                   options.from.empty()
+                       ? MakeTokenizer(documents, options.vocabulary)
+                       : ReadFileBounded(absl::StrCat(options.from, "/tokenizer.json"),
+                                         limits::kTokenizerBytesMax));
   ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Parse(tokenizer_json));
   ASSIGN_OR_RETURN(const Dataset data,
                    BuildDataset(*tokenizer, std::move(documents),

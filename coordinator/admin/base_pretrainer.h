@@ -1,4 +1,6 @@
-// Makes a small base from nothing: a tokenizer and a GPT-NeoX model trained on public text.
+// Makes a small base from nothing, a tokenizer and a GPT-NeoX model trained on public text; or goes
+// on from a checkpoint with its tokenizer, on text that may be pooled: the monolithic model a
+// cooperative is compared with (design §2).
 //
 // For a demo, for tests, or for a cooperative whose language no published base knows; serious
 // cooperatives import a published checkpoint instead. The result is a Hugging Face directory:
@@ -9,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +27,10 @@ namespace kalavai::coordinator {
 struct BasePretrainOptions {
   std::string directory = {};           // to write; must not exist, or be an earlier result
   std::vector<std::string> files = {};  // .txt, .jsonl
-  int64_t vocabulary = 2048;            // upper bound; the text may not have so many pairs
+  // A checkpoint to go on from: its tokenizer and shape are kept, and vocabulary, hidden_size,
+  // layer_count, head_count and context_length are not used.
+  std::string from = {};
+  int64_t vocabulary = 2048;  // upper bound; the text may not have so many pairs
   int64_t hidden_size = 192;
   int64_t layer_count = 4;
   int64_t head_count = 4;
@@ -33,8 +39,8 @@ struct BasePretrainOptions {
   int64_t batch = 16;
   Hyperparameters hyperparameters = {};
   Precision precision = Precision::kMixed;
-  WeightType stored_type = WeightType::kBfloat16;
-  uint64_t seed = 1;  // of initial weights and order
+  std::optional<WeightType> stored_type = {};  // nullopt: as `from`, or bfloat16
+  uint64_t seed = 1;                           // of initial weights and order
 };
 
 struct BasePretrainReport {
@@ -53,9 +59,11 @@ struct BasePretrainListener {
   TrainingObserver progress;
 };
 
-// Errors: ALREADY_EXISTS FILE_EXISTS when the directory holds something else than a checkpoint;
-// those of ReadDocuments, TrainTokenizer, BuildDataset, ModelConfig::Validate, Train,
-// WriteCheckpoint.
+// Documents of all files are pooled, de-duplicated and ordered by hash, whichever file they are in.
+// Errors: INVALID_ARGUMENT FIELD_INVALID when `directory` is `from`; ALREADY_EXISTS FILE_EXISTS
+// when the directory holds something else than a checkpoint; TOKENIZER_MISMATCH when `from` has
+// tokens without embedding; those of LoadTransformer, ReadDocuments, TrainTokenizer, BuildDataset,
+// ModelConfig::Validate, Train, WriteCheckpoint.
 absl::StatusOr<BasePretrainReport> PretrainBase(const BasePretrainOptions& options,
                                                 const BasePretrainListener& listener);
 

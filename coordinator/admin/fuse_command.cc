@@ -1,8 +1,10 @@
 #include "coordinator/admin/fuse_command.h"
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -28,6 +30,7 @@ struct Flags {
   std::string cooperative;
   std::string fusion;
   std::vector<std::string> submissions;
+  std::vector<std::string> references;
   uint64_t seed = 0;
   int32_t steps = 500;
   bool check = false;
@@ -61,6 +64,24 @@ absl::Status Outcome(const Flags& flags, const v1::Fusion& fusion, Console& cons
   }
   console.Note(NextCommand(flags, fusion));
   return absl::OkStatus();
+}
+
+// LABEL=DIRECTORY; a relative directory is one of this machine.
+absl::StatusOr<v1::ReferenceModel> ReferenceOf(const std::string& text) {
+  const size_t split = text.find('=');
+  if (split == std::string::npos || split == 0 || split + 1 == text.size()) {
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "USAGE",
+        {.what = absl::StrCat("--reference: '", text, "' found; must be LABEL=DIRECTORY"),
+         .fix = "write --reference monolithic=/path/to/model"});
+  }
+  v1::ReferenceModel model;
+  model.set_label(text.substr(0, split));
+  const std::string directory = text.substr(split + 1);
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(directory, error);
+  model.set_directory(error ? directory : absolute.lexically_normal().string());
+  return model;
 }
 
 // "training router" of TRAINING_ROUTER.
@@ -110,8 +131,13 @@ absl::Status Fuse(const Flags& flags, Console& console) {
   for (const std::string& submission : flags.submissions) {
     request.mutable_fusion()->add_submissions(submission);
   }
+  for (const std::string& reference : flags.references) {
+    ASSIGN_OR_RETURN(*request.mutable_fusion()->add_reference_models(), ReferenceOf(reference));
+  }
+  // Reference models are hashed before the answer comes.
   absl::StatusOr<v1::Fusion> fusion =
-      CallUnary(connection.address, *stub, &Stub::CreateFusion, request, {.attempts = 1});
+      CallUnary(connection.address, *stub, &Stub::CreateFusion, request, {.attempts = 1},
+                flags.references.empty() ? kCallTimeout : kLongCallTimeout);
   const bool exists = GetErrorReason(fusion.status()) == "FUSION_EXISTS";
   if (!fusion.ok() && !(exists && flags.watch && !flags.check)) return fusion.status();
   if (exists) {
@@ -151,6 +177,7 @@ Command MakeFuseCommand() {
           .details =
               "  kalavai-coordinator fuse --cooperative nordic\n"
               "  kalavai-coordinator fuse --cooperative nordic --seed 7 --steps 500\n"
+              "  kalavai-coordinator fuse --cooperative nordic --reference monolithic=./pooled\n"
               "The same seed and inputs give the same router and figures. An existing --fusion\n"
               "is watched, not started again.\n",
           .configure =
@@ -160,6 +187,10 @@ Command MakeFuseCommand() {
                 app.add_option("--fusion", flags->fusion, "id of the fusion (default: numbered)");
                 app.add_option("--submission", flags->submissions,
                                "resource name; repeat for several (default: all admitted)");
+                app.add_option("--reference", flags->references,
+                               "a model on the coordinator's machine to compare with, never part "
+                               "of the mixture; repeatable")
+                    ->type_name("LABEL=DIR");
                 app.add_option("--seed", flags->seed, "of the router's training")
                     ->capture_default_str();
                 app.add_option("--steps", flags->steps, "AdamW steps of the router")

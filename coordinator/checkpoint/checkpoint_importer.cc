@@ -1,9 +1,6 @@
 #include "coordinator/checkpoint/checkpoint_importer.h"
 
-#include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,8 +17,6 @@
 
 namespace kalavai::coordinator {
 namespace {
-
-namespace fs = std::filesystem;
 
 absl::Status CheckpointInvalid(const std::string& directory, std::string what,
                                absl::string_view fix) {
@@ -50,15 +45,7 @@ absl::Status CheckTokenizer(const std::string& directory, const std::string& pat
 
 // Names of the regular files to copy, sorted.
 absl::StatusOr<std::vector<std::string>> FilesToImport(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator entries(directory, error);
-  if (error) return ErrnoError(error.value(), "read", directory);
-  for (const fs::directory_entry& entry : entries) {
-    const std::string name = entry.path().filename().string();
-    if (IsCheckpointFileName(name) && entry.is_regular_file(error)) names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
+  ASSIGN_OR_RETURN(std::vector<std::string> names, ListCheckpointFiles(directory));
   if (static_cast<int64_t>(names.size()) > limits::kSubmissionFilesMax) {
     return CheckpointInvalid(
         directory,

@@ -67,6 +67,7 @@ struct FusionOutcome {
   DomainLosses oracle;        // the domain known
   DomainLosses token_oracle;  // every token by its best expert: mostly luck, no gate can reach it
   DomainLosses fused;
+  std::vector<DomainLosses> references;    // beside the mixture, no part of it
   std::vector<std::vector<double>> share;  // [D][n] mean gate weight
 
   int best_specialist = 1;  // expert with the lowest EW among specialists
@@ -98,12 +99,13 @@ struct FusionOutcome {
 };
 
 struct FiguresInput {
-  const ProbeData* router_part = nullptr;      // valid
-  const ProbeData* evaluation_part = nullptr;  // valid; same experts and domains
-  std::vector<uint8_t> public_class;           // [D]
-  std::vector<std::string> expert_labels;      // [n], unique, the base first
-  std::vector<std::string> expert_domains;     // [n], "" for the base
-  std::vector<double> weight_average_loss;     // [D] on the evaluation part, nats/token
+  const ProbeData* router_part = nullptr;                // valid
+  const ProbeData* evaluation_part = nullptr;            // valid; same experts and domains
+  std::vector<uint8_t> public_class;                     // [D]
+  std::vector<std::string> expert_labels;                // [n], unique, the base first
+  std::vector<std::string> expert_domains;               // [n], "" for the base
+  std::vector<double> weight_average_loss;               // [D] on the evaluation part, nats/token
+  std::vector<std::vector<double>> reference_loss = {};  // [references][D], likewise
   // All rungs, complex ones first (TrainedRouter::Ladder()), each evaluated for the report, and the
   // one that the held-out third chose. Of that and the simpler ones, the first that has not
   // collapsed on the evaluation part is kept.

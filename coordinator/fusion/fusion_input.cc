@@ -160,6 +160,10 @@ absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const Fusion
               contributor.id, std::move(files), plan);
   }
   ASSIGN_OR_RETURN(plan.inputs.left_out, ListLeftOut(sources, wish, admitted));
+  for (const ReferenceModel& reference : wish.references) {
+    plan.inputs.references.push_back(
+        {.label = reference.label, .root_digest = reference.root_digest.Hex()});
+  }
   plan.inputs.cooperative = CooperativeName(wish.cooperative);
   plan.inputs.base_digest = base.root_digest.Hex();
   plan.inputs.charter_digest = Sha256Of(cooperative.charter_envelope).Hex();

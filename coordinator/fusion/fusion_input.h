@@ -43,6 +43,7 @@ struct FusionWish {
   uint64_t seed = 0;
   int64_t steps = kFusionStepsDefault;
   int64_t threads = 1;
+  std::vector<ReferenceModel> references = {};  // checked: CheckReferenceModels
 };
 
 struct FusionPlan {

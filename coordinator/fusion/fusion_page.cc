@@ -44,6 +44,13 @@ void AppendLosses(const ReportInputs& inputs, const FusionOutcome& outcome, std:
   AppendRow("**fused**", outcome.fused, page);
   AppendRow("oracle (domain known)", outcome.oracle, page);
   AppendRow("oracle per token", outcome.token_oracle, page);
+  for (size_t i = 0; i < outcome.references.size(); ++i) {
+    AppendRow(absl::StrCat("reference: ", inputs.references[i].label), outcome.references[i], page);
+  }
+  if (!outcome.references.empty()) {
+    absl::StrAppend(&page,
+                    "\nReference models are measured beside the mixture and no part of it.\n");
+  }
   absl::StrAppend(&page, "\n");
 }
 
@@ -152,6 +159,10 @@ void AppendInputs(const ReportInputs& inputs, const ReportRouter& router,
   absl::StrAppend(&page, "| probe text | `", inputs.probe_digest, "` |\n");
   for (const ReportExpert& expert : inputs.experts) {
     absl::StrAppend(&page, "| ", NameOf(expert), " | `", expert.root_digest, "` |\n");
+  }
+  for (const ReportReference& reference : inputs.references) {
+    absl::StrAppend(&page, "| reference: ", reference.label, " | `", reference.root_digest,
+                    "` |\n");
   }
   absl::StrAppend(&page, "| router | `", router.digest, "` |\n\n");
   absl::StrAppendFormat(&page,

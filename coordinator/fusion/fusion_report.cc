@@ -31,6 +31,10 @@ json InputsJson(const ReportInputs& inputs) {
                        {"domain", expert.domain},
                        {"root_digest", expert.root_digest}});
   }
+  json references = json::array();
+  for (const ReportReference& reference : inputs.references) {
+    references.push_back({{"label", reference.label}, {"root_digest", reference.root_digest}});
+  }
   json left_out = json::array();
   for (const LeftOut& submission : inputs.left_out) {
     left_out.push_back({{"submission", submission.submission},
@@ -43,6 +47,7 @@ json InputsJson(const ReportInputs& inputs) {
           {"charter_digest", inputs.charter_digest},
           {"probe_digest", inputs.probe_digest},
           {"experts", experts},
+          {"reference_models", references},
           {"left_out", left_out},
           {"seed", inputs.seed},
           {"steps", inputs.steps},
@@ -77,10 +82,12 @@ json LossesJson(const FusionOutcome& outcome, auto value) {
   for (size_t i = 1; i < outcome.experts.size(); ++i) {
     specialists.push_back(value(outcome.experts[i]));
   }
+  json references = json::array();
+  for (const DomainLosses& reference : outcome.references) references.push_back(value(reference));
   return {{"base", value(outcome.experts[0])}, {"specialists", specialists},
           {"uniform", value(outcome.uniform)}, {"weight_average", value(outcome.weight_average)},
           {"oracle", value(outcome.oracle)},   {"token_oracle", value(outcome.token_oracle)},
-          {"fused", value(outcome.fused)}};
+          {"fused", value(outcome.fused)},     {"reference_models", references}};
 }
 
 json DomainsJson(const FusionOutcome& outcome) {

@@ -24,6 +24,12 @@ struct ReportExpert {
   std::string root_digest;  // hex
 };
 
+// A model measured beside the mixture, never part of it.
+struct ReportReference {
+  std::string label;
+  std::string root_digest;  // hex
+};
+
 // A submission that was left out, and why.
 struct LeftOut {
   std::string submission;
@@ -40,6 +46,7 @@ struct ReportInputs {
   std::string charter_digest;  // SHA-256 of the charter's envelope, hex
   std::string probe_digest;    // ProbeText::digest
   std::vector<ReportExpert> experts;
+  std::vector<ReportReference> references;  // in the order of FusionOutcome::references
   std::vector<LeftOut> left_out;
   uint64_t seed = 0;
   int64_t steps = 0;

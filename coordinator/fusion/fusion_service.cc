@@ -1,5 +1,6 @@
 #include "coordinator/fusion/fusion_service.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "common/rpc/page_token.h"
 #include "common/rpc/resource_name.h"
 #include "coordinator/fusion/fusion_watch_stream.h"
+#include "coordinator/fusion/reference_model.h"
 #include "coordinator/unary_handler.h"
 
 namespace kalavai::coordinator {
@@ -68,6 +70,11 @@ v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report) {
   for (const FusionExpert& expert : fusion.experts) {
     if (!expert.submission.empty()) proto.add_submissions(expert.submission);
   }
+  for (const ReferenceModel& reference : fusion.references) {
+    v1::ReferenceModel& model = *proto.add_reference_models();
+    model.set_label(reference.label);
+    model.set_root_digest(reference.root_digest.Hex());  // its directory is nobody else's business
+  }
   proto.set_seed(fusion.seed);
   proto.set_steps(static_cast<int32_t>(fusion.steps));
   proto.set_state(StateToProto(fusion.state));
@@ -95,9 +102,47 @@ v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report) {
 grpc::ServerUnaryReactor* FusionService::CreateFusion(grpc::CallbackServerContext* context,
                                                       const v1::CreateFusionRequest* request,
                                                       v1::Fusion* response) {
+  if (request->fusion().reference_models_size() > 0) {
+    return CreateOnWorker(context, request, response);
+  }
   return HandleUnary(
       context, dependencies_.resolver, "FusionService/CreateFusion",
       [&](const Caller& caller) -> absl::Status { return Create(caller, *request, *response); });
+}
+
+// Hashing the reference models takes as long as reading them.
+grpc::ServerUnaryReactor* FusionService::CreateOnWorker(grpc::CallbackServerContext* context,
+                                                        const v1::CreateFusionRequest* request,
+                                                        v1::Fusion* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  auto log = std::make_shared<RequestLog>("FusionService/CreateFusion");
+  const auto allowed = [&]() -> absl::StatusOr<Caller> {
+    ASSIGN_OR_RETURN(Caller caller, dependencies_.resolver.Resolve(*context));
+    log->SetCaller(caller);
+    RETURN_IF_ERROR(caller.RequireAdministrator());
+    return caller;
+  }();
+  absl::Status status = allowed.status();
+  if (status.ok()) {
+    // request and response live until the reactor finishes.
+    status = dependencies_.workers.Add([=, this, caller = *allowed] {
+      reactor->Finish(log->End(Create(caller, *request, *response)));
+    });
+  }
+  if (!status.ok()) reactor->Finish(log->End(status));
+  return reactor;
+}
+
+absl::StatusOr<std::vector<ReferenceModel>> FusionService::CheckedReferences(
+    const std::string& cooperative, const v1::Fusion& wanted) const {
+  std::vector<ReferenceModel> wished;
+  for (const v1::ReferenceModel& model : wanted.reference_models()) {
+    wished.push_back({.label = model.label(), .directory = model.directory(), .root_digest = {}});
+  }
+  if (wished.empty()) return wished;
+  ASSIGN_OR_RETURN(const CheckpointRow base,
+                   dependencies_.sources.checkpoints.GetBase(cooperative));
+  return CheckReferenceModels(dependencies_.blobs, base, std::move(wished));
 }
 
 absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionRequest& request,
@@ -106,11 +151,14 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
   ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
   if (!request.fusion_id().empty()) RETURN_IF_ERROR(CheckId(request.fusion_id(), "fusion_id"));
   const v1::Fusion& wanted = request.fusion();
+  ASSIGN_OR_RETURN(const std::vector<ReferenceModel> references,
+                   CheckedReferences(cooperative, wanted));
   const FusionWish wish{.cooperative = cooperative,
                         .submissions = {wanted.submissions().begin(), wanted.submissions().end()},
                         .seed = wanted.seed(),
                         .steps = wanted.steps() == 0 ? kFusionStepsDefault : wanted.steps(),
-                        .threads = dependencies_.threads};
+                        .threads = dependencies_.threads,
+                        .references = references};
   ASSIGN_OR_RETURN(const FusionPlan plan, PlanFusion(dependencies_.sources, wish));
   FusionRecord record;
   record.cooperative = request.parent();
@@ -119,6 +167,7 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
   record.threads = wish.threads;
   record.input_json = ReportInputsJson(plan.inputs);
   record.experts = plan.experts;
+  record.references = references;
   record.create_time = dependencies_.clock.Now();
   const absl::Status created = dependencies_.database.Transact([&]() -> absl::Status {
     std::string id = request.fusion_id();

@@ -7,13 +7,18 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 
 #include "common/base/clock.h"
+#include "common/base/worker_queue.h"
 #include "common/crypto/signing_key.h"
+#include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
 #include "coordinator/caller_identity.h"
@@ -41,6 +46,8 @@ class FusionService final : public v1::FusionService::CallbackService {
     const CallerResolver& resolver;
     const SigningKey& key;
     const Clock& clock;
+    const BlobStore& blobs;
+    WorkerQueue& workers;          // for calls that hash reference models
     std::string models_directory;  // DATA/models
     int64_t threads = 1;           // of new fusions; see FusionWorker
     // Makes a released model known to serving: `publish` inside the release's transaction,
@@ -67,6 +74,11 @@ class FusionService final : public v1::FusionService::CallbackService {
                                          v1::Model* response) override;
 
  private:
+  grpc::ServerUnaryReactor* CreateOnWorker(grpc::CallbackServerContext* context,
+                                           const v1::CreateFusionRequest* request,
+                                           v1::Fusion* response);
+  absl::StatusOr<std::vector<ReferenceModel>> CheckedReferences(const std::string& cooperative,
+                                                                const v1::Fusion& wanted) const;
   absl::Status Create(const Caller& caller, const v1::CreateFusionRequest& request,
                       v1::Fusion& response);
   absl::Status Release(const Caller& caller, const v1::ReleaseModelRequest& request,

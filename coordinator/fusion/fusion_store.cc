@@ -121,7 +121,27 @@ absl::Status FusionStore::Create(const FusionRecord& fusion) {
         "root_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         fusion.name, i, expert.submission, expert.contributor, expert.domain, expert.root_digest));
   }
+  for (size_t i = 0; i < fusion.references.size(); ++i) {
+    const ReferenceModel& reference = fusion.references[i];
+    RETURN_IF_ERROR(database_.Execute(
+        "INSERT INTO fusion_reference_models (fusion, position, label, directory, root_digest) "
+        "VALUES (?1, ?2, ?3, ?4, ?5)",
+        fusion.name, i, reference.label, reference.directory, reference.root_digest));
+  }
   return absl::OkStatus();
+}
+
+absl::Status FusionStore::ReadLists(FusionRecord& fusion) const {
+  ASSIGN_OR_RETURN(fusion.experts, Experts(fusion.name));
+  return database_.Query(
+      "SELECT label, directory, root_digest FROM fusion_reference_models WHERE fusion = ?1 "
+      "ORDER BY position",
+      [&](Row& row) {
+        fusion.references.push_back(
+            {.label = row.Text(0), .directory = row.Text(1), .root_digest = row.Digest(2)});
+        return absl::OkStatus();
+      },
+      fusion.name);
 }
 
 absl::StatusOr<std::vector<FusionExpert>> FusionStore::Experts(absl::string_view name) const {
@@ -150,7 +170,7 @@ absl::StatusOr<FusionRecord> FusionStore::Get(absl::string_view name) const {
       },
       name));
   if (!found.has_value()) return NotFound(name);
-  ASSIGN_OR_RETURN(found->experts, Experts(name));
+  RETURN_IF_ERROR(ReadLists(*found));
   return *std::move(found);
 }
 
@@ -167,9 +187,7 @@ absl::StatusOr<std::vector<FusionRecord>> FusionStore::List(absl::string_view co
         return absl::OkStatus();
       },
       cooperative, after, limit));
-  for (FusionRecord& fusion : fusions) {
-    ASSIGN_OR_RETURN(fusion.experts, Experts(fusion.name));
-  }
+  for (FusionRecord& fusion : fusions) RETURN_IF_ERROR(ReadLists(fusion));
   return fusions;
 }
 
@@ -182,9 +200,7 @@ absl::StatusOr<std::vector<FusionRecord>> FusionStore::ListUnfinished() const {
         fusions.push_back(RecordOf(row));
         return absl::OkStatus();
       }));
-  for (FusionRecord& fusion : fusions) {
-    ASSIGN_OR_RETURN(fusion.experts, Experts(fusion.name));
-  }
+  for (FusionRecord& fusion : fusions) RETURN_IF_ERROR(ReadLists(fusion));
   return fusions;
 }
 

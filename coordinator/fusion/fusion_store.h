@@ -50,6 +50,13 @@ struct FusionExpert {
   bool operator==(const FusionExpert&) const = default;
 };
 
+// A model the report compares with: measured like an expert, never part of the mixture.
+struct ReferenceModel {
+  std::string label;
+  std::string directory;  // on this machine
+  Digest root_digest;     // OMS, of the checkpoint's files when the fusion was created
+};
+
 struct FusionProgress {
   int64_t done = 0;
   int64_t total = 0;
@@ -81,6 +88,7 @@ struct FusionRecord {
   std::string failure_message;
   std::string input_json;  // FusionInputJson: every input by digest
   std::vector<FusionExpert> experts;
+  std::vector<ReferenceModel> references;
   absl::Time create_time;
   std::optional<absl::Time> end_time = {};
   std::optional<FusionFigures> figures = {};  // set when SUCCEEDED
@@ -106,7 +114,7 @@ class FusionStore {
  public:
   explicit FusionStore(Database& database) : database_(database) {}
 
-  // Inserts row and experts in state QUEUED.
+  // Inserts row, experts and reference models in state QUEUED.
   absl::Status Create(const FusionRecord& fusion);
   absl::StatusOr<FusionRecord> Get(absl::string_view name) const;
   // By creation, oldest first; those after the fusion `after` (empty: from the start), at most
@@ -138,6 +146,7 @@ class FusionStore {
 
  private:
   absl::StatusOr<std::vector<FusionExpert>> Experts(absl::string_view name) const;
+  absl::Status ReadLists(FusionRecord& fusion) const;  // experts and reference models
 
   Database& database_;
 };

@@ -18,6 +18,7 @@
 #include "coordinator/fusion/fusion_figures.h"
 #include "coordinator/fusion/fusion_report.h"
 #include "coordinator/fusion/probe_texts.h"
+#include "coordinator/fusion/reference_model.h"
 #include "coordinator/fusion/weight_average.h"
 #include "coordinator/router_safetensors.h"
 
@@ -37,8 +38,9 @@ struct FusionWorker::Job {
   FusionRecord record;
   FusionPlan plan;
   ProbeText probe;
-  std::vector<ProbeCache> caches;           // [n], the base first
-  std::vector<double> weight_average_loss;  // [D] on the evaluation part
+  std::vector<ProbeCache> caches;                   // [n], the base first
+  std::vector<double> weight_average_loss;          // [D] on the evaluation part
+  std::vector<std::vector<double>> reference_loss;  // [references][D], likewise
 };
 
 FusionWorker::FusionWorker(const Dependencies& dependencies, std::string work_directory)
@@ -133,7 +135,8 @@ absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
                   .submissions = {},
                   .seed = job.record.seed,
                   .steps = job.record.steps,
-                  .threads = job.record.threads};
+                  .threads = job.record.threads,
+                  .references = job.record.references};
   for (const FusionExpert& expert : job.record.experts) {
     if (!expert.submission.empty()) wish.submissions.push_back(expert.submission);
   }
@@ -152,7 +155,12 @@ absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
 }
 
 absl::Status FusionWorker::Probe(Job& job) {
-  const auto total = static_cast<int64_t>(job.plan.experts.size()) + 1;
+  const auto total =
+      static_cast<int64_t>(job.plan.experts.size() + 1 + job.record.references.size());
+  int64_t done = 0;
+  const auto count = [&]() -> absl::Status {
+    return Enter(job, FusionState::kProbing, {.done = ++done, .total = total, .unit = "models"});
+  };
   RETURN_IF_ERROR(Enter(job, FusionState::kProbing, {.done = 0, .total = total, .unit = "models"}));
   const std::string base = ModelDirectory(job.plan.experts[0].root_digest.Hex());
   RETURN_IF_ERROR(MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[0], base));
@@ -163,11 +171,15 @@ absl::Status FusionWorker::Probe(Job& job) {
   for (size_t i = 0; i < job.plan.experts.size(); ++i) {
     ASSIGN_OR_RETURN(ProbeCache cache, ProbeModel(job, i));
     job.caches.push_back(std::move(cache));
-    RETURN_IF_ERROR(Enter(job, FusionState::kProbing,
-                          {.done = static_cast<int64_t>(i) + 1, .total = total, .unit = "models"}));
+    RETURN_IF_ERROR(count());
   }
   ASSIGN_OR_RETURN(const ProbeCache average, ProbeAverage(job));
   job.weight_average_loss = MeanLosses(job.probe, average, ProbePart::kEvaluation);
+  for (const ReferenceModel& reference : job.record.references) {
+    RETURN_IF_ERROR(count());
+    ASSIGN_OR_RETURN(const ProbeCache cache, ProbeReference(job, reference));
+    job.reference_loss.push_back(MeanLosses(job.probe, cache, ProbePart::kEvaluation));
+  }
   std::error_code ignored;
   std::filesystem::remove_all(absl::StrCat(work_directory_, "/models"), ignored);
   return absl::OkStatus();
@@ -204,6 +216,17 @@ absl::StatusOr<ProbeCache> FusionWorker::ProbeAverage(const Job& job) {
   return RunPass(job, directory, key, /*features=*/false);
 }
 
+// Read where the administrator keeps it: it is no part of the model, so nothing is copied.
+absl::StatusOr<ProbeCache> FusionWorker::ProbeReference(const Job& job,
+                                                        const ReferenceModel& reference) {
+  const ProbeCacheKey key{.model_digest = reference.root_digest.Hex(),
+                          .probe_digest = job.probe.digest};
+  const absl::StatusOr<ProbeCache> cached = ReadProbeCache(CachePath(job, key), key);
+  if (cached.ok()) return cached;
+  RETURN_IF_ERROR(CheckUnchanged(reference));
+  return RunPass(job, reference.directory, key, /*features=*/false);
+}
+
 absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::string& directory,
                                                  const ProbeCacheKey& key, bool features) {
   ProbePassOptions options;
@@ -227,6 +250,10 @@ absl::Status FusionWorker::Finish(Job& job) {
   RouterTrainingOptions options;
   options.seed = job.record.seed;
   options.steps = static_cast<int>(steps);
+  options.progress = [&](int64_t done) {
+    return Enter(job, FusionState::kTrainingRouter,
+                 {.done = done, .total = steps, .unit = "steps"});
+  };
   ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part.data(), {}, options));
 
   RETURN_IF_ERROR(
@@ -239,6 +266,7 @@ absl::Status FusionWorker::Finish(Job& job) {
                      .expert_labels = {},
                      .expert_domains = {},
                      .weight_average_loss = job.weight_average_loss,
+                     .reference_loss = job.reference_loss,
                      .ladder = trained.Ladder(),
                      .kept_rung = trained.kept_rung};
   for (const ProbeDomain& domain : job.probe.domains) {

@@ -76,6 +76,7 @@ class FusionWorker {
   absl::Status Probe(Job& job);
   absl::StatusOr<ProbeCache> ProbeModel(const Job& job, size_t index);
   absl::StatusOr<ProbeCache> ProbeAverage(const Job& job);
+  absl::StatusOr<ProbeCache> ProbeReference(const Job& job, const ReferenceModel& reference);
   absl::StatusOr<ProbeCache> RunPass(const Job& job, const std::string& directory,
                                      const ProbeCacheKey& key, bool features);
   absl::Status Finish(Job& job);

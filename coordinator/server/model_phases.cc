@@ -67,6 +67,8 @@ ModelPhases::ModelPhases(const Parts& parts)
            .resolver = parts_.resolver,
            .key = parts_.key,
            .clock = parts_.clock,
+           .blobs = parts_.blobs,
+           .workers = parts_.workers,
            .models_directory = parts_.models_directory,
            .threads = parts_.threads,
            .publish =

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 
 #include "common/base/clock.h"
+#include "common/base/worker_queue.h"
 #include "common/crypto/signing_key.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
@@ -53,6 +54,7 @@ class ModelPhases {
     const CallerResolver& resolver;
     const SigningKey& key;
     const Clock& clock;
+    WorkerQueue& workers;
     std::string fusions_directory;  // DATA/fusions
     std::string models_directory;   // DATA/models
     int64_t threads = 1;            // inside one tensor operation; part of every fusion's input

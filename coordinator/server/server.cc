@@ -143,6 +143,7 @@ struct Server::Wiring {
                       .resolver = resolver,
                       .key = ground.keys.signing_key,
                       .clock = clock,
+                      .workers = workers,
                       .fusions_directory = directory.FusionsPath(),
                       .models_directory = directory.ModelsPath(),
                       .threads = ThreadsOf(options)}};

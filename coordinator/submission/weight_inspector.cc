@@ -15,6 +15,7 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/model/model_config.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -102,12 +103,6 @@ absl::StatusOr<WeightSet> WeightSet::Open(const std::vector<std::string>& locati
     }
   }
   return set;
-}
-
-bool IsComputedBuffer(absl::string_view tensor_name) {
-  return absl::EndsWith(tensor_name, ".attention.bias") ||
-         absl::EndsWith(tensor_name, ".attention.masked_bias") ||
-         absl::EndsWith(tensor_name, ".rotary_emb.inv_freq");
 }
 
 bool IsFrozen(absl::string_view tensor_name, int64_t freeze_depth) {

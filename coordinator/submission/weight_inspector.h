@@ -54,10 +54,6 @@ class WeightSet {
   std::map<std::string, Tensor> tensors_;
 };
 
-// Buffers that old checkpoints carry beside the weights (attention masks, rotary frequencies):
-// computed, not learned; a specialist may leave them out.
-bool IsComputedBuffer(absl::string_view tensor_name);
-
 // Whether GPT-NeoX keeps this tensor frozen: the input embedding and blocks 0 … freeze_depth − 1.
 // Depth 0 freezes nothing, the embedding included.
 bool IsFrozen(absl::string_view tensor_name, int64_t freeze_depth);

@@ -33,6 +33,22 @@ TEST_CASE("The same inputs and seed give the same bits", "[router]") {
   CHECK(first.domain_expert == std::vector<int>{1, 2, 3, 0});
 }
 
+TEST_CASE("Progress comes every ten steps, and its status ends the training", "[router]") {
+  const testing::SyntheticProbe probe({});
+  std::vector<int64_t> seen;
+  RouterTrainingOptions options{.seed = 5, .steps = 35};
+  options.progress = [&](int64_t done) {
+    seen.push_back(done);
+    return absl::OkStatus();
+  };
+  REQUIRE_OK(TrainRouter(probe.Data(), {}, options));
+  CHECK(seen == std::vector<int64_t>{10, 20, 30});
+  options.progress = [](int64_t done) {
+    return done < 20 ? absl::OkStatus() : absl::CancelledError("enough");
+  };
+  CHECK(absl::IsCancelled(TrainRouter(probe.Data(), {}, options).status()));
+}
+
 TEST_CASE("A rung is kept only where the held-out third says so", "[router]") {
   for (const double signal : {0.0, 0.3, 2.0}) {
     for (const uint64_t seed : {1u, 2u, 3u}) {

@@ -61,6 +61,14 @@ TEST_CASE("A base comes from one command, and an interrupt is not a success", "[
   REQUIRE(code == 0);
   REQUIRE(text.find("next: kalavai-coordinator base import --cooperative NAME " +
                     directory.File("base")) != std::string::npos);
+  REQUIRE(Run({"--from", directory.File("base"), "--out", directory.File("pooled"), "--text",
+               directory.File("public.txt"), "--steps", "2", "--batch", "4", "--threads", "1",
+               "--chunk-tokens", "32"},
+              &text) == 0);
+  REQUIRE(text.find("next: kalavai-coordinator fuse --cooperative NAME --reference monolithic=" +
+                    directory.File("pooled")) != std::string::npos);
+  REQUIRE(Run({"--from", directory.File("base"), "--out", "x", "--text", "y", "--layers", "1"},
+              &text) == 2);
   REQUIRE(Run({"--out", directory.File("base")}, &text) == 2);
   REQUIRE(Run({"--out", "x", "--text", "y", "--dtype", "int4"}, &text) == 2);
 }

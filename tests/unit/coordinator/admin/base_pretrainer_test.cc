@@ -77,6 +77,39 @@ TEST_CASE("A directory of something else is left alone", "[admin]") {
   REQUIRE(ReadFile(options.directory + "/thesis.tex") == "irreplaceable");
 }
 
+TEST_CASE("Training goes on from a checkpoint with its tokenizer, whatever the order of files",
+          "[admin]") {
+  REQUIRE_OK(SetThreads(1));
+  const TempDir directory;
+  BasePretrainOptions options = Options(directory);
+  REQUIRE_OK_AND_ASSIGN(const BasePretrainReport base, PretrainBase(options, Silent()));
+  const std::string other = directory.File("other.txt");
+  WriteFile(other, kalavai::testing::TinyText(1, 200));
+  BasePretrainOptions more = options;
+  more.from = options.directory;
+  more.directory = directory.File("pooled");
+  more.files = {directory.File("public.jsonl"), other};
+  more.hidden_size = 64;  // not used
+  more.hyperparameters.steps = 20;
+  REQUIRE_OK_AND_ASSIGN(const BasePretrainReport pooled, PretrainBase(more, Silent()));
+  REQUIRE(pooled.config == base.config);
+  REQUIRE(ReadFile(more.directory + "/tokenizer.json") ==
+          ReadFile(options.directory + "/tokenizer.json"));
+  // It learned from the pooled text, from where the base stood.
+  REQUIRE(pooled.held_out_loss < pooled.summary.curve.front().loss);
+  const std::string weights = ReadFile(more.directory + "/model.safetensors");
+  REQUIRE(weights != ReadFile(options.directory + "/model.safetensors"));
+  more.files = {other, directory.File("public.jsonl")};
+  REQUIRE_OK(PretrainBase(more, Silent()));
+  REQUIRE(ReadFile(more.directory + "/model.safetensors") == weights);
+
+  more.directory = options.directory;
+  REQUIRE_STATUS(PretrainBase(more, Silent()), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  more.directory = directory.File("elsewhere");
+  more.from = directory.File("nowhere");
+  REQUIRE_STATUS(PretrainBase(more, Silent()), absl::StatusCode::kNotFound, "FILE_NOT_FOUND");
+}
+
 TEST_CASE("Numbers that make no model are refused", "[admin]") {
   const TempDir directory;
   BasePretrainOptions options = Options(directory);

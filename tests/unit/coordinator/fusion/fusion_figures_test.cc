@@ -133,5 +133,35 @@ TEST_CASE("equal figures give an equal report, and it parses", "[fusion]") {
   REQUIRE(report.markdown.find("# Fusion of cooperatives/nordic") == 0);
 }
 
+TEST_CASE("a reference model is a row of the report and no part of the mixture", "[fusion]") {
+  const Material material(64);
+  FiguresInput input = InputOf(material);
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome without, ComputeFigures(input));
+  input.reference_loss = {{1.25, 1.5}};
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(input));
+  REQUIRE(outcome.references.size() == 1);
+  REQUIRE(outcome.references[0].equal_weight == 1.375);
+  REQUIRE(outcome.fused.by_domain == without.fused.by_domain);
+  REQUIRE(outcome.oracle.by_domain == without.oracle.by_domain);
+  ReportInputs inputs;
+  for (const char* const label : {"base", "ann", "bo"}) {
+    inputs.experts.push_back(
+        {.label = label, .submission = "", .contributor = "", .domain = "", .root_digest = ""});
+  }
+  inputs.references = {{.label = "monolithic", .root_digest = "abcd"}};
+  const ReportRouter router = {.digest = "00",
+                               .training_reason = "held out",
+                               .kept_rung = RouterRung::kUniform,
+                               .held_out_loss = {1.25}};
+  const FusionReport report = WriteFusionReport(inputs, router, outcome);
+  const nlohmann::json object = nlohmann::json::parse(report.json);
+  REQUIRE(object["inputs"]["reference_models"][0]["root_digest"] == "abcd");
+  REQUIRE(object["equal_weight"]["reference_models"][0] == 1.375);
+  REQUIRE(object["domains"][1]["losses"]["reference_models"][0] == 1.5);
+  REQUIRE(report.markdown.find("| reference: monolithic | 1.2500 | 1.5000 | 1.3750 |") !=
+          std::string::npos);
+  REQUIRE(report.markdown.find("| reference: monolithic | `abcd` |") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator
