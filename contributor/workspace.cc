@@ -1,5 +1,6 @@
 #include "contributor/workspace.h"
 
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <system_error>
@@ -11,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include <CLI/CLI.hpp>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/errors.h"
@@ -41,6 +43,22 @@ absl::StatusOr<nlohmann::json> ReadJsonFile(const std::string& path) {
   absl::StatusOr<nlohmann::json> json = ReadJson(text);
   if (!json.ok()) return Annotate(json.status(), path);
   return json;
+}
+
+// Whoever may write in a directory can put another key in the place of ours.
+absl::Status CheckOwnDirectory(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) return ErrnoError(errno, "stat", path);
+  const bool foreign = info.st_uid != geteuid();
+  if (!foreign && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kPermissionDenied, "KEY_FILE_MODE",
+      {.what = absl::StrCat(
+           path, foreign ? ": belongs to another user" : ": group or others may write in it",
+           "; must be this user's alone"),
+       .why = "whoever may write there can replace the member's keys",
+       .fix = foreign ? std::string("use another --workspace") : absl::StrCat("chmod 700 ", path),
+       .metadata = {{"path", path}}});
 }
 
 absl::StatusOr<Membership> ParseMembership(const nlohmann::json& json) {
@@ -113,6 +131,7 @@ absl::Status Workspace::Create() const {
        {root_, absl::StrCat(root_, "/keys"), absl::StrCat(root_, "/tls"), TrainingDirectory(),
         ReceiptsDirectory(), EgressDirectory()}) {
     RETURN_IF_ERROR(EnsureDirectory(directory, kPrivateDirectory));
+    RETURN_IF_ERROR(CheckOwnDirectory(directory));
   }
   return absl::OkStatus();
 }

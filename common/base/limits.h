@@ -40,6 +40,11 @@ inline constexpr int64_t kTextFileBytesMax = 4 * kGiB;   // documents are held i
 inline constexpr int64_t kTextLineBytesMax = 64 * kMiB;  // a line of .jsonl is one document
 inline constexpr int64_t kProbeTextBytesMax = 64 * kMiB;
 
+// A charter's numbers: both sides refuse what lies outside.
+inline constexpr int64_t kFreezeDepthMax = 1024;
+inline constexpr int64_t kChunkTokensMin = 16;
+inline constexpr int64_t kChunkTokensMax = 4096;
+
 // Identity.
 inline constexpr int64_t kInvitationSeconds = 24 * 3600;
 inline constexpr int64_t kCertificateSeconds = 90 * 24 * 3600;

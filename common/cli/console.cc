@@ -24,6 +24,28 @@ std::string Dump(const nlohmann::json& object) {
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// For a terminal: its control sequences would let whoever wrote the text (another machine, or a
+// model) move the cursor, change what was printed, or worse. Line ends and tabs stay.
+std::string Printable(absl::string_view text) {
+  std::string printable;
+  printable.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F;
+    // U+0080 to U+009F, the second set of controls.
+    const bool second = byte == 0xC2 && i + 1 < text.size() &&
+                        static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
+                        static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (second) ++i;
+    if (control || second) {
+      printable += "\xEF\xBF\xBD";  // U+FFFD
+    } else {
+      printable += static_cast<char>(byte);
+    }
+  }
+  return printable;
+}
+
 }  // namespace
 
 bool Interrupted() { return interrupted.load(std::memory_order_relaxed); }
@@ -47,22 +69,23 @@ void Console::Result(const nlohmann::json& object, absl::string_view human) {
   if (format_ == OutputFormat::kJson) {
     out_ << Dump(object) << "\n";
   } else {
-    out_ << human;
+    out_ << Printable(human);
     if (!human.empty() && human.back() != '\n') out_ << "\n";
   }
   out_.flush();
 }
 
 void Console::Stream(absl::string_view text) {
-  if (format_ == OutputFormat::kHuman) out_ << text << std::flush;
+  if (format_ == OutputFormat::kHuman) out_ << Printable(text) << std::flush;
 }
 
 void Console::Note(absl::string_view text) {
-  if (format_ == OutputFormat::kHuman) error_ << text << "\n" << std::flush;
+  if (format_ == OutputFormat::kHuman) error_ << Printable(text) << "\n" << std::flush;
 }
 
 void Console::Warn(absl::string_view text) {
-  error_ << (color_ ? "\033[33mwarning:\033[0m " : "warning: ") << text << "\n" << std::flush;
+  error_ << (color_ ? "\033[33mwarning:\033[0m " : "warning: ") << Printable(text) << "\n"
+         << std::flush;
 }
 
 void Console::Error(const absl::Status& status) {
@@ -75,10 +98,10 @@ void Console::Error(const absl::Status& status) {
                     {"fix", detail.text.fix}})
            << "\n";
   } else {
-    error_ << (color_ ? "\033[31merror" : "error") << "[" << detail.reason << "]"
-           << (color_ ? "\033[0m" : "") << ": " << detail.text.what << "\n";
-    if (!detail.text.why.empty()) error_ << "  why: " << detail.text.why << "\n";
-    if (!detail.text.fix.empty()) error_ << "  fix: " << detail.text.fix << "\n";
+    error_ << (color_ ? "\033[31merror" : "error") << "[" << Printable(detail.reason) << "]"
+           << (color_ ? "\033[0m" : "") << ": " << Printable(detail.text.what) << "\n";
+    if (!detail.text.why.empty()) error_ << "  why: " << Printable(detail.text.why) << "\n";
+    if (!detail.text.fix.empty()) error_ << "  fix: " << Printable(detail.text.fix) << "\n";
   }
   error_.flush();
 }

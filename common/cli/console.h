@@ -27,7 +27,9 @@ absl::Status InterruptedError(absl::string_view resume);
 // For tests and for servers that end on their own: sets or clears the flag behind Interrupted().
 void SetInterrupted(bool interrupted);
 
-// Used by one thread.
+// Human text is printed without control characters (U+FFFD in their place; line ends and tabs
+// stay): errors of a server and the words of a model must not drive the reader's terminal. JSON
+// escapes them. Used by one thread.
 class Console {
  public:
   Console(OutputFormat format, bool color, bool error_is_terminal, std::ostream& out,

@@ -1,5 +1,7 @@
 #include "contributor/checkpoint/base_download.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -12,6 +14,7 @@
 #include <fcntl.h>
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/crypto/model_signature.h"
@@ -31,6 +34,8 @@ constexpr mode_t kPrivateDirectory = 0700;
 constexpr mode_t kPrivateFile = 0600;
 // Broken streams in a row that brought nothing.
 constexpr int kFruitlessAttemptsMax = 5;
+// Far above every model that this machine could train.
+constexpr int64_t kBaseBytesMax = 1024 * 1024 * limits::kMiB;
 
 using Stub = v1::CheckpointDistributionService::Stub;
 
@@ -54,16 +59,37 @@ absl::StatusOr<v1::Checkpoint> GetVerifiedCheckpoint(Stub& stub,
                    VerifyBundle(checkpoint.signature(), coordinator.coordinator_key));
   const std::string& want = coordinator.membership.base_digest;
   if (manifest.root_digest.Hex() != want) return BaseMismatch(manifest.root_digest.Hex(), want);
-  std::map<std::string, Digest> digests;
-  for (const v1::FileDigest& file : checkpoint.files()) {
-    RETURN_IF_ERROR(CheckResourceName(file.path()));
-    if (absl::string_view(file.path()).find('/') != absl::string_view::npos) {
-      return BaseMismatch(file.path(), "a flat directory");
-    }
-    ASSIGN_OR_RETURN(digests[file.path()], Digest::FromHex(file.sha256()));
-  }
-  RETURN_IF_ERROR(MatchManifest(manifest, digests));
+  RETURN_IF_ERROR(CheckListedFiles(checkpoint, manifest).status());
   return checkpoint;
+}
+
+// Free space for what is still to come, as far as the coordinator tells the truth about it.
+absl::Status CheckFreeSpace(const std::string& directory, int64_t bytes) {
+  std::error_code error;
+  const fs::space_info space = fs::space(directory, error);
+  if (error) return ErrnoError(error.value(), "statvfs", directory);
+  if (static_cast<uintmax_t>(bytes) <= space.available) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "DISK_FULL",
+      {.what = absl::StrCat(directory, ": ", space.available, " bytes free; must be at least ",
+                            bytes, " for the base"),
+       .fix = "free some space, or use a --workspace on another disk",
+       .metadata = {{"free", absl::StrCat(space.available)}, {"needed", absl::StrCat(bytes)}}});
+}
+
+int64_t SizeOf(const std::string& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return error ? 0 : static_cast<int64_t>(size);
+}
+
+// What an earlier, interrupted download left.
+int64_t HeldBytes(const v1::Checkpoint& checkpoint, const std::string& directory) {
+  int64_t held = 0;
+  for (const v1::FileDigest& file : checkpoint.files()) {
+    held += std::min(SizeOf(absl::StrCat(directory, "/", file.path())), file.size_bytes());
+  }
+  return held;
 }
 
 class Download {
@@ -103,15 +129,13 @@ class Download {
   }
 
  private:
-  static int64_t SizeOf(const std::string& path) {
-    std::error_code error;
-    const auto size = fs::file_size(path, error);
-    return error ? 0 : static_cast<int64_t>(size);
-  }
-
   // Reads until the file has its size, over as many streams as that takes.
   absl::Status Complete(const v1::FileDigest& file, const std::string& path) {
-    if (SizeOf(path) > file.size_bytes()) fs::resize_file(path, 0);
+    if (SizeOf(path) > file.size_bytes()) {
+      std::error_code error;
+      fs::resize_file(path, 0, error);
+      if (error) return ErrnoError(error.value(), "truncate", path);
+    }
     int fruitless = 0;
     while (true) {
       ASSIGN_OR_RETURN(const FileDescriptor out,
@@ -168,6 +192,36 @@ class Download {
 
 }  // namespace
 
+absl::StatusOr<int64_t> CheckListedFiles(const v1::Checkpoint& checkpoint,
+                                         const ModelManifest& manifest) {
+  std::map<std::string, Digest> digests;
+  int64_t total = 0;
+  for (const v1::FileDigest& file : checkpoint.files()) {
+    RETURN_IF_ERROR(CheckResourceName(file.path()));
+    if (absl::string_view(file.path()).find('/') != absl::string_view::npos) {
+      return BaseMismatch(file.path(), "a flat directory");
+    }
+    // The signature covers the content, not what the list says about its size.
+    if (file.size_bytes() < 0 || file.size_bytes() > kBaseBytesMax - total) {
+      return MakeError(absl::StatusCode::kInvalidArgument, "SIZE_MISMATCH",
+                       {.what = absl::StrCat(file.path(), ": ", file.size_bytes(),
+                                             " bytes found; must not be negative, nor all files "
+                                             "together more than ",
+                                             kBaseBytesMax),
+                        .why = "no checkpoint has such a size",
+                        .fix = "do not go on; ask the launcher",
+                        .metadata = {{"file", file.path()}}});
+    }
+    total += file.size_bytes();
+    ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(file.sha256()));
+    if (!digests.emplace(file.path(), digest).second) {
+      return BaseMismatch(absl::StrCat(file.path(), " twice"), "every file once");
+    }
+  }
+  RETURN_IF_ERROR(MatchManifest(manifest, digests));
+  return total;
+}
+
 absl::StatusOr<BaseDownload> DownloadBase(const Workspace& workspace,
                                           const CoordinatorConnection& coordinator,
                                           absl::FunctionRef<void(int64_t, int64_t)> progress) {
@@ -180,6 +234,7 @@ absl::StatusOr<BaseDownload> DownloadBase(const Workspace& workspace,
   }
   const std::string partial = workspace.BasePartialDirectory();
   RETURN_IF_ERROR(EnsureDirectory(partial, kPrivateDirectory));
+  RETURN_IF_ERROR(CheckFreeSpace(partial, result.bytes - HeldBytes(checkpoint, partial)));
   Download download(*stub, coordinator.address(), checkpoint.name(), partial, result.bytes,
                     progress);
   for (const v1::FileDigest& file : checkpoint.files()) RETURN_IF_ERROR(download.Fetch(file));

@@ -16,8 +16,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "common/crypto/model_signature.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/workspace.h"
+#include "kalavai/v1/checkpoint.pb.h"
 
 namespace kalavai::contributor {
 
@@ -31,6 +33,12 @@ struct BaseDownload {
 absl::StatusOr<BaseDownload> DownloadBase(const Workspace& workspace,
                                           const CoordinatorConnection& coordinator,
                                           absl::FunctionRef<void(int64_t, int64_t)> progress);
+
+// The total size of a checkpoint's files: flat, safe and unique names, sane sizes, and the digests
+// of its signed manifest. Errors: FAILED_PRECONDITION BASE_MISMATCH, INVALID_ARGUMENT
+// SIZE_MISMATCH and NAME_INVALID, those of MatchManifest.
+absl::StatusOr<int64_t> CheckListedFiles(const v1::Checkpoint& checkpoint,
+                                         const ModelManifest& manifest);
 
 }  // namespace kalavai::contributor
 

@@ -9,8 +9,10 @@
 #include "common/base/errors.h"
 #include "common/base/hex.h"
 #include "common/base/json_reader.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/dsse.h"
+#include "common/rpc/resource_name.h"
 
 namespace kalavai::contributor {
 namespace {
@@ -57,6 +59,16 @@ absl::StatusOr<Charter> ParseCharter(const nlohmann::json& json) {
   }
   ASSIGN_OR_RETURN(charter.base_digest, JsonString(json["base"], "root_digest"));
   ASSIGN_OR_RETURN(charter.chunk_tokens, JsonInt(json["evaluation"], "chunk_tokens"));
+  // They size what this machine allocates and trains; signed does not mean sane.
+  if (charter.freeze_depth < 0 || charter.freeze_depth > limits::kFreezeDepthMax) {
+    return NotTrusted(absl::StrCat("freeze_depth ", charter.freeze_depth, "; must be 0 to ",
+                                   limits::kFreezeDepthMax));
+  }
+  if (charter.chunk_tokens < limits::kChunkTokensMin ||
+      charter.chunk_tokens > limits::kChunkTokensMax) {
+    return NotTrusted(absl::StrCat("chunk_tokens ", charter.chunk_tokens, "; must be ",
+                                   limits::kChunkTokensMin, " to ", limits::kChunkTokensMax));
+  }
   if (!json.contains("domains") || !json["domains"].is_array()) {
     return NotTrusted("domains: missing; must be a list");
   }
@@ -95,6 +107,10 @@ absl::StatusOr<Invitation> ParseInvitation(absl::string_view code) {
     *target = *std::move(value);
   }
   RETURN_IF_ERROR(SplitAddress(enroll, &invitation.enroll_host, &invitation.enroll_port));
+  if (!CheckId(invitation.cooperative, "cooperative").ok() ||
+      !CheckId(invitation.contributor, "contributor").ok()) {
+    return Damaged("names in it that no coordinator gives");
+  }
   const absl::StatusOr<Digest> fingerprint = Digest::FromHex(authority);
   if (!fingerprint.ok()) return Damaged("no fingerprint in it");
   invitation.authority_fingerprint = *fingerprint;

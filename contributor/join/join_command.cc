@@ -1,5 +1,6 @@
 #include "contributor/join/join_command.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -183,11 +184,15 @@ absl::Status Join(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const Charter charter,
                    VerifyCharter(enrollment.response.cooperative().charter_envelope(),
                                  coordinator_key, cooperative));
+  const std::string& domain = enrollment.response.contributor().domain();
+  if (std::find(charter.domains.begin(), charter.domains.end(), domain) == charter.domains.end()) {
+    return NotTrusted("the domain that came back is none of the charter's");
+  }
   const Membership membership = {
       .coordinator = invitation.service_address,
       .cooperative = cooperative,
       .contributor = ContributorName(invitation.cooperative, invitation.contributor),
-      .domain = enrollment.response.contributor().domain(),
+      .domain = domain,
       .base_digest = charter.base_digest,
       .freeze_depth = charter.freeze_depth,
       .chunk_tokens = charter.chunk_tokens,

@@ -26,9 +26,6 @@ namespace kalavai::coordinator {
 namespace {
 
 constexpr int kDomainsMax = 64;
-constexpr int kFreezeDepthMax = 1024;
-constexpr int kChunkTokensMin = 16;
-constexpr int kChunkTokensMax = 4096;
 constexpr int kChunkTokensDefault = 256;
 constexpr size_t kCommentBytesMax = 1000;
 
@@ -68,15 +65,16 @@ absl::StatusOr<CooperativeRow> ReadCooperative(const v1::CreateCooperativeReques
   if (std::set<std::string>(row.domains.begin(), row.domains.end()).size() != row.domains.size()) {
     return FieldError("domains", "a name twice; must be unique", "leave one out");
   }
-  if (row.freeze_depth < 0 || row.freeze_depth > kFreezeDepthMax) {
-    return FieldError("freeze_depth",
-                      absl::StrCat(row.freeze_depth, " found; must be 0 to ", kFreezeDepthMax),
-                      "0 trains everything");
+  if (row.freeze_depth < 0 || row.freeze_depth > limits::kFreezeDepthMax) {
+    return FieldError(
+        "freeze_depth",
+        absl::StrCat(row.freeze_depth, " found; must be 0 to ", limits::kFreezeDepthMax),
+        "0 trains everything");
   }
-  if (row.chunk_tokens < kChunkTokensMin || row.chunk_tokens > kChunkTokensMax) {
+  if (row.chunk_tokens < limits::kChunkTokensMin || row.chunk_tokens > limits::kChunkTokensMax) {
     return FieldError("chunk_tokens",
-                      absl::StrCat(row.chunk_tokens, " found; must be ", kChunkTokensMin, " to ",
-                                   kChunkTokensMax),
+                      absl::StrCat(row.chunk_tokens, " found; must be ", limits::kChunkTokensMin,
+                                   " to ", limits::kChunkTokensMax),
                       "leave it out for 256");
   }
   return row;

@@ -156,10 +156,11 @@ absl::Status SubmissionService::Declare(const Caller& caller,
     const CheckpointFileRow* const same = base.Find(file.path());
     declared.held = same != nullptr && same->digest == declared.digest &&
                     same->size_bytes == declared.size_bytes;
-    if (!declared.held) missing_bytes += declared.size_bytes;
     files.push_back(std::move(declared));
   }
   RETURN_IF_ERROR(CheckDeclaredFiles(files, base_files));
+  // Only now: unchecked sizes could overflow a sum.
+  for (const SubmissionFile& file : files) missing_bytes += file.held ? 0 : file.size_bytes;
   RETURN_IF_ERROR(parts_.blobs.CheckFreeSpace(missing_bytes));
   std::vector<UploadRecord> dropped;
   SubmissionRecord after;
@@ -205,8 +206,9 @@ grpc::ServerReadReactor<v1::WriteUploadRequest>* SubmissionService::WriteUpload(
   UploadStreamParts stream = {
       .sessions = parts_.sessions,
       .queue = parts_.queue,
-      .authorize = [this, caller](const std::string& name) -> absl::StatusOr<UploadRecord> {
-        ASSIGN_OR_RETURN(UploadRecord upload, GetOwnUpload(*caller, name));
+      .authorize = [this, context](const std::string& name) -> absl::StatusOr<UploadRecord> {
+        ASSIGN_OR_RETURN(const Caller now, parts_.resolver.Resolve(*context));
+        ASSIGN_OR_RETURN(UploadRecord upload, GetOwnUpload(now, name));
         ASSIGN_OR_RETURN(const SubmissionRecord record, parts_.submissions.Get(upload.submission));
         if (record.state == SubmissionState::kUploading) return upload;
         return MakeError(
@@ -248,14 +250,16 @@ absl::Status SubmissionService::Finalize(const Caller& caller, const std::string
     response = ToMessage(record);  // repeated: where it stands
     return absl::OkStatus();
   }
-  for (const SubmissionFile& file : record.files) {
-    if (file.held) continue;
-    return MakeError(absl::StatusCode::kFailedPrecondition, "UPLOAD_INCOMPLETE",
-                     {.what = absl::StrCat(file.path, ": not uploaded whole; must be"),
-                      .fix = "run 'kalavai submit' again; it resumes",
-                      .metadata = {{"file", file.path}}});
-  }
   const absl::Status committed = parts_.database.Transact([&]() -> absl::Status {
+    // Inside the transaction: nobody may declare other files between this look and the check.
+    ASSIGN_OR_RETURN(record, parts_.submissions.Get(name));
+    for (const SubmissionFile& file : record.files) {
+      if (file.held) continue;
+      return MakeError(absl::StatusCode::kFailedPrecondition, "UPLOAD_INCOMPLETE",
+                       {.what = absl::StrCat(file.path, ": not uploaded whole; must be"),
+                        .fix = "run 'kalavai submit' again; it resumes",
+                        .metadata = {{"file", file.path}}});
+    }
     RETURN_IF_ERROR(parts_.submissions.BeginChecking(name));
     RETURN_IF_ERROR(parts_.audit.Append(caller.Name(), "FINALIZE_SUBMISSION", name).status());
     ASSIGN_OR_RETURN(record, parts_.submissions.Get(name));

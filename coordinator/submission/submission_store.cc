@@ -403,8 +403,8 @@ absl::StatusOr<UploadRecord> SubmissionStore::GetUpload(absl::string_view upload
 absl::Status SubmissionStore::CompleteUpload(const UploadRecord& upload) {
   // Two files of one content are one upload.
   return database_.Execute(
-      "UPDATE submission_files SET held = 1 WHERE submission = ? AND digest = ?", upload.submission,
-      upload.digest);
+      "UPDATE submission_files SET held = 1 WHERE submission = ? AND digest = ? AND size_bytes = ?",
+      upload.submission, upload.digest, upload.size_bytes);
 }
 
 absl::StatusOr<std::vector<UploadRecord>> SubmissionStore::ExpireUploads(absl::Time now) {

@@ -51,6 +51,10 @@ class UploadStream final : public grpc::ServerReadReactor<v1::WriteUploadRequest
       return;
     }
     if (status.ok()) status = Append();
+    // A stream may last for hours: whoever was revoked meanwhile gets no further than this.
+    if (status.ok() && (message_.finish_write() || session_->NeedsSync())) {
+      status = parts_.authorize(name_).status();
+    }
     if (!status.ok()) {
       End(status);
     } else if (message_.finish_write()) {

@@ -281,6 +281,45 @@ TEST_CASE("Two streams never write one upload", "[integration]") {
   CHECK(file.Persisted() == 1000);
 }
 
+TEST_CASE("Who leaves while its upload runs gets no further", "[integration]") {
+  Ground ground;
+  Upload file(ground, 1000);
+  grpc::ClientContext context;
+  v1::Upload ignored;
+  const auto writer = file.stub->WriteUpload(&context, &ignored);
+  REQUIRE(writer->Write(file.Chunk(0, 500)));
+  const auto admin = v1::CooperativeAdmin::NewStub(file.member.channel);
+  v1::WithdrawContributorRequest leave;
+  leave.set_name(file.member.name);
+  grpc::ClientContext leaving;
+  v1::Contributor left;
+  REQUIRE(admin->WithdrawContributor(&leaving, leave, &left).ok());
+  v1::WriteUploadRequest last = file.Chunk(500, 500);
+  last.set_finish_write(true);
+  writer->Write(last);
+  writer->WritesDone();
+  REQUIRE_STATUS(FromGrpcStatus(writer->Finish()), absl::StatusCode::kUnauthenticated,
+                 "UNAUTHENTICATED");
+}
+
+TEST_CASE("Declared sizes that would overflow are refused", "[integration]") {
+  Ground ground;
+  Upload file(ground, 3000);
+  for (const int64_t size : {INT64_MIN, int64_t{-1}, int64_t{0}, INT64_MAX}) {
+    v1::DeclareFilesRequest declare;
+    declare.set_name(file.submission.name());
+    for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
+      Upload::Add(declare, name, "{}");
+      declare.mutable_files()->rbegin()->set_size_bytes(size);
+    }
+    grpc::ClientContext context;
+    v1::DeclareFilesResponse declared;
+    INFO(size);
+    REQUIRE_STATUS(FromGrpcStatus(file.stub->DeclareFiles(&context, declare, &declared)),
+                   absl::StatusCode::kInvalidArgument, "SIZE_MISMATCH");
+  }
+}
+
 TEST_CASE("A member finds neither another's submission nor its uploads", "[integration]") {
   Ground ground;
   Upload file(ground, 3000);

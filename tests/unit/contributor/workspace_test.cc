@@ -46,6 +46,19 @@ TEST_CASE("A new workspace and what it holds are closed to others", "[contributo
   CHECK(ModeOf(workspace.MemberFile()) == 0600);
 }
 
+TEST_CASE("A directory in which others may write is no workspace", "[contributor]") {
+  for (const mode_t mode : {0770u, 0702u, 0777u}) {
+    for (const char* part : {"", "/keys", "/tls"}) {
+      TempDir temp;
+      const Workspace workspace(temp.File("w"));
+      REQUIRE_OK(workspace.Create());
+      REQUIRE(chmod((workspace.root() + part).c_str(), mode) == 0);
+      INFO(part << " " << mode);
+      REQUIRE_STATUS(workspace.Create(), absl::StatusCode::kPermissionDenied, "KEY_FILE_MODE");
+    }
+  }
+}
+
 TEST_CASE("A membership survives the disk unchanged", "[contributor]") {
   TempDir temp;
   const Workspace workspace(temp.path());

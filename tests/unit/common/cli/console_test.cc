@@ -42,6 +42,25 @@ TEST_CASE("JSON output is the bare object, its error a bare object too", "[cli]"
             {{"reason", "NOT_JOINED"}, {"message", "no member"}, {"fix", "kalavai join CODE"}}));
 }
 
+TEST_CASE("Nothing that is printed can drive the terminal", "[cli]") {
+  std::ostringstream out, error;
+  Console console(OutputFormat::kHuman, false, false, out, error);
+  const std::string hostile =
+      "a\x1b[2J\rb\x07\x7f\xc2\x9b"
+      "31m\t\xc3\xa9\n";
+  const std::string shown =
+      "a\uFFFD[2J\uFFFDb\uFFFD\uFFFD\uFFFD"
+      "31m\t\u00E9\n";
+  console.Stream(hostile);
+  console.Result({}, hostile);
+  CHECK(out.str() == shown + shown);
+  console.Note(hostile);
+  console.Warn(hostile);
+  console.Error(MakeError(absl::StatusCode::kUnknown, "A\x1b", {.what = hostile, .fix = hostile}));
+  CHECK(error.str().find_first_of("\x1b\r\x07\x7f") == std::string::npos);
+  CHECK(error.str().find("\xc2\x9b") == std::string::npos);
+}
+
 TEST_CASE("A plain status is printed by its code", "[cli]") {
   std::ostringstream out, error;
   Console console(OutputFormat::kHuman, false, false, out, error);

@@ -3,6 +3,7 @@
 // Method: codes and envelopes as a coordinator makes them; tables of damaged ones.
 #include "contributor/join/charter.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "nlohmann/json.hpp"
 
 #include "common/base/hex.h"
+#include "common/base/limits.h"
 #include "common/crypto/dsse.h"
 #include "tests/support/catch.h"
 
@@ -70,6 +72,13 @@ TEST_CASE("A damaged invitation is refused whole", "[contributor]") {
     fields["enroll"] = address;
     codes.push_back(Code(fields));
   }
+  for (const char* name : {"../..", "a/b", "A", "\x1b[2J", "."}) {
+    for (const char* field : {"cooperative", "contributor"}) {
+      nlohmann::json fields = Fields();
+      fields[field] = name;
+      codes.push_back(Code(fields));
+    }
+  }
   for (const std::string& code : codes) {
     INFO(code);
     REQUIRE_STATUS(ParseInvitation(code), absl::StatusCode::kInvalidArgument, "INVITATION_INVALID");
@@ -122,6 +131,26 @@ TEST_CASE("A charter of anybody or anything else is refused", "[contributor]") {
     lacking.erase(field);
     INFO(field);
     CHECK_FALSE(VerifyCharter(Sign(key, lacking), trusted, kName).ok());
+  }
+}
+
+TEST_CASE("A signed charter with absurd numbers is refused", "[contributor]") {
+  const SigningKey key = SigningKey::Create().value();
+  const auto verify = [&](const nlohmann::json& charter) {
+    return VerifyCharter(Sign(key, charter), key.public_key(), "cooperatives/nordic");
+  };
+  for (const int64_t depth : {INT64_MIN, int64_t{-1}, limits::kFreezeDepthMax + 1, INT64_MAX}) {
+    nlohmann::json charter = CharterOf(key);
+    charter["freeze_depth"] = depth;
+    INFO(depth);
+    REQUIRE_STATUS(verify(charter), absl::StatusCode::kPermissionDenied, "COORDINATOR_NOT_TRUSTED");
+  }
+  for (const int64_t tokens : {INT64_MIN, int64_t{-1}, int64_t{0}, limits::kChunkTokensMin - 1,
+                               limits::kChunkTokensMax + 1, INT64_MAX}) {
+    nlohmann::json charter = CharterOf(key);
+    charter["evaluation"]["chunk_tokens"] = tokens;
+    INFO(tokens);
+    REQUIRE_STATUS(verify(charter), absl::StatusCode::kPermissionDenied, "COORDINATOR_NOT_TRUSTED");
   }
 }
 

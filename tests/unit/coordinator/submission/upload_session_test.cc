@@ -168,6 +168,36 @@ TEST_CASE("A file of another size or content than declared never becomes a blob"
   CHECK_FALSE(disk.blobs->Contains(Sha256Of("0123456789")));
 }
 
+TEST_CASE("Bytes of one size never stand for a file declared with another", "[submission]") {
+  Disk disk;
+  const std::string content = "four";
+  std::string name;
+  disk.Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(
+        disk.store
+            ->DeclareFiles(
+                kSubmission,
+                {{.path = "config.json", .size_bytes = 4, .digest = Sha256Of(content)},
+                 {.path = "model.safetensors", .size_bytes = 4000, .digest = Sha256Of(content)},
+                 {.path = "tokenizer.json", .size_bytes = 4, .digest = Sha256Of(content)}})
+            .status());
+    ASSIGN_OR_RETURN(const UploadRecord upload,
+                     disk.store->StartUpload(kSubmission, "config.json", disk.clock.Now()));
+    name = upload.name;
+    return absl::OkStatus();
+  });
+  {
+    REQUIRE_OK_AND_ASSIGN(const auto session, disk.sessions->Open(name));
+    REQUIRE_OK(session->Append(0, content, Sha256Of(content).bytes()));
+    REQUIRE_OK(session->Finish());
+  }
+  REQUIRE_OK_AND_ASSIGN(const SubmissionRecord record, disk.store->Get(kSubmission));
+  for (const SubmissionFile& file : record.files) {
+    INFO(file.path);
+    CHECK(file.held == (file.path != "model.safetensors"));
+  }
+}
+
 TEST_CASE("An upload nobody finished in 72 hours goes, with its bytes", "[submission]") {
   Disk disk;
   const std::string upload = disk.Declare("0123456789");
