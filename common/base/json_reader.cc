@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-absl::Status JsonError(std::string what, int64_t offset) {
+absl::Status JsonError(const std::string& what, int64_t offset) {
   return MakeError(absl::StatusCode::kInvalidArgument, "JSON_INVALID",
                    {.what = absl::StrCat(what, " at byte ", offset),
                     .why = "a value with two readings cannot be trusted",

@@ -121,12 +121,12 @@ Divergence ComputeDivergence(const LossMatrix& matrix) {
   int counted = 0;
   for (size_t i = 0; i < matrix.own_domain.size(); ++i) {
     if (matrix.own_domain[i] == kNoDomain) {
-      result.specialist_percent.push_back(std::nullopt);
+      result.specialist_percent.emplace_back(std::nullopt);
       continue;
     }
     const size_t own = static_cast<size_t>(matrix.own_domain[i]);
     const double percent = DivergencePercent(matrix.loss[0][own], matrix.loss[i + 1][own]);
-    result.specialist_percent.push_back(percent);
+    result.specialist_percent.emplace_back(percent);
     sum += percent;
     ++counted;
   }

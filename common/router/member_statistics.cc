@@ -13,7 +13,7 @@
 namespace kalavai {
 namespace {
 
-absl::Status Invalid(const ClassStatistics& statistics, std::string what) {
+absl::Status Invalid(const ClassStatistics& statistics, const std::string& what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "MEMBER_STATISTICS_INVALID",
                    {.what = absl::StrFormat("statistics of '%s': %s", statistics.label, what),
                     .why = "the prior of the gate is solved from the sums of all members",

@@ -36,7 +36,7 @@ absl::Status Unsupported(absl::string_view component, absl::string_view found,
        .metadata = {{"component", std::string(component)}, {"found", printable}}});
 }
 
-absl::Status Invalid(std::string what) {
+absl::Status Invalid(const std::string& what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "TOKENIZER_INVALID",
                    {.what = absl::StrCat("tokenizer.json: ", what),
                     .why = "the file contradicts itself, and token ids would depend on the reader",

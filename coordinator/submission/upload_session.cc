@@ -12,7 +12,7 @@
 namespace kalavai::coordinator {
 namespace {
 
-absl::Status SizeMismatch(const UploadRecord& upload, std::string what) {
+absl::Status SizeMismatch(const UploadRecord& upload, const std::string& what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "SIZE_MISMATCH",
                    {.what = absl::StrCat(upload.path, ": ", what),
                     .fix = "build the submission again with 'kalavai submit'",
