@@ -1,0 +1,314 @@
+// Goal: from a charter to an answer over real RPC: a launched cooperative, two submitted
+// specialists, a forecast, a fusion with a reference model, a guarded release, streamed answers;
+// and whoever may not is refused, at once after withdrawal.
+// Method: a coordinator with TLS in this process, members who type their commands, tiny models
+// trained on two made-up domains.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
+
+#include "common/base/limits.h"
+#include "common/cli/program.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/retry.h"
+#include "contributor/checkpoint/fetch_command.h"
+#include "contributor/coordinator_connection.h"
+#include "contributor/join/join_command.h"
+#include "contributor/submission/submit_command.h"
+#include "contributor/workspace.h"
+#include "kalavai/v1/fusion.grpc.pb.h"
+#include "kalavai/v1/inference.grpc.pb.h"
+#include "kalavai/v1/prediction.grpc.pb.h"
+#include "tests/support/catch.h"
+#include "tests/support/in_process_coordinator.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_model.h"
+
+namespace kalavai {
+namespace {
+
+namespace fs = std::filesystem;
+using contributor::Workspace;
+using testing::DomainTexts;
+using Admin = v1::CooperativeAdmin::Stub;
+using Fusion = v1::FusionService::Stub;
+using Inference = v1::InferenceService::Stub;
+using Prediction = v1::PredictionService::Stub;
+
+constexpr char kParent[] = "cooperatives/nordic";
+constexpr char kModel[] = "cooperatives/nordic/models/first";
+
+int Type(const std::vector<std::string>& words) {
+  std::vector<const char*> argv = {"kalavai", "--format", "json"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return RunProgram({.name = "kalavai", .summary = "", .details = "", .groups = {}},
+                    {contributor::MakeJoinCommand(), contributor::MakeFetchCommand(),
+                     contributor::MakeSubmitCommand()},
+                    static_cast<int>(argv.size()), argv.data());
+}
+
+std::string Jsonl(const std::vector<std::string>& texts) {
+  std::string lines;
+  for (const std::string& text : texts) {
+    absl::StrAppend(&lines, nlohmann::json({{"text", text}}).dump(), "\n");
+  }
+  return lines;
+}
+
+struct Ground {
+  testing::TempDir temp;
+  testing::InProcessCoordinator coordinator;
+  std::string address = coordinator.address();
+  std::shared_ptr<grpc::Channel> admin = coordinator.AdministratorChannel();
+
+  Ground() {
+    std::vector<std::string> pooled = DomainTexts("tide", 40, 1);
+    const std::vector<std::string> stone = DomainTexts("stone", 40, 2);
+    pooled.insert(pooled.end(), stone.begin(), stone.end());
+    testing::WriteTinyBase(temp.File("fresh"), pooled, 5);
+    testing::WriteTinySpecialist(temp.File("fresh"), temp.File("base"), pooled, 20);
+    testing::WriteTinySpecialist(temp.File("base"), temp.File("tide"), DomainTexts("tide", 40, 1),
+                                 30);
+    testing::WriteTinySpecialist(temp.File("base"), temp.File("stone"), stone, 30);
+    testing::WriteTinySpecialist(temp.File("base"), temp.File("pooled"), pooled, 60);
+    Launch();
+  }
+
+  void Launch() {
+    coordinator.FoundCooperative("nordic", {"tide", "stone"}, 0, 32);
+    const auto stub = v1::CooperativeAdmin::NewStub(admin);
+    v1::ImportCheckpointRequest import;
+    import.set_parent(kParent);
+    import.set_source_directory(temp.File("base"));
+    REQUIRE_OK(CallUnary(address, *stub, &Admin::ImportCheckpoint, import));
+    for (const char* const domain : {"tide", "stone"}) {
+      REQUIRE_OK(
+          coordinator.AddProbeText("nordic", domain, Jsonl(DomainTexts(domain, 40, 101)), "jsonl"));
+    }
+    v1::LaunchCooperativeRequest launch;
+    launch.set_name(kParent);
+    REQUIRE_OK(CallUnary(address, *stub, &Admin::LaunchCooperative, launch));
+  }
+
+  // Joins, fetches, has trained, submits.
+  Workspace Submit(const std::string& id, const std::string& domain) {
+    const Workspace workspace(temp.File(id));
+    const std::vector<std::string> at = {"--workspace", workspace.root()};
+    REQUIRE(Type({"join", coordinator.Invite("nordic", id, domain), at[0], at[1]}) == 0);
+    REQUIRE(Type({"fetch", at[0], at[1]}) == 0);
+    fs::create_directories(workspace.SpecialistDirectory());
+    for (const char* const file : {"config.json", "model.safetensors"}) {
+      fs::copy_file(temp.File(domain) + "/" + file, workspace.SpecialistDirectory() + "/" + file);
+    }
+    REQUIRE_OK(workspace.SaveTrainingReport(
+        {.base_loss = 3.0, .own_loss = 2.0, .held_out_tokens = 2000, .steps = 30, .pilot = false}));
+    REQUIRE(Type({"submit", at[0], at[1]}) == 0);
+    return workspace;
+  }
+
+  void Report(const contributor::CoordinatorConnection& member) {
+    v1::ReportMeasurementRequest report;
+    report.set_parent(kParent);
+    report.mutable_measurement()->set_base_loss(3);
+    report.mutable_measurement()->set_own_loss(2);
+    report.mutable_measurement()->set_held_out_tokens(2000);
+    report.mutable_measurement()->set_steps(30);
+    const auto stub = v1::PredictionService::NewStub(member.channel);
+    REQUIRE_OK(CallUnary(address, *stub, &Prediction::ReportMeasurement, report));
+  }
+
+  std::string PredictionBasis() {
+    v1::CreatePredictionRequest request;
+    request.set_parent(kParent);
+    const auto stub = v1::PredictionService::NewStub(admin);
+    REQUIRE_OK_AND_ASSIGN(const v1::Prediction prediction,
+                          CallUnary(address, *stub, &Prediction::CreatePrediction, request));
+    return prediction.basis();
+  }
+
+  v1::CreateFusionRequest FusionRequest() const {
+    v1::CreateFusionRequest request;
+    request.set_parent(kParent);
+    request.set_fusion_id("first");
+    request.mutable_fusion()->set_seed(7);
+    request.mutable_fusion()->set_steps(30);
+    v1::ReferenceModel& reference = *request.mutable_fusion()->add_reference_models();
+    reference.set_label("monolithic");
+    reference.set_directory(temp.File("pooled"));
+    return request;
+  }
+
+  // The last message of the watch; every state on the way is checked for order.
+  v1::Fusion Watch(const std::string& name) {
+    const auto stub = v1::FusionService::NewStub(admin);
+    grpc::ClientContext context;
+    SetDeadline(context, absl::Seconds(60));
+    v1::GetFusionRequest request;
+    request.set_name(name);
+    const auto reader = stub->WatchFusion(&context, request);
+    v1::Fusion now;
+    v1::Fusion next;
+    while (reader->Read(&next)) {
+      REQUIRE(next.state() >= now.state());
+      if (next.state() == now.state()) REQUIRE(next.progress_done() >= now.progress_done());
+      REQUIRE(next.progress_done() <= next.progress_total());
+      now = next;
+    }
+    REQUIRE_OK(CallStatus(reader->Finish(), address));
+    return now;
+  }
+};
+
+v1::GenerateRequest Question() {
+  v1::GenerateRequest request;
+  request.set_model(kModel);
+  request.set_prompt(absl::StrJoin(DomainTexts("tide", 1, 77), " ").substr(0, 60));
+  request.set_output_tokens_max(24);
+  request.set_temperature(0.8);
+  request.set_seed(5);
+  return request;
+}
+
+double ShareSum(const v1::Usage& usage) {
+  double sum = 0;
+  for (const v1::ExpertShare& share : usage.experts()) sum += share.share();
+  return sum;
+}
+
+// -1 when the answer does not name the domain's expert.
+double ShareOf(const std::string& domain, const v1::Usage& usage) {
+  for (const v1::ExpertShare& share : usage.experts()) {
+    if (share.domain() == domain) return share.share();
+  }
+  return -1;
+}
+
+void CheckFusion(Ground& ground, const v1::Fusion& fusion) {
+  INFO(fusion.failure_reason() << " " << fusion.failure_message());
+  REQUIRE(fusion.state() == v1::Fusion::SUCCEEDED);
+  REQUIRE(fusion.reference_models(0).label() == "monolithic");
+  REQUIRE(fusion.reference_models(0).directory().empty());
+  const nlohmann::json report = nlohmann::json::parse(fusion.result().report_json());
+  REQUIRE(report["inputs"]["reference_models"][0]["root_digest"] ==
+          fusion.reference_models(0).root_digest());
+  // It read both domains for twice as long as the base: it beats the base on each.
+  for (const nlohmann::json& domain : report["domains"]) {
+    REQUIRE(domain["losses"]["reference_models"][0] < domain["losses"]["base"]);
+  }
+  v1::GetLossMatrixRequest request;
+  request.set_parent(kParent);
+  const auto stub = v1::PredictionService::NewStub(ground.admin);
+  REQUIRE_OK_AND_ASSIGN(const v1::LossMatrix matrix,
+                        CallUnary(ground.address, *stub, &Prediction::GetLossMatrix, request));
+  REQUIRE(matrix.rows_size() == 3);  // base and two specialists; the reference is no expert
+  REQUIRE(matrix.fusion() == fusion.name());
+}
+
+// A text too short to find the speaker misses the guard: the release needs a reason.
+void Release(Ground& ground, const v1::Fusion& fusion) {
+  const auto stub = v1::FusionService::NewStub(ground.admin);
+  v1::ReleaseModelRequest request;
+  request.set_fusion(fusion.name());
+  REQUIRE_FALSE(fusion.result().guard_met());
+  REQUIRE_STATUS(CallUnary(ground.address, *stub, &Fusion::ReleaseModel, request),
+                 absl::StatusCode::kFailedPrecondition, "GUARD_NOT_MET");
+  request.set_acknowledged_reason("chunks of 32 tokens are a test's");
+  REQUIRE_OK_AND_ASSIGN(const v1::Model model,
+                        CallUnary(ground.address, *stub, &Fusion::ReleaseModel, request));
+  REQUIRE(model.name() == kModel);
+  REQUIRE(model.experts_size() == 3);
+}
+
+void CheckAnswers(Ground& ground, Inference& stub) {
+  // While the model loads the answer is MODEL_NOT_READY, which is worth repeating.
+  REQUIRE_OK_AND_ASSIGN(const v1::GenerateResponse whole,
+                        CallUnary(ground.address, stub, &Inference::Generate, Question(),
+                                  {.attempts = 40, .wait_max = absl::Milliseconds(200)}));
+  REQUIRE_NEAR(ShareSum(whole.usage()), 1.0, 1e-6);
+  REQUIRE(ShareOf("tide", whole.usage()) > 0.5);  // the question is of its domain
+  grpc::ClientContext context;
+  SetDeadline(context, absl::Seconds(30));
+  const auto reader = stub.StreamGenerate(&context, Question());
+  std::string text;
+  v1::GenerateResponse last;
+  for (v1::GenerateResponse part; reader->Read(&part); last = part) {
+    REQUIRE(last.finish_reason().empty());
+    text += part.text();
+  }
+  REQUIRE_OK(CallStatus(reader->Finish(), ground.address));
+  REQUIRE_FALSE(text.empty());
+  REQUIRE(text == whole.text());
+  REQUIRE(last.finish_reason() == whole.finish_reason());
+  REQUIRE(last.usage().output_tokens() == whole.usage().output_tokens());
+  REQUIRE_NEAR(ShareSum(last.usage()), 1.0, 1e-6);
+}
+
+void CheckRefusals(Ground& ground, Inference& stub) {
+  const auto ask = [&](const v1::GenerateRequest& request) {
+    return CallUnary(ground.address, stub, &Inference::Generate, request, {.attempts = 1});
+  };
+  v1::GenerateRequest nobody = Question();
+  nobody.set_model("cooperatives/nordic/models/nobody");
+  REQUIRE_STATUS(ask(nobody), absl::StatusCode::kNotFound, "MODEL_NOT_FOUND");
+  v1::GenerateRequest longer = Question();
+  longer.set_prompt(absl::StrJoin(DomainTexts("tide", 8, 1), " "));
+  REQUIRE_STATUS(ask(longer), absl::StatusCode::kInvalidArgument, "PROMPT_TOO_LONG");
+  for (const double temperature : {-0.1, 101.0}) {
+    v1::GenerateRequest bad = Question();
+    bad.set_temperature(temperature);
+    REQUIRE_STATUS(ask(bad), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  }
+}
+
+TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", "[integration]") {
+  Ground ground;
+  const Workspace bergen = ground.Submit("bergen", "tide");
+  const Workspace oslo = ground.Submit("oslo", "stone");
+  REQUIRE_OK_AND_ASSIGN(const contributor::CoordinatorConnection of_bergen,
+                        contributor::Connect(bergen));
+  REQUIRE_OK_AND_ASSIGN(const contributor::CoordinatorConnection of_oslo,
+                        contributor::Connect(oslo));
+  ground.Report(of_bergen);
+  ground.Report(of_oslo);
+  REQUIRE(ground.PredictionBasis() == "coverage");
+
+  const v1::CreateFusionRequest request = ground.FusionRequest();
+  const auto as_member = v1::FusionService::NewStub(of_oslo.channel);
+  REQUIRE_STATUS(CallUnary(ground.address, *as_member, &Fusion::CreateFusion, request),
+                 absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
+  const auto fusions = v1::FusionService::NewStub(ground.admin);
+  v1::CreateFusionRequest other = request;
+  other.mutable_fusion()->mutable_reference_models(0)->set_label("Not a label");
+  REQUIRE_STATUS(CallUnary(ground.address, *fusions, &Fusion::CreateFusion, other),
+                 absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  REQUIRE_OK_AND_ASSIGN(const v1::Fusion created,
+                        CallUnary(ground.address, *fusions, &Fusion::CreateFusion, request));
+  const v1::Fusion fusion = ground.Watch(created.name());
+  CheckFusion(ground, fusion);
+  REQUIRE(ground.PredictionBasis() == "oracle");
+  Release(ground, fusion);
+
+  const auto inference = v1::InferenceService::NewStub(of_oslo.channel);
+  CheckAnswers(ground, *inference);
+  CheckRefusals(ground, *inference);
+
+  v1::WithdrawContributorRequest withdraw;
+  withdraw.set_name(absl::StrCat(kParent, "/contributors/bergen"));
+  const auto leaving = v1::CooperativeAdmin::NewStub(of_bergen.channel);
+  REQUIRE_OK(CallUnary(ground.address, *leaving, &Admin::WithdrawContributor, withdraw));
+  const auto refused = v1::InferenceService::NewStub(of_bergen.channel);
+  REQUIRE_STATUS(CallUnary(ground.address, *refused, &Inference::Generate, Question()),
+                 absl::StatusCode::kUnauthenticated, "UNAUTHENTICATED");
+  REQUIRE_OK_AND_ASSIGN(const v1::GenerateResponse without,
+                        CallUnary(ground.address, *inference, &Inference::Generate, Question()));
+  REQUIRE_NEAR(ShareSum(without.usage()), 1.0, 1e-6);
+  REQUIRE(ShareOf("tide", without.usage()) == 0);
+}
+
+}  // namespace
+}  // namespace kalavai
