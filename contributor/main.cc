@@ -11,7 +11,7 @@
 #include "contributor/training/train_command.h"
 
 int main(int argc, char** argv) {
-  using namespace kalavai::contributor;
+  using namespace kalavai::contributor;  // NOLINT(google-build-using-namespace): a table of names
   const kalavai::Program program = {
       .name = "kalavai",
       .summary = "a member of a cooperative that builds one language model without sharing text",
