@@ -1,5 +1,6 @@
-// Routers and member statistics as named arrays; coordinator/fusion and contributor/submission
-// write them as safetensors (dtype F64 throughout, so every number returns with the same bits).
+// Routers and member statistics as named arrays; coordinator/router_safetensors and a member's
+// submission hold them as safetensors (dtype F64 throughout, so every number returns with the same
+// bits).
 //
 // A router:   "router.scalars" [8] = format version (1), experts, rung, alpha, eta, half-life,
 // shrinkage,
