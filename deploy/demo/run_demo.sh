@@ -142,7 +142,7 @@ for member in "${members[@]}"; do
     --learning-rate $learning_rate --threads $threads
   run kalavai evaluate --workspace "$name" --own --threads $threads
   run kalavai submit --workspace "$name" --dry-run
-  run kalavai submit --workspace "$name"
+  run kalavai submit --workspace "$name" > >(tee "$name.submitted")
 done
 
 # --- fusion and answers ---------------------------------------------------------------------------------------------
@@ -156,6 +156,11 @@ chapter "Any member asks, in two domains"
 for question in "${questions[@]}"; do
   run kalavai ask --workspace "${members[0]%:*}" "$question" --tokens 40 \
   --temperature 0.7 --seed 1
+done
+
+chapter "What left each member's machine"
+for member in "${members[@]}"; do
+  printf '%-8s %s\n' "${member%:*}" "$(grep -o 'sent [0-9]* bytes' "${member%:*}.submitted")"
 done
 
 chapter "Times"
