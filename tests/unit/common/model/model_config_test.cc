@@ -147,5 +147,20 @@ TEST_CASE("Estimates grow with what costs memory", "[model]") {
   CHECK(serving.cache_bytes == 2 * 6 * 2 * 100 * 512 * 2);
 }
 
+TEST_CASE("Buffers are told from weights by their names", "[model]") {
+  for (const char* const buffer :
+       {"gpt_neox.layers.0.attention.bias", "gpt_neox.layers.11.attention.masked_bias",
+        "gpt_neox.layers.3.attention.rotary_emb.inv_freq"}) {
+    INFO(buffer);
+    REQUIRE(IsComputedBuffer(buffer));
+  }
+  for (const char* const weight : {"gpt_neox.layers.0.attention.dense.bias",
+                                   "gpt_neox.layers.0.attention.query_key_value.bias",
+                                   "other.layers.0.attention.bias", "embed_out.weight"}) {
+    INFO(weight);
+    REQUIRE_FALSE(IsComputedBuffer(weight));
+  }
+}
+
 }  // namespace
 }  // namespace kalavai

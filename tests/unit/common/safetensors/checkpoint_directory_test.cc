@@ -160,5 +160,20 @@ TEST_CASE("An absent directory is not found") {
                  absl::StatusCode::kNotFound, "FILE_NOT_FOUND");
 }
 
+TEST_CASE("A checkpoint's files are listed by name, and nothing else") {
+  const TempDir directory;
+  WriteSharded(directory);
+  WriteFile(directory.File("run.py"), "print()");
+  WriteFile(directory.File("model.sig"), "{}");
+  std::filesystem::create_directory(directory.File("LICENSE"));  // not a regular file
+  REQUIRE_OK_AND_ASSIGN(const std::vector<std::string> names,
+                        ListCheckpointFiles(directory.path()));
+  REQUIRE(names == std::vector<std::string>{"config.json", "model-00001-of-00002.safetensors",
+                                            "model-00002-of-00002.safetensors", kIndexName,
+                                            "tokenizer.json"});
+  REQUIRE_STATUS(ListCheckpointFiles(directory.File("nowhere")), absl::StatusCode::kNotFound,
+                 "FILE_NOT_FOUND");
+}
+
 }  // namespace
 }  // namespace kalavai
