@@ -10,6 +10,7 @@
 #include "nlohmann/json.hpp"
 
 #include "common/cli/console.h"
+#include "common/crypto/model_signature.h"
 #include "contributor/training/evaluate_command.h"
 #include "contributor/workspace.h"
 #include "tests/support/catch.h"
@@ -48,15 +49,16 @@ Outcome Run(const std::vector<std::string>& words) {
 std::string MakeWorkspace(const TempDir& directory) {
   const Workspace workspace(directory.File("w"));
   REQUIRE_OK(workspace.Create());
+  kalavai::testing::WriteTinyBase(workspace.BaseDirectory(), 5);
+  REQUIRE_OK_AND_ASSIGN(const auto base_files, EnumerateDirectory(workspace.BaseDirectory()));
   REQUIRE_OK(workspace.SaveMembership({.coordinator = "localhost:7443",
                                        .cooperative = "cooperatives/demo",
                                        .contributor = "cooperatives/demo/contributors/ann",
                                        .domain = "tongue",
-                                       .base_digest = std::string(64, 'a'),
+                                       .base_digest = RootDigest(base_files).Hex(),
                                        .freeze_depth = 0,
                                        .chunk_tokens = 32,
                                        .authority_fingerprint = std::string(64, 'b')}));
-  kalavai::testing::WriteTinyBase(workspace.BaseDirectory(), 5);
   std::string lines;
   const std::string text = kalavai::testing::TinyText(1, 200);
   for (size_t at = 0, end = 0; (end = text.find("\n\n", at)) != std::string::npos; at = end + 2) {
