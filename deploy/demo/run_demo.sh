@@ -145,11 +145,17 @@ for member in "${members[@]}"; do
   run kalavai submit --workspace "$name" > >(tee "$name.submitted")
 done
 
+chapter "What pooling would give, for comparison: only a demo may do this"
+pooled=()
+for member in "${members[@]}"; do pooled+=(--text "text/${member#*:}/private.txt"); done
+run kalavai-coordinator base pretrain --from base --out pooled "${pooled[@]}" --chunk-tokens $chunk \
+  --steps $((${#members[@]} * member_steps)) --batch $batch --learning-rate $learning_rate --threads $threads
+
 # --- fusion and answers ---------------------------------------------------------------------------------------------
 chapter "The administrator: fuses and releases"
 run kalavai-coordinator members list --data coordinator --cooperative demo
-run kalavai-coordinator fuse --data coordinator --cooperative demo --watch
-run kalavai-coordinator release --data coordinator --cooperative demo --fusion fusion-1
+run kalavai-coordinator fuse --data coordinator --cooperative demo --reference pooled="$work/pooled"
+run kalavai-coordinator release --data coordinator --cooperative demo
 run kalavai-coordinator models --data coordinator --cooperative demo
 
 chapter "Any member asks, in two domains"
