@@ -28,11 +28,10 @@ int main(int argc, char** argv) {
           " trained at home.",
       .details =
           "In order: init, serve, coop create, base import, coop probe add, coop launch, "
-          "invite,\nmembers list, predict, fuse, release.\n",
+          "invite,\nmembers, predict, fuse, release.\n",
       .groups = {{"coop", "the cooperative and its charter"},
                  {"coop probe", "public text for router and evaluation"},
-                 {"base", "the model every specialist starts from"},
-                 {"members", "who is in, and what they submitted"}}};
+                 {"base", "the model every specialist starts from"}}};
   // One command a line, in the order of the protocol.
   return kalavai::RunProgram(program,
                              {

@@ -94,7 +94,7 @@ absl::Status CheckSchema(Database& database, std::span<const Migration> migratio
                    {.what = absl::StrCat("database: migration '", migrations[applied.size()].name,
                                          "' is missing"),
                     .why = "serving changes no schema, so that an upgrade is a deliberate act",
-                    .fix = "make a backup, then run 'kalavai-coordinator migrate'",
+                    .fix = "make a backup, then run 'kalavai-coordinator serve', which migrates",
                     .metadata = {{"migration", migrations[applied.size()].name}}});
 }
 

@@ -46,10 +46,13 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--data", flags.files, "your text: .txt or .jsonl (field text); repeatable")
       ->type_name("FILE")
       ->required();
-  app.add_option("--pilot", flags.pilot,
-                 "only the first N steps, then a forecast of the whole run; 'train' goes on from "
-                 "there")
+  app.add_option(
+         "--pilot", flags.pilot,
+         "only the first N steps (100 without a number), then a forecast; 'train' goes on from "
+         "there")
       ->type_name("N")
+      ->expected(0, 1)
+      ->default_str("100")
       ->check(CLI::PositiveNumber);
   app.add_option("--steps", flags.steps, "optimizer steps of the whole run")
       ->check(CLI::PositiveNumber)

@@ -26,7 +26,7 @@ struct Flags {
 absl::Status Decide(const Flags& flags, Console& console) {
   if (flags.admit == flags.reject) {
     return UsageError("exactly one of --admit and --reject must be given",
-                      "look at the verdict first: kalavai-coordinator members list");
+                      "look at the verdict first: kalavai-coordinator members");
   }
   ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
   const auto stub = v1::CooperativeAdmin::NewStub(connection.channel);

@@ -130,9 +130,9 @@ absl::Status Remove(const Flags& flags, Console& console) {
 
 Command MakeMembersCommand() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "members list",
-          .summary = "list the members, their submissions and the verdicts",
-          .details = "  kalavai-coordinator members list --cooperative nordic\n",
+  return {.name = "members",
+          .summary = "who is in, what they submitted, and the verdicts",
+          .details = "  kalavai-coordinator members --cooperative nordic\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);
@@ -143,10 +143,10 @@ Command MakeMembersCommand() {
 
 Command MakeRemoveMemberCommand() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "members remove",
+  return {.name = "withdraw",
           .summary = "withdraw a member: certificate revoked, specialist masked",
           .details =
-              "  kalavai-coordinator members remove --cooperative nordic --contributor "
+              "  kalavai-coordinator withdraw --cooperative nordic --contributor "
               "st-mary --comment 'left by letter of 3 May'\n",
           .configure =
               [flags](CLI::App& app) {

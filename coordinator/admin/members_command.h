@@ -1,4 +1,4 @@
-// kalavai-coordinator members list | remove: who is in, with what submission; and leaving.
+// kalavai-coordinator members, withdraw: who is in, with what submission; and leaving.
 #ifndef KALAVAI_COORDINATOR_ADMIN_MEMBERS_COMMAND_H_
 #define KALAVAI_COORDINATOR_ADMIN_MEMBERS_COMMAND_H_
 

@@ -153,7 +153,7 @@ run kalavai-coordinator base pretrain --from base --out pooled "${pooled[@]}" --
 
 # --- fusion and answers ---------------------------------------------------------------------------------------------
 chapter "The administrator: fuses and releases"
-run kalavai-coordinator members list --data coordinator --cooperative demo
+run kalavai-coordinator members --data coordinator --cooperative demo
 run kalavai-coordinator fuse --data coordinator --cooperative demo --reference pooled="$work/pooled"
 run kalavai-coordinator release --data coordinator --cooperative demo
 run kalavai-coordinator models --data coordinator --cooperative demo
