@@ -1,4 +1,6 @@
 // The member's program: a table of commands, in the order a member uses them.
+#include <cstdlib>
+
 #include "common/cli/program.h"
 #include "contributor/checkpoint/fetch_command.h"
 #include "contributor/inference/ask_command.h"
@@ -12,6 +14,8 @@
 
 int main(int argc, char** argv) {
   using namespace kalavai::contributor;  // NOLINT(google-build-using-namespace): a table of names
+  // cuBLAS is deterministic only with it, and some LibTorch refuse to run without (--device cuda).
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   const kalavai::Program program = {
       .name = "kalavai",
       .summary = "a member of a cooperative that builds one language model without sharing text",

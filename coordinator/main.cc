@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
   using namespace kalavai::coordinator;  // NOLINT(google-build-using-namespace): a table of names
   // gRPC's own lines repeat, unreadably, what our errors say. Set the variable to see them.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  // cuBLAS is deterministic only with it, and some LibTorch refuse to run without (--device cuda).
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   const kalavai::Program program = {
       .name = "kalavai-coordinator",
       .summary =

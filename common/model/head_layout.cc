@@ -140,11 +140,30 @@ class SplitHeadsFunction : public torch::autograd::Function<SplitHeadsFunction> 
 
 Heads SplitHeads(const Tensor& fused, const Tensor& cos_TR, const Tensor& sin_TR,
                  int64_t head_count) {
+  if (!fused.is_cpu()) return SplitHeadsAnywhere(fused, cos_TR, sin_TR, head_count);
   if (!(at::GradMode::is_enabled() && fused.requires_grad())) {
     return SplitForward(fused, cos_TR, sin_TR, head_count);
   }
   auto heads = SplitHeadsFunction::apply(fused, cos_TR, sin_TR, head_count);
   return {heads[0], heads[1], heads[2]};
+}
+
+Heads SplitHeadsAnywhere(const Tensor& fused, const Tensor& cos_TR, const Tensor& sin_TR,
+                         int64_t head_count) {
+  const Shape shape = ShapeOf(fused, cos_TR, head_count);
+  const Tensor parts_BTHPS = fused.reshape({shape.batch, shape.tokens, shape.heads, 3, shape.head});
+  const auto part = [&](int64_t which) {
+    return parts_BTHPS.select(3, which).transpose(1, 2).contiguous();
+  };
+  const auto rotated = [&](const Tensor& x_BHTS) {
+    const Tensor a = x_BHTS.narrow(3, 0, shape.half).to(at::kFloat);
+    const Tensor b = x_BHTS.narrow(3, shape.half, shape.half).to(at::kFloat);
+    const Tensor rest = x_BHTS.narrow(3, 2 * shape.half, shape.head - 2 * shape.half);
+    return at::cat({(a * cos_TR - b * sin_TR).to(fused.scalar_type()),
+                    (b * cos_TR + a * sin_TR).to(fused.scalar_type()), rest},
+                   3);
+  };
+  return {rotated(part(0)), rotated(part(1)), part(2)};
 }
 
 }  // namespace kalavai

@@ -1,6 +1,6 @@
 // From the fused projection to the heads: splits query, key and value, rotates query and key by
 // their positions, and lays each head out contiguously, in one pass over memory (and one pass back
-// for the gradient: the inverse rotation).
+// for the gradient: the inverse rotation). Tensors of a GPU take the library's operations.
 //
 // Rotary embedding as in transformers' modeling_gpt_neox: of the first 2R dimensions of a head, i
 // and i + R (i < R) turn by the angle of position and i; the rest stays. The arithmetic is float32
@@ -25,6 +25,10 @@ struct Heads {
 // `fused` when they are enabled and it requires them.
 Heads SplitHeads(const at::Tensor& fused, const at::Tensor& cos_TR, const at::Tensor& sin_TR,
                  int64_t head_count);
+
+// The same from the library's own operations, on any device: SplitHeads off the processor.
+Heads SplitHeadsAnywhere(const at::Tensor& fused, const at::Tensor& cos_TR,
+                         const at::Tensor& sin_TR, int64_t head_count);
 
 }  // namespace kalavai
 

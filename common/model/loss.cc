@@ -28,8 +28,9 @@ std::span<const float> FloatsOf(const Tensor& contiguous) {
   return {contiguous.const_data_ptr<float>(), static_cast<size_t>(contiguous.numel())};
 }
 
+// In memory of the host, wherever the model computes.
 Tensor AsFloats(const Tensor& tensor) {
-  return tensor.defined() ? tensor.to(at::kFloat).contiguous() : tensor;
+  return tensor.defined() ? tensor.to(at::kFloat).cpu().contiguous() : tensor;
 }
 
 // Runs `work(first_chunk, tokens_BT)` for every batch, without a graph.
@@ -98,7 +99,7 @@ absl::Status TokenLogProbs(const Transformer& model, ChunkSpan chunks,
       const auto log_probs = LogProbsOfTargets(model, forward->hidden_BTD.narrow(1, 0, predictions),
                                                tokens_BT.narrow(1, 1, predictions));
       if (!log_probs.ok()) return log_probs.status();
-      const Tensor log_probs_BT = log_probs->contiguous();
+      const Tensor log_probs_BT = AsFloats(*log_probs);
       const Tensor hidden_BTD = options.hidden ? AsFloats(forward->hidden_BTD) : Tensor();
       const Tensor trunk_BTD = options.trunk_depth >= 0 ? AsFloats(forward->trunk_BTD) : Tensor();
       return visitor({.first_chunk = first,

@@ -68,7 +68,8 @@ HeadResult RunHead(const Transformer& model, const Tensor& hidden_BTD, const Ten
                                .narrow(1, 0, predictions)
                                .to(head_VD.scalar_type())
                                .reshape({-1, head_VD.size(1)});
-  const Tensor targets_N1 = tokens_BT.narrow(1, 1, predictions).reshape({-1, 1});
+  const Tensor targets_N1 =
+      tokens_BT.narrow(1, 1, predictions).reshape({-1, 1}).to(hidden_ND.device());
   Tensor gradient_ND = at::empty_like(hidden_ND);
   HeadResult result;
   const int64_t step = std::max<int64_t>(256, kHeadBlockBytes / (4 * head_VD.size(0)));
@@ -79,7 +80,7 @@ HeadResult RunHead(const Transformer& model, const Tensor& hidden_BTD, const Ten
     Tensor log_probs_NV = at::log_softmax(at::matmul(block_ND, head_VD.t()), -1, at::kFloat);
     result.loss_sum -= log_probs_NV.gather(1, block_N1).sum(at::kDouble).item<double>();
     Tensor slope_NV = log_probs_NV.exp_();
-    slope_NV.scatter_add_(1, block_N1, at::full({count, 1}, -1.0, at::kFloat));
+    slope_NV.scatter_add_(1, block_N1, at::full({count, 1}, -1.0, slope_NV.options()));
     slope_NV = slope_NV.to(head_VD.scalar_type());
     Tensor out_ND = gradient_ND.narrow(0, first, count);
     at::mm_out(out_ND, slope_NV, head_VD);
@@ -103,7 +104,8 @@ absl::StatusOr<std::unique_ptr<OptimizerStep>> OptimizerStep::Create(const Trans
     auto self = std::unique_ptr<OptimizerStep>(new OptimizerStep());
     self->hyperparameters_ = options.hyperparameters;
     self->precision_ = options.precision;
-    if (options.precision == Precision::kMixed && !MachineHasBfloat16()) {
+    if (options.precision == Precision::kMixed && model.device().is_cpu() &&
+        !MachineHasBfloat16()) {
       self->precision_ = Precision::kFloat32;
     }
     const WeightType type =
@@ -160,7 +162,9 @@ absl::StatusOr<double> OptimizerStep::Accumulate(ChunkSpan chunks) {
   }
   Tensor head_VD = model_.embed_out_VD;
   Tensor head_gradient_VD;
-  if (head_VD.requires_grad()) head_gradient_VD = at::zeros(head_VD.sizes(), at::kFloat);
+  if (head_VD.requires_grad()) {
+    head_gradient_VD = at::zeros(head_VD.sizes(), head_VD.options().dtype(at::kFloat));
+  }
 
   const double predictions = static_cast<double>(chunks.count() * (chunks.chunk_length - 1));
   double loss_sum = 0.0;
@@ -204,7 +208,8 @@ void OptimizerStep::Update(double learning_rate, double gradient_scale) {
 
   const double count = static_cast<double>(step_ + 1);
   if (precision_ != Precision::kPure) {
-    const std::vector<Tensor> counts(weights_.size(), at::full({}, count, at::kFloat));
+    const std::vector<Tensor> counts(
+        weights_.size(), at::full({}, count, weights_.front().options().dtype(at::kFloat)));
     at::_fused_adamw_(weights_, gradients, m_, v_, {}, counts, learning_rate, h.beta1, h.beta2,
                       h.weight_decay, h.epsilon, /*amsgrad=*/false, /*maximize=*/false);
     return;

@@ -81,8 +81,8 @@ void BuildRotaryTables(Transformer& model) {
   const Tensor frequencies = 1.0 / at::pow(at::Scalar(model.config.rotary_base), exponents);
   const Tensor positions = at::arange(0, model.config.context_length, at::kFloat);
   const Tensor angles = at::outer(positions, frequencies);
-  model.rotary_cos_TR = angles.cos();
-  model.rotary_sin_TR = angles.sin();
+  model.rotary_cos_TR = angles.cos().to(model.device());  // the same table on every device
+  model.rotary_sin_TR = angles.sin().to(model.device());
 }
 
 struct Rotation {
@@ -135,7 +135,8 @@ Tensor Attend(const Tensor& query_BHTS, Tensor key_BHTS, Tensor value_BHTS, KvCa
     value_BHTS = cache->values_BHTS[slot].narrow(2, 0, past + tokens);
     if (past > 0) {
       causal = false;  // the library aligns its causal mask with position 0, not with `past`
-      if (tokens > 1) mask = at::ones({tokens, past + tokens}, at::kBool).tril(past);
+      const at::TensorOptions mask_options = query_BHTS.options().dtype(at::kBool);
+      if (tokens > 1) mask = at::ones({tokens, past + tokens}, mask_options).tril(past);
     }
   } else if (query_BHTS.requires_grad() && query_BHTS.scalar_type() == at::kBFloat16 &&
              tokens <= kExplicitAttentionTokens) {
@@ -192,7 +193,7 @@ Tensor RunBlocks(const Transformer& model, Tensor x_BTD, LayerRange layers, KvCa
 }
 
 Tensor Embed(const Transformer& model, const Tensor& tokens_BT) {
-  return at::embedding(model.embed_in_VD, tokens_BT);
+  return at::embedding(model.embed_in_VD, tokens_BT.to(model.device()));
 }
 
 ForwardResult Finish(const Transformer& model, const Tensor& x_BTD, LogitsWanted wanted) {
@@ -224,6 +225,10 @@ std::string BlockPrefix(int64_t layer) { return absl::StrCat("gpt_neox.layers.",
 at::ScalarType ScalarTypeOf(WeightType type) {
   return type == WeightType::kFloat32 ? at::kFloat : at::kBFloat16;
 }
+
+at::Device TorchDevice(Device device) { return device == Device::kCpu ? at::kCPU : at::kCUDA; }
+
+at::Device Transformer::device() const { return embed_in_VD.device(); }
 
 WeightType Transformer::weight_type() const {
   return embed_out_VD.scalar_type() == at::kBFloat16 ? WeightType::kBfloat16 : WeightType::kFloat32;
@@ -308,6 +313,14 @@ absl::StatusOr<Transformer> Transformer::CastTo(WeightType type) const {
   });
 }
 
+absl::StatusOr<Transformer> Transformer::MoveTo(Device device) const {
+  return CatchTorch("move weights", [&]() -> absl::StatusOr<Transformer> {
+    NamedTensors moved;
+    for (const auto& [name, tensor] : parameters) moved[name] = tensor.to(TorchDevice(device));
+    return BindParameters(config, std::move(moved));
+  });
+}
+
 absl::StatusOr<Transformer> Transformer::Clone() const {
   return CatchTorch("copy weights", [&]() -> absl::StatusOr<Transformer> {
     NamedTensors copies;
@@ -322,7 +335,7 @@ void KvCache::Truncate(int64_t new_length) {
 }
 
 absl::StatusOr<KvCache> NewKvCache(const ModelConfig& config, WeightType type, int64_t batch,
-                                   int64_t capacity, LayerRange layers) {
+                                   int64_t capacity, LayerRange layers, at::Device device) {
   const int64_t last = layers.last < 0 ? config.layer_count : layers.last;
   if (capacity > config.context_length) {
     return ContextExceeded(capacity, config.context_length, "the model's context length");
@@ -339,9 +352,10 @@ absl::StatusOr<KvCache> NewKvCache(const ModelConfig& config, WeightType type, i
     cache.batch = batch;
     const std::vector<int64_t> shape = {batch, config.head_count, cache.capacity,
                                         config.head_size()};
+    const at::TensorOptions tensor = at::device(device).dtype(ScalarTypeOf(type));
     for (int64_t layer = layers.first; layer < last; ++layer) {
-      cache.keys_BHTS.push_back(at::empty(shape, ScalarTypeOf(type)));
-      cache.values_BHTS.push_back(at::empty(shape, ScalarTypeOf(type)));
+      cache.keys_BHTS.push_back(at::empty(shape, tensor));
+      cache.values_BHTS.push_back(at::empty(shape, tensor));
     }
     return cache;
   });
@@ -411,8 +425,8 @@ absl::StatusOr<Tensor> LogProbsOfTargets(const Transformer& model, const Tensor&
     }
     RETURN_IF_ERROR(CheckTokens(model.config, targets_BT));
     const Tensor hidden_ND = hidden_BTD.reshape({-1, model.config.hidden_size});
-    const Tensor targets_N1 = targets_BT.to(at::kLong).reshape({-1, 1});
-    Tensor result_N1 = at::empty({hidden_ND.size(0), 1}, at::kFloat);
+    const Tensor targets_N1 = targets_BT.to(hidden_ND.device(), at::kLong).reshape({-1, 1});
+    Tensor result_N1 = at::empty({hidden_ND.size(0), 1}, hidden_ND.options().dtype(at::kFloat));
     ForLogitsBlocks(model, hidden_ND, [&](int64_t first, const Tensor& log_probs_NV) {
       const int64_t count = log_probs_NV.size(0);
       result_N1.narrow(0, first, count)

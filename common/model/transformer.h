@@ -18,6 +18,9 @@
 // attention. It runs in the type of the weights, float32 or bfloat16 (CastTo); logits come out in
 // that type, log-probabilities always in float32.
 //
+// All tensors of a model are on one device. Tokens are taken from any device; what comes out is on
+// the model's.
+//
 // Shapes are in names: B batch, T position, D model width, H heads, S head width, V vocabulary.
 // Ownership: tensors are reference-counted handles; copying a Transformer shares its weights.
 // Threads: one Forward at a time for a KvCache; a Transformer may be read by several threads.
@@ -34,12 +37,14 @@
 
 #include "absl/status/statusor.h"
 
+#include "common/model/device.h"
 #include "common/model/model_config.h"
 #include "common/model/torch.h"
 
 namespace kalavai {
 
 at::ScalarType ScalarTypeOf(WeightType type);
+at::Device TorchDevice(Device device);
 
 // Weights by their Hugging Face name, e.g. "gpt_neox.layers.0.attention.dense.weight".
 using NamedTensors = std::map<std::string, at::Tensor>;
@@ -75,7 +80,10 @@ struct Transformer {
   absl::StatusOr<Transformer> CastTo(WeightType type) const;
   // A copy with its own storage, without gradients.
   absl::StatusOr<Transformer> Clone() const;
+  // A copy whose weights are on `device` (from OpenDevice). Same device: shares the tensors.
+  absl::StatusOr<Transformer> MoveTo(Device device) const;
   WeightType weight_type() const;
+  at::Device device() const;
 };
 
 // The names and shapes a model of this config has, sorted by name: the explicit name table.
@@ -103,9 +111,10 @@ struct KvCache {
   // Forgets all positions from `new_length` on (≤ length).
   void Truncate(int64_t new_length);
 };
-// Capacity 0 means context_length. The type is that of the weights that will use it.
+// Capacity 0 means context_length. Type and device are those of the weights that will use it.
 absl::StatusOr<KvCache> NewKvCache(const ModelConfig& config, WeightType type, int64_t batch,
-                                   int64_t capacity = 0, LayerRange layers = {});
+                                   int64_t capacity = 0, LayerRange layers = {},
+                                   at::Device device = at::kCPU);
 
 enum class LogitsWanted { kNone, kAll, kLast };  // kLast: T = 1, the last position only
 

@@ -104,19 +104,19 @@ absl::StatusOr<ModelConfig> ReadConfig(const CheckpointDirectory& directory) {
 }
 
 absl::StatusOr<Transformer> Load(const CheckpointDirectory& directory, const ModelConfig& config,
-                                 std::optional<WeightType> type) {
+                                 const LoadOptions& options) {
   RETURN_IF_ERROR(CheckNames(config, directory));
   NamedTensors parameters;
   std::optional<at::ScalarType> common;  // a forward pass computes in one type
   for (const CheckpointTensor& tensor : directory.tensors()) {
     if (IsComputedBuffer(tensor.name())) continue;
-    ASSIGN_OR_RETURN(const Tensor value, ReadTensor(directory, tensor, type));
+    ASSIGN_OR_RETURN(const Tensor value, ReadTensor(directory, tensor, options.type));
     if (common.has_value() && *common != value.scalar_type()) {
       return WeightsInvalid(directory.path(), tensor.name(),
                             "of another type than the tensors before it; all must be of one type");
     }
     common = value.scalar_type();
-    parameters[tensor.name()] = value;
+    parameters[tensor.name()] = value.to(TorchDevice(options.device));
   }
   ModelConfig own = config;
   own.weight_type = common == at::kBFloat16 ? WeightType::kBfloat16 : WeightType::kFloat32;
@@ -137,7 +137,7 @@ absl::StatusOr<Transformer> LoadTransformer(const std::string& dir, const LoadOp
   return CatchTorch("load weights", [&]() -> absl::StatusOr<Transformer> {
     ASSIGN_OR_RETURN(const CheckpointDirectory directory, CheckpointDirectory::Open(dir, {}));
     ASSIGN_OR_RETURN(const ModelConfig config, ReadConfig(directory));
-    return Load(directory, config, options.type);
+    return Load(directory, config, options);
   });
 }
 
@@ -146,7 +146,7 @@ absl::Status SaveTransformer(const Transformer& model, const std::string& dir, W
     NamedTensors stored;
     std::vector<TensorView> views;
     for (const auto& [name, tensor] : model.parameters) {
-      const Tensor value = tensor.detach().to(ScalarTypeOf(type)).contiguous();
+      const Tensor value = tensor.detach().to(ScalarTypeOf(type)).cpu().contiguous();
       if (!AllFinite(value)) return NotFinite(dir, name);
       stored[name] = value;
       views.push_back(ViewOf(name, value));
@@ -179,7 +179,8 @@ absl::StatusOr<Transformer> WeightAverage(const std::vector<std::string>& dirs) 
   return CatchTorch("average weights", [&]() -> absl::StatusOr<Transformer> {
     Transformer average;
     for (const std::string& dir : dirs) {  // one model beside the sum in memory at a time
-      ASSIGN_OR_RETURN(const Transformer model, LoadTransformer(dir, {WeightType::kFloat32}));
+      ASSIGN_OR_RETURN(const Transformer model,
+                       LoadTransformer(dir, {.type = WeightType::kFloat32}));
       if (average.parameters.empty()) {
         average = model;
         continue;

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "common/model/device.h"
 #include "common/model/initialization.h"  // IWYU pragma: export
 #include "common/model/transformer.h"
 
@@ -30,6 +31,7 @@ namespace kalavai {
 
 struct LoadOptions {
   std::optional<WeightType> type = {};  // in memory; nullopt: as stored (float16 becomes float32)
+  Device device = Device::kCpu;         // from OpenDevice; moved there once
 };
 
 absl::StatusOr<Transformer> LoadTransformer(const std::string& dir, const LoadOptions& options);

@@ -51,7 +51,8 @@ absl::Status CheckFinite(const std::string& dir, const TokenBatch& batch, int64_
 
 absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::string& model_digest,
                                         const ProbeText& probe, const ProbePassOptions& options) {
-  ASSIGN_OR_RETURN(const Transformer model, LoadTransformer(dir, {.type = WeightType::kFloat32}));
+  ASSIGN_OR_RETURN(const Transformer model,
+                   LoadTransformer(dir, {.type = WeightType::kFloat32, .device = options.device}));
   RETURN_IF_ERROR(CheckVocabulary(dir, model.config, probe));
 
   const int64_t predictions = probe.chunk_tokens - 1;

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "common/model/device.h"
 #include "common/probe/probe_cache.h"
 #include "common/probe/probe_text.h"
 
@@ -29,6 +30,7 @@ struct ProbePassOptions {
   // The features' layer: −1 the final hidden state; K ≥ 0 the stream after K blocks (a frozen trunk
   // shared by base and specialists).
   int64_t feature_depth = -1;
+  Device device = Device::kCpu;  // from OpenDevice
   // Called after every batch; a status ends the pass and is returned (e.g. InterruptedError).
   std::function<absl::Status(int64_t chunks_done, int64_t chunks)> progress = {};
 };

@@ -198,7 +198,8 @@ class Run {
     summary_.curve = std::move(state.curve);
     DecideEarlyStop();
     if (HasHeldOut()) {
-      best_ = state.best.empty() ? Copy(state.parameters) : std::move(state.best);
+      best_ = Copy(optimizer_->model().parameters);
+      for (auto& [name, tensor] : state.best) best_[name] = tensor.to(optimizer_->model().device());
     }
     return absl::OkStatus();
   }

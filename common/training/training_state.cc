@@ -38,7 +38,7 @@ std::span<const std::byte> BytesOf(const at::Tensor& tensor) {
 absl::Status Append(const std::string& prefix, const NamedTensors& tensors,
                     std::vector<at::Tensor>& held, std::vector<TensorView>& views) {
   for (const auto& [name, tensor] : tensors) {
-    held.push_back(tensor.detach().contiguous());
+    held.push_back(tensor.detach().cpu().contiguous());
     const at::ScalarType type = tensor.scalar_type();
     if (type != at::kFloat && type != at::kBFloat16) {
       return InvalidState(absl::StrCat("tensor ", name, ": neither float32 nor bfloat16"));

@@ -15,6 +15,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
+#include "common/cli/device_option.h"
 #include "common/model/determinism.h"
 #include "common/storage/atomic_file.h"
 #include "contributor/training/model_evaluation.h"
@@ -31,6 +32,7 @@ struct Flags {
   int64_t chunk_tokens = 0;
   int64_t chunks = 128;
   int64_t threads = 0;
+  std::string device = "cpu";
 };
 
 void Configure(Flags& flags, CLI::App& app) {
@@ -48,6 +50,7 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--threads", flags.threads, "0: one a core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  AddDeviceOption(app, &flags.device);
 }
 
 // The files the specialist was trained from, as report.json remembers them.
@@ -73,6 +76,7 @@ absl::StatusOr<std::vector<std::string>> TrainedFiles(const Workspace& workspace
 
 absl::StatusOr<EvaluationOptions> OptionsOf(const Flags& flags, const Workspace& workspace) {
   EvaluationOptions options = {.chunks_max = flags.chunks};
+  ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
   if (flags.chunk_tokens > 0) {
     options.chunk_tokens = flags.chunk_tokens;
   } else if (workspace.HasJoined()) {

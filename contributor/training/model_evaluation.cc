@@ -51,8 +51,9 @@ absl::StatusOr<std::vector<TextLoss>> EvaluateModel(const std::string& directory
                                                     const std::vector<NamedText>& texts,
                                                     const EvaluationOptions& options) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, TokenizerOf(directory));
-  ASSIGN_OR_RETURN(const Transformer model,
-                   LoadTransformer(directory, {.type = WeightType::kFloat32}));
+  ASSIGN_OR_RETURN(
+      const Transformer model,
+      LoadTransformer(directory, {.type = WeightType::kFloat32, .device = options.device}));
   std::vector<TextLoss> losses;
   for (const NamedText& text : texts) {
     ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(text.files));
@@ -77,10 +78,12 @@ absl::StatusOr<OwnEvaluation> EvaluateOwn(const std::string& base_directory,
   ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(files));
   ASSIGN_OR_RETURN(const Dataset data,
                    BuildDataset(*tokenizer, std::move(documents), OptionsOf(options)));
-  ASSIGN_OR_RETURN(const Transformer base,
-                   LoadTransformer(base_directory, {.type = WeightType::kFloat32}));
+  ASSIGN_OR_RETURN(
+      const Transformer base,
+      LoadTransformer(base_directory, {.type = WeightType::kFloat32, .device = options.device}));
   ASSIGN_OR_RETURN(const Transformer specialist,
-                   LoadTransformer(specialist_directory, {.type = WeightType::kFloat32}));
+                   LoadTransformer(specialist_directory,
+                                   {.type = WeightType::kFloat32, .device = options.device}));
   OwnEvaluation result = {.bytes_per_token = BytesPerToken(*tokenizer, data.held_out.tokens),
                           .chunks = data.held_out.count(),
                           .tokens = Predictions(data.held_out)};

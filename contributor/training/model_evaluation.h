@@ -11,6 +11,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "common/model/device.h"
+
 namespace kalavai::contributor {
 
 struct NamedText {
@@ -28,7 +30,8 @@ struct TextLoss {
 
 struct EvaluationOptions {
   int64_t chunk_tokens = 256;
-  int64_t chunks_max = 128;  // a text; 0: all of it
+  int64_t chunks_max = 128;      // a text; 0: all of it
+  Device device = Device::kCpu;  // from OpenDevice
 };
 
 // Losses of the model in `directory` (with its tokenizer.json) on each text, whole texts: nothing

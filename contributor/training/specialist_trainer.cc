@@ -64,7 +64,8 @@ absl::StatusOr<Ground> Prepare(const SpecialistOptions& options, const TrainingL
                                  .held_out_chunks_max = options.held_out_chunks}));
   for (const std::string& warning : ground.data.warnings) listener.warn(warning);
 
-  ASSIGN_OR_RETURN(const Transformer stored, LoadTransformer(options.base_directory, {}));
+  ASSIGN_OR_RETURN(const Transformer stored,
+                   LoadTransformer(options.base_directory, {.device = options.device}));
   ground.stored_type = stored.weight_type();
   ASSIGN_OR_RETURN(ground.base, stored.CastTo(WeightType::kFloat32));
   RETURN_IF_ERROR(CheckVocabulary(*ground.tokenizer, ground.base.config));
@@ -149,7 +150,8 @@ absl::StatusOr<double> WriteAndMeasure(const SpecialistOptions& options, const G
   RETURN_IF_ERROR(WriteCheckpoint(model, absl::StrCat(options.base_directory, "/tokenizer.json"),
                                   options.specialist_directory, ground.stored_type));
   ASSIGN_OR_RETURN(const Transformer written,
-                   LoadTransformer(options.specialist_directory, {.type = WeightType::kFloat32}));
+                   LoadTransformer(options.specialist_directory,
+                                   {.type = WeightType::kFloat32, .device = options.device}));
   return MeanLoss(written, held_out);
 }
 

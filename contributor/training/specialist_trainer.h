@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 
+#include "common/model/device.h"
 #include "common/model/hyperparameters.h"
 #include "common/training/training_progress.h"
 
@@ -35,6 +36,7 @@ struct SpecialistOptions {
   std::vector<std::string> files = {};    // .txt, .jsonl
   Hyperparameters hyperparameters = {};   // freeze_depth from the charter
   Precision precision = Precision::kMixed;
+  Device device = Device::kCpu;  // from OpenDevice
   int64_t chunk_tokens = 256;
   int64_t batch = 16;
   int64_t pilot_steps = 0;  // 0: the whole run

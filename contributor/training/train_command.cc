@@ -16,6 +16,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
+#include "common/cli/device_option.h"
 #include "common/model/determinism.h"
 #include "contributor/training/specialist_trainer.h"
 #include "contributor/workspace.h"
@@ -38,6 +39,7 @@ struct Flags {
   int64_t held_out_chunks = 128;
   int64_t save_seconds = 300;
   int64_t threads = 0;
+  std::string device = "cpu";
   bool restart = false;
 };
 
@@ -87,6 +89,7 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--threads", flags.threads, "0: one a core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  AddDeviceOption(app, &flags.device);
   app.add_flag("--restart", flags.restart, "train anew, whatever an earlier run left");
 }
 
@@ -94,6 +97,7 @@ absl::StatusOr<SpecialistOptions> OptionsOf(const Flags& flags) {
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const Membership member, workspace.LoadMembership());
   SpecialistOptions options;
+  ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
   ASSIGN_OR_RETURN(options.base_directory, workspace.VerifiedBase());
   options.specialist_directory = workspace.SpecialistDirectory();
   options.training_directory = workspace.TrainingDirectory();

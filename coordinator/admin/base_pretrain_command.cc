@@ -13,6 +13,7 @@
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
+#include "common/cli/device_option.h"
 #include "common/model/determinism.h"
 #include "coordinator/admin/base_pretrainer.h"
 
@@ -27,6 +28,7 @@ struct Flags {
   std::string precision = "bf16";
   std::string dtype;
   int64_t threads = 0;
+  std::string device = "cpu";
 };
 
 void Configure(Flags& flags, CLI::App& app) {
@@ -69,6 +71,7 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--threads", flags.threads, "0: one a core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  AddDeviceOption(app, &flags.device);
 }
 
 std::string NextCommand(const BasePretrainOptions& options) {
@@ -87,6 +90,7 @@ absl::Status Pretrain(const Flags& flags, Console& console) {
                              .steps = flags.steps,
                              .micro_batch = flags.micro_batch};
   ASSIGN_OR_RETURN(options.precision, PrecisionFromName(flags.precision));
+  ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
   if (!flags.dtype.empty()) {
     options.stored_type = flags.dtype == "float32" ? WeightType::kFloat32 : WeightType::kBfloat16;
   }

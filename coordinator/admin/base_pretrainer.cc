@@ -96,10 +96,11 @@ absl::StatusOr<Transformer> InitialModel(const BasePretrainOptions& options,
   if (options.from.empty()) {
     const ModelConfig config = ConfigOf(options, tokenizer);
     RETURN_IF_ERROR(config.Validate());
-    return InitializeTransformer(config, options.seed);
+    ASSIGN_OR_RETURN(const Transformer fresh, InitializeTransformer(config, options.seed));
+    return fresh.MoveTo(options.device);
   }
-  ASSIGN_OR_RETURN(Transformer model,
-                   LoadTransformer(options.from, {.type = WeightType::kFloat32}));
+  ASSIGN_OR_RETURN(Transformer model, LoadTransformer(options.from, {.type = WeightType::kFloat32,
+                                                                     .device = options.device}));
   if (tokenizer.VocabularySize() <= model.config.vocab_size) return model;
   return MakeError(
       absl::StatusCode::kInvalidArgument, "TOKENIZER_MISMATCH",
@@ -165,8 +166,9 @@ absl::StatusOr<BasePretrainReport> TrainAndWrite(const BasePretrainOptions& opti
   std::error_code ignored;
   std::filesystem::remove(tokenizer_path, ignored);
   RETURN_IF_ERROR(written);
-  ASSIGN_OR_RETURN(const Transformer stored,
-                   LoadTransformer(options.directory, {.type = WeightType::kFloat32}));
+  ASSIGN_OR_RETURN(
+      const Transformer stored,
+      LoadTransformer(options.directory, {.type = WeightType::kFloat32, .device = options.device}));
   ASSIGN_OR_RETURN(report.held_out_loss, MeanLoss(stored, held_out));
   return report;
 }

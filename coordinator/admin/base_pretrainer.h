@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "common/model/device.h"
 #include "common/model/hyperparameters.h"
 #include "common/model/model_config.h"
 #include "common/training/training_progress.h"
@@ -39,6 +40,7 @@ struct BasePretrainOptions {
   int64_t batch = 16;
   Hyperparameters hyperparameters = {};
   Precision precision = Precision::kMixed;
+  Device device = Device::kCpu;                // from OpenDevice
   std::optional<WeightType> stored_type = {};  // nullopt: as `from`, or bfloat16
   uint64_t seed = 1;                           // of initial weights and order
 };

@@ -77,9 +77,15 @@ std::string FusionWorker::RouterPath(absl::string_view fusion) const {
                       kRouterFile);
 }
 
+std::string FusionWorker::CacheDirectory(const Job& job) const {
+  const Device device = dependencies_.device;
+  return absl::StrCat(work_directory_, "/caches/",
+                      device == Device::kCpu ? "" : absl::StrCat(NameOf(device), "-"), "threads-",
+                      job.record.threads);
+}
+
 std::string FusionWorker::CachePath(const Job& job, const ProbeCacheKey& key) const {
-  return absl::StrCat(work_directory_, "/caches/threads-", job.record.threads, "/",
-                      ProbeCacheFileName(key));
+  return absl::StrCat(CacheDirectory(job), "/", ProbeCacheFileName(key));
 }
 
 std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
@@ -148,10 +154,10 @@ absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
   }
   RETURN_IF_ERROR(SetThreads(job.record.threads));
   job.plan.inputs.torch_version = std::string(TorchVersion());
-  job.plan.inputs.vector_level = std::string(VectorLevel());
+  job.plan.inputs.vector_level = std::string(
+      dependencies_.device == Device::kCpu ? VectorLevel() : NameOf(dependencies_.device));
   RETURN_IF_ERROR(EnsureDirectory(work_directory_, 0700));
-  return EnsureDirectory(absl::StrCat(work_directory_, "/caches/threads-", job.record.threads),
-                         0700);
+  return EnsureDirectory(CacheDirectory(job), 0700);
 }
 
 absl::Status FusionWorker::Probe(Job& job) {
@@ -231,6 +237,7 @@ absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::stri
                                                  const ProbeCacheKey& key, bool features) {
   ProbePassOptions options;
   options.features = features;
+  options.device = dependencies_.device;
   options.progress = [this](int64_t, int64_t) -> absl::Status {
     return stopping_ ? Stopping() : absl::OkStatus();
   };

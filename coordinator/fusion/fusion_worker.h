@@ -8,7 +8,7 @@
 // router and report, bit for bit. Caches are shared by all fusions: adding a specialist costs its
 // pass.
 //
-//   WORK/caches/threads-N/*.probe.safetensors
+//   WORK/caches/threads-N/*.probe.safetensors      (cuda-threads-N: other last bits, other caches)
 //   WORK/models/<digest>/             hard links to blobs while a model is read; removed after
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors
 //
@@ -28,6 +28,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/worker_queue.h"
+#include "common/model/device.h"
 #include "common/probe/probe_cache.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
@@ -48,6 +49,7 @@ class FusionWorker {
     Audit& audit;
     FusionWatch& watch;
     const Clock& clock;
+    Device device = Device::kCpu;  // of the probe passes; from OpenDevice
   };
 
   // `work_directory`: DATA/fusions; made when missing.
@@ -84,6 +86,7 @@ class FusionWorker {
                     const FusionReport& report);
   absl::Status Fail(const std::string& fusion, const absl::Status& status);
 
+  std::string CacheDirectory(const Job& job) const;
   std::string CachePath(const Job& job, const ProbeCacheKey& key) const;
   std::string ModelDirectory(absl::string_view digest) const;
 

@@ -35,7 +35,7 @@ ModelPhases::ModelPhases(const Parts& parts)
     : parts_(parts),
       models_(parts_.database),
       mask_(parts_.cooperatives, parts_.submissions),
-      engine_(parts_.threads),
+      engine_(parts_.threads, parts_.device),
       loader_({.models = models_,
                .checkpoints = parts_.checkpoints,
                .submissions = parts_.submissions,
@@ -53,7 +53,8 @@ ModelPhases::ModelPhases(const Parts& parts)
                .blobs = parts_.blobs,
                .audit = parts_.audit,
                .watch = watch_,
-               .clock = parts_.clock},
+               .clock = parts_.clock,
+               .device = parts_.device},
               parts_.fusions_directory),
       fusion_service_(
           {.database = parts_.database,

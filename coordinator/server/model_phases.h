@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/worker_queue.h"
 #include "common/crypto/signing_key.h"
+#include "common/model/device.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
@@ -58,6 +59,7 @@ class ModelPhases {
     std::string fusions_directory;  // DATA/fusions
     std::string models_directory;   // DATA/models
     int64_t threads = 1;            // inside one tensor operation; part of every fusion's input
+    Device device = Device::kCpu;   // of fusions and generation
   };
 
   explicit ModelPhases(const Parts& parts);

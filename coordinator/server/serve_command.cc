@@ -9,6 +9,7 @@
 #include "CLI/CLI.hpp"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
+#include "common/cli/device_option.h"
 #include "coordinator/server/server.h"
 
 namespace kalavai::coordinator {
@@ -17,7 +18,14 @@ namespace {
 constexpr absl::Duration kDrain = absl::Seconds(30);
 constexpr absl::Duration kPoll = absl::Milliseconds(200);
 
-absl::Status Serve(const ServerOptions& options, Console& console) {
+struct Flags {
+  ServerOptions options;
+  std::string device = "cpu";
+};
+
+absl::Status Serve(const Flags& flags, Console& console) {
+  ServerOptions options = flags.options;
+  ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, StartServer(options));
   console.Result({{"service", server->service_address()}, {"enroll", server->enroll_address()}},
                  absl::StrCat("Serving ", options.data, " at ", server->service_address(),
@@ -36,15 +44,16 @@ absl::Status Serve(const ServerOptions& options, Console& console) {
 }  // namespace
 
 Command MakeServeCommand() {
-  auto options = std::make_shared<ServerOptions>();
-  options->data = "kalavai-data";
+  auto flags = std::make_shared<Flags>();
+  flags->options.data = "kalavai-data";
   return {.name = "serve",
           .summary = "run the server",
           .details =
               "  kalavai-coordinator serve --data /var/lib/kalavai --listen 0.0.0.0:7443 \\\n"
               "    --enroll-listen 0.0.0.0:7444 --advertise coordinator.example.org\n",
           .configure =
-              [options](CLI::App& app) {
+              [flags](CLI::App& app) {
+                ServerOptions* const options = &flags->options;
                 app.add_option("--data", options->data, "directory made by 'init'")
                     ->capture_default_str();
                 app.add_option("--listen", options->listen, "HOST:PORT for members (mutual TLS)")
@@ -58,12 +67,13 @@ Command MakeServeCommand() {
                                "threads of one tensor operation; 0 = one a core")
                     ->check(CLI::NonNegativeNumber)
                     ->capture_default_str();
+                AddDeviceOption(app, &flags->device);
                 app.add_option("--free-space-floor", options->free_space_floor_bytes,
                                "bytes that stay free on the disk")
                     ->check(CLI::NonNegativeNumber)
                     ->capture_default_str();
               },
-          .run = [options](Console& console) { return Serve(*options, console); }};
+          .run = [flags](Console& console) { return Serve(*flags, console); }};
 }
 
 }  // namespace kalavai::coordinator

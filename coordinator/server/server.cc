@@ -146,7 +146,8 @@ struct Server::Wiring {
                       .workers = workers,
                       .fusions_directory = directory.FusionsPath(),
                       .models_directory = directory.ModelsPath(),
-                      .threads = ThreadsOf(options)}};
+                      .threads = ThreadsOf(options),
+                      .device = options.device}};
 
   CooperativeAdminService admin_service{{.database = database,
                                          .blobs = blobs,

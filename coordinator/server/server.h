@@ -22,6 +22,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
+#include "common/model/device.h"
 
 namespace kalavai::coordinator {
 
@@ -34,6 +35,8 @@ struct ServerOptions {
   // Threads inside one tensor operation of fusions and generation; 0 = one a core. It decides the
   // last bits of a fusion and is recorded with it.
   int64_t threads = 0;
+  // Where fusions and generation compute, from OpenDevice; recorded like the threads.
+  Device device = Device::kCpu;
   int64_t free_space_floor_bytes = limits::kFreeSpaceFloorBytes;
   const Clock* clock = &SystemClock();  // not owned
 };

@@ -39,6 +39,9 @@ at::Tensor TokensTensor(std::span<const int32_t> tokens) {
   return at::tensor(wide, at::kLong).unsqueeze(0);
 }
 
+// Gate and sampler read memory of the host, wherever the experts compute.
+at::Tensor OnHost(const at::Tensor& tensor) { return tensor.to(at::kFloat).cpu().contiguous(); }
+
 std::span<const float> FloatsOf(const at::Tensor& tensor) {
   return {tensor.const_data_ptr<float>(), static_cast<size_t>(tensor.numel())};
 }
@@ -129,8 +132,8 @@ class GenerationEngine::Generation {
     for (size_t i = 0; i < experts_.size(); ++i) {
       if (allowed_[i] == 0) continue;
       const Transformer& expert = model_.experts[i];
-      ASSIGN_OR_RETURN(experts_[i].cache,
-                       NewKvCache(expert.config, expert.weight_type(), 1, needed));
+      ASSIGN_OR_RETURN(experts_[i].cache, NewKvCache(expert.config, expert.weight_type(), 1, needed,
+                                                     {}, expert.device()));
     }
     return absl::OkStatus();
   }
@@ -158,9 +161,9 @@ class GenerationEngine::Generation {
                      Forward(expert, TokensTensor(tokens), &experts_[index].cache, options));
     const at::Tensor last = result.hidden_BTD.slice(1, -1);
     ASSIGN_OR_RETURN(const at::Tensor log_probs, LogProbsOfVocabulary(expert, last));
-    experts_[index].log_probs_V = log_probs.reshape({-1}).to(at::kFloat).contiguous();
+    experts_[index].log_probs_V = OnHost(log_probs.reshape({-1}));
     if (index == 0) {
-      experts_[0].hidden_TD = result.hidden_BTD.squeeze(0).to(at::kFloat).contiguous();
+      experts_[0].hidden_TD = OnHost(result.hidden_BTD.squeeze(0));
     }
     return result.hidden_BTD;
   }
@@ -178,7 +181,7 @@ class GenerationEngine::Generation {
           LogProbsOfTargets(model_.experts[i],
                             hidden_BTD.slice(1, 0, static_cast<int64_t>(predicted)),
                             TokensTensor(std::span<const int32_t>(prompt_).subspan(1))));
-      const at::Tensor flat = of_targets.reshape({-1}).to(at::kFloat).contiguous();
+      const at::Tensor flat = OnHost(of_targets.reshape({-1}));
       const std::span<const float> values = FloatsOf(flat);
       for (size_t t = 0; t < predicted; ++t) log_p[t * experts_.size() + i] = values[t];
     }
@@ -229,8 +232,8 @@ class GenerationEngine::Generation {
   bool first_ = true;
 };
 
-GenerationEngine::GenerationEngine(int64_t threads)
-    : threads_(threads), thread_([this] { Run(); }) {}
+GenerationEngine::GenerationEngine(int64_t threads, Device device)
+    : threads_(threads), device_(device), thread_([this] { Run(); }) {}
 
 GenerationEngine::~GenerationEngine() { Stop(); }
 
@@ -306,6 +309,7 @@ absl::Status GenerationEngine::LoadNow(const EngineModel& model) {
   for (const std::string& directory : model.expert_directories) {
     LoadOptions options;
     options.type = WeightType::kFloat32;  // as the probe pass computed
+    options.device = device_;
     ASSIGN_OR_RETURN(Transformer expert, LoadTransformer(directory, options));
     loaded->experts.push_back(std::move(expert));
   }

@@ -35,6 +35,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
+#include "common/model/device.h"
 #include "common/model/sampler.h"
 #include "common/router/router_parameters.h"
 
@@ -74,8 +75,8 @@ struct GenerationRequest {
 
 class GenerationEngine {
  public:
-  // `threads` inside one tensor operation.
-  explicit GenerationEngine(int64_t threads);
+  // `threads` inside one tensor operation; `device` from OpenDevice.
+  explicit GenerationEngine(int64_t threads, Device device = Device::kCpu);
   ~GenerationEngine();  // Stop()
   GenerationEngine(const GenerationEngine&) = delete;
   GenerationEngine& operator=(const GenerationEngine&) = delete;
@@ -103,6 +104,7 @@ class GenerationEngine {
   void GenerateNow(const GenerationRequest& request);
 
   const int64_t threads_;
+  const Device device_;
   mutable absl::Mutex mutex_;
   struct Queued {
     Task run;

@@ -67,5 +67,27 @@ TEST_CASE("Bfloat16 heads are the float32 ones rounded once", "[model]") {
   CHECK(with_gradient.grad().sizes() == half.sizes());
 }
 
+TEST_CASE("The way for other devices gives the processor's heads and gradient", "[model]") {
+  const Angles angles = SomeAngles();
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const double tolerance = type == at::kFloat ? 1e-6 : 0.01;  // bfloat16: one rounding more
+    const at::Tensor fast = Input().to(type).requires_grad_(true);
+    const at::Tensor anywhere = Input().to(type).requires_grad_(true);
+    const Heads expected = SplitHeads(fast, angles.cos_TR, angles.sin_TR, kHeads);
+    const Heads heads = SplitHeadsAnywhere(anywhere, angles.cos_TR, angles.sin_TR, kHeads);
+    CHECK(heads.query_BHTS.is_contiguous());
+    CHECK(heads.key_BHTS.is_contiguous());
+    CHECK(heads.value_BHTS.is_contiguous());
+    REQUIRE(Stacked(heads).scalar_type() == type);
+    CHECK(at::allclose(Stacked(heads), Stacked(expected), 0.0, tolerance));
+
+    const at::Tensor numbers = at::arange(0, Stacked(heads).numel(), at::kFloat);
+    const at::Tensor slope = (numbers * 0.11).cos().view(Stacked(heads).sizes()).to(type);
+    Stacked(expected).backward(slope);
+    Stacked(heads).backward(slope);
+    CHECK(at::allclose(anywhere.grad(), fast.grad(), 0.0, tolerance));
+  }
+}
+
 }  // namespace
 }  // namespace kalavai

@@ -146,6 +146,33 @@ TEST_CASE("Log-probabilities of targets are the log-softmax of the logits", "[mo
   CHECK(RelativeError(chosen, expected.gather(-1, index).squeeze(-1)) < 1e-6);
 }
 
+TEST_CASE("What a model makes is on the device of its weights", "[model]") {
+  // The meta device computes shapes only, and refuses operations that mix devices. It lacks lookup
+  // and layer norm, so no block runs there.
+  const c10::InferenceMode inference;
+  const Transformer model = LoadGolden("parallel");
+  NamedTensors elsewhere;
+  for (const auto& [name, tensor] : model.parameters) elsewhere[name] = tensor.to(at::kMeta);
+  REQUIRE_OK_AND_ASSIGN(const Transformer meta, BindParameters(model.config, elsewhere));
+  CHECK(meta.device().is_meta());
+  CHECK(meta.rotary_cos_TR.is_meta());
+  CHECK(meta.rotary_sin_TR.is_meta());
+
+  REQUIRE_OK_AND_ASSIGN(const KvCache cache,
+                        NewKvCache(meta.config, meta.weight_type(), 1, 0, {}, meta.device()));
+  CHECK(cache.keys_BHTS.front().is_meta());
+  CHECK(cache.values_BHTS.front().is_meta());
+
+  const at::Tensor tokens = GoldenTensor("parallel", "tokens");  // in memory of the host
+  const at::Tensor hidden_BTD =
+      at::empty({tokens.size(0), tokens.size(1), model.config.hidden_size}, at::kMeta);
+  REQUIRE_OK_AND_ASSIGN(const at::Tensor of_targets, LogProbsOfTargets(meta, hidden_BTD, tokens));
+  CHECK(of_targets.is_meta());
+  CHECK(of_targets.sizes() == tokens.sizes());
+  REQUIRE_OK_AND_ASSIGN(const at::Tensor vocabulary, LogProbsOfVocabulary(meta, hidden_BTD));
+  CHECK(vocabulary.is_meta());
+}
+
 TEST_CASE("Inputs that do not fit are refused by reason", "[model]") {
   const c10::InferenceMode inference;
   const Transformer model = LoadGolden("parallel");
