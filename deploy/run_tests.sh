@@ -15,6 +15,6 @@ step() {
 }
 
 step dependencies deploy/install_dependencies.sh
-step configure cmake --preset release
+step configure cmake --preset release -DKALAVAI_TESTS=ON
 step build cmake --build --preset release
-step tests ctest --preset release --parallel "$(nproc)" "$@"
+step tests ctest --preset release --no-tests=error --parallel "$(nproc)" "$@"

@@ -112,8 +112,8 @@ esac
 
 for domain in "$out"/*/; do
   for part in private probe; do
-    perl -MEncode -0777 -ne 'eval { Encode::decode("UTF-8", $_, Encode::FB_CROAK | Encode::LEAVE_SRC); 1 } or exit 1' \
-      "$domain$part.txt" || { echo "make_corpora.sh: $domain$part.txt: not valid UTF-8" >&2; exit 1; }
+    iconv -f UTF-8 -t UTF-8 "$domain$part.txt" > /dev/null ||
+      { echo "make_corpora.sh: $domain$part.txt: not valid UTF-8" >&2; exit 1; }
   done
   printf '%-10s private %7d bytes, probe %6d bytes\n' "$(basename "$domain")" "$(wc -c < "${domain}private.txt")" \
     "$(wc -c < "${domain}probe.txt")"

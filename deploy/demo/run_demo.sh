@@ -80,7 +80,7 @@ free_port() { perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sock
 if [ -z "${KALAVAI_DEMO_BIN:-}" ]; then
   chapter "Build the two programs"
   run deploy/install_dependencies.sh
-  run cmake --preset release -DKALAVAI_TESTS=OFF --log-level=WARNING
+  run cmake --preset release --log-level=WARNING
   run cmake --build --preset release --target kalavai kalavai-coordinator
 fi
 tree=$PWD
