@@ -155,9 +155,8 @@ void Report(const Workspace& workspace, const Membership& member, const Charter&
           charter.freeze_depth == 0
               ? std::string("nothing")
               : absl::StrCat("input embedding and the lowest ", charter.freeze_depth, " blocks"),
-          "\n  keys in ", workspace.root(),
-          "/keys and /tls never leave this machine\nnext: kalavai "
-          "fetch"));
+          "\n  the private keys in ", workspace.root(), "/keys and ", workspace.root(),
+          "/tls never leave this machine\nnext: kalavai fetch"));
 }
 
 absl::Status Join(const Flags& flags, Console& console) {
