@@ -244,7 +244,13 @@ absl::StatusOr<FileDescriptor> LockDataDirectory(const DataDirectory& directory)
 
 absl::StatusOr<AdministratorFiles> LoadAdministratorFiles(const std::string& directory) {
   if (!fs::exists(Join(directory, "client.key"))) {
-    return Invalid(directory, "no administrator's files");
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_INVALID",
+        {.what = absl::StrCat(directory, ": no administrator's files; must hold what 'init' made"),
+         .why = "an administrator is known by the certificate in these files",
+         .fix = "name the coordinator's directory with --data, or a copy of its administrator "
+                "folder with --administrator",
+         .metadata = {{"path", directory}}});
   }
   AdministratorFiles files;
   ASSIGN_OR_RETURN(const SigningKey key, SigningKey::LoadFromFile(Join(directory, "client.key")));
