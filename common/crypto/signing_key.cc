@@ -1,30 +1,26 @@
 #include "common/crypto/signing_key.h"
 
 #include <array>
-#include <cerrno>
-#include <optional>
+#include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include <fcntl.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
-#include <sys/stat.h>
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/crypto/key_pem.h"
 #include "common/crypto/openssl.h"
+#include "common/crypto/private_file.h"
 #include "common/storage/atomic_file.h"
 
 namespace kalavai {
 namespace {
-
-constexpr int64_t kKeyFileBytesMax = 64 * limits::kKiB;
 
 struct CurveRow {
   const char* group;  // OpenSSL's name
@@ -45,13 +41,16 @@ const CurveRow* FindCurve(const EVP_PKEY* key) {
   return nullptr;
 }
 
-absl::Status KeyError(absl::string_view what) {
-  static_cast<void>(openssl::TakeErrors());  // OpenSSL's reasons may quote the input
-  return MakeError(absl::StatusCode::kInvalidArgument, "KEY_INVALID",
-                   {.what = absl::StrCat("key: ", what),
-                    .why = "signatures are ECDSA on P-256, P-384 or P-521, keys are PEM",
-                    .fix = "create a key with 'openssl genpkey -algorithm EC -pkeyopt "
-                           "ec_paramgen_curve:P-256'"});
+// "EC on secp256k1", "RSA", …: what a refusal calls a key.
+std::string KindOf(const EVP_PKEY* key) {
+  const char* const type = EVP_PKEY_get0_type_name(key);
+  if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return type != nullptr ? type : "an unknown kind";
+  std::array<char, 64> group = {};
+  size_t size = 0;
+  if (EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) != 1) {
+    return "EC on a curve without a name";
+  }
+  return absl::StrCat("EC on ", absl::string_view(group.data(), size));
 }
 
 // Wipes a copy of private key text when its scope ends.
@@ -65,20 +64,6 @@ class WipeOnExit {
  private:
   std::string& text_;
 };
-
-// Exactly one PEM block, so that a file with several keys has no second reading. SEC1 files may
-// begin with an EC PARAMETERS block.
-bool IsOneBlock(absl::string_view pem, bool may_have_parameters) {
-  size_t blocks = 0;
-  for (size_t at = pem.find("-----BEGIN "); at != absl::string_view::npos;
-       at = pem.find("-----BEGIN ", at + 1)) {
-    if (may_have_parameters && absl::StartsWith(pem.substr(at), "-----BEGIN EC PARAMETERS-----")) {
-      continue;
-    }
-    ++blocks;
-  }
-  return blocks == 1;
-}
 
 }  // namespace
 
@@ -99,11 +84,11 @@ PublicKey::PublicKey(KeyReference key, std::string pem)
 absl::StatusOr<PublicKey> PublicKey::FromReference(KeyReference key) {
   EVP_PKEY* const raw = key.get();
   if (EVP_PKEY_get_base_id(raw) != EVP_PKEY_EC || FindCurve(raw) == nullptr) {
-    return KeyError("must be an elliptic-curve key on P-256, P-384 or P-521");
+    return openssl::KeyKindRefused(KindOf(raw));
   }
   const openssl::KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, raw, nullptr));
   if (context == nullptr || EVP_PKEY_public_check(context.get()) != 1) {
-    return KeyError("the point must be on its curve");
+    return openssl::KeyInvalid("a point off its curve found", "must be on it");
   }
   // Without these two the PEM, and so the hint, keeps the form the key was read in.
   if (EVP_PKEY_set_utf8_string_param(raw, OSSL_PKEY_PARAM_EC_ENCODING, "named_curve") != 1 ||
@@ -119,13 +104,15 @@ absl::StatusOr<PublicKey> PublicKey::FromReference(KeyReference key) {
 }
 
 absl::StatusOr<PublicKey> PublicKey::FromPem(absl::string_view pem) {
-  if (pem.size() > static_cast<size_t>(kKeyFileBytesMax) || !IsOneBlock(pem, false)) {
-    return KeyError("must be one PEM block 'PUBLIC KEY'");
-  }
-  const openssl::BioPtr bio = openssl::ReadOnlyBio(pem);
-  KeyReference key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
-  if (key.get() == nullptr) return KeyError("must be one PEM block 'PUBLIC KEY'");
-  return FromReference(std::move(key));
+  ASSIGN_OR_RETURN(openssl::KeyPtr key, openssl::ReadKeyPem(pem, openssl::KeyHalf::kPublic));
+  return FromReference(KeyReference(key.release()));
+}
+
+absl::StatusOr<PublicKey> PublicKey::LoadFromFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string pem, ReadFileBounded(path, limits::kKeyFileBytesMax));
+  auto key = FromPem(pem);
+  if (!key.ok()) return Annotate(key.status(), path);
+  return key;
 }
 
 std::string PublicKey::Hint() const { return Sha256Of(pem_).Hex(); }
@@ -152,45 +139,31 @@ absl::Status PublicKey::Verify(absl::string_view bytes, absl::string_view signat
                     .metadata = {{"key_hint", Hint()}}});
 }
 
-absl::StatusOr<SigningKey> SigningKey::Create() {
-  KeyReference key(EVP_EC_gen("P-256"));
-  if (key.get() == nullptr) return openssl::CryptoError("create key");
-  ASSIGN_OR_RETURN(PublicKey public_key, PublicKey::FromReference(std::move(key)));
-  return SigningKey(std::move(public_key));
+absl::StatusOr<SigningKey> SigningKey::Create(absl::string_view curve) {
+  for (const CurveRow& row : kCurves) {
+    if (curve != row.name) continue;
+    KeyReference key(EVP_EC_gen(row.name));
+    if (key.get() == nullptr) return openssl::CryptoError("create key");
+    ASSIGN_OR_RETURN(PublicKey public_key, PublicKey::FromReference(std::move(key)));
+    return SigningKey(std::move(public_key));
+  }
+  return openssl::KeyKindRefused(absl::StrCat("curve '", absl::CHexEscape(curve), "'"));
 }
 
 absl::StatusOr<SigningKey> SigningKey::FromPem(absl::string_view pem) {
-  constexpr char kRule[] = "must be one unencrypted PEM block 'PRIVATE KEY' or 'EC PRIVATE KEY'";
-  if (pem.size() > static_cast<size_t>(kKeyFileBytesMax) || !IsOneBlock(pem, true)) {
-    return KeyError(kRule);
-  }
-  const openssl::BioPtr bio = openssl::ReadOnlyBio(pem);
-  // The callback answers "no password": without it OpenSSL would ask on the terminal.
-  const auto no_password = [](char*, int, int, void*) { return -1; };
-  KeyReference key(PEM_read_bio_PrivateKey(bio.get(), nullptr, +no_password, nullptr));
-  if (key.get() == nullptr) return KeyError(kRule);
+  ASSIGN_OR_RETURN(openssl::KeyPtr raw, openssl::ReadKeyPem(pem, openssl::KeyHalf::kPrivate));
+  KeyReference key(raw.release());
   ASSIGN_OR_RETURN(PublicKey public_key, PublicKey::FromReference(key));
   const openssl::KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
   if (context == nullptr || EVP_PKEY_pairwise_check(context.get()) != 1) {
-    return KeyError("the private number must belong to the public point");
+    return openssl::KeyInvalid("a private number of another public point found",
+                               "must belong together");
   }
   return SigningKey(std::move(public_key));
 }
 
 absl::StatusOr<SigningKey> SigningKey::LoadFromFile(const std::string& path) {
-  struct stat info = {};
-  if (stat(path.c_str(), &info) != 0) return ErrnoError(errno, "stat", path);
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return MakeError(
-        absl::StatusCode::kPermissionDenied, "KEY_FILE_MODE",
-        {.what = absl::StrCat("key file ", path, ": mode ", absl::Hex((info.st_mode >> 6) & 7),
-                              absl::Hex((info.st_mode >> 3) & 7), absl::Hex(info.st_mode & 7),
-                              " found; must give nothing to group and others"),
-         .why = "whoever reads the key can sign in its owner's name",
-         .fix = absl::StrCat("chmod 600 ", path),
-         .metadata = {{"path", path}}});
-  }
-  ASSIGN_OR_RETURN(std::string pem, ReadFileBounded(path, kKeyFileBytesMax));
+  ASSIGN_OR_RETURN(std::string pem, ReadPrivateFile(path, limits::kKeyFileBytesMax));
   const WipeOnExit wipe(pem);
   auto key = FromPem(pem);
   if (!key.ok()) return Annotate(key.status(), path);

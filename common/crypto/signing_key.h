@@ -42,9 +42,13 @@ class KeyReference {
 
 class PublicKey {
  public:
-  // Reads a SubjectPublicKeyInfo in PEM. INVALID_ARGUMENT KEY_INVALID: not PEM, another kind of
-  // key, another curve, a point off the curve, or anything after the one PEM block.
+  // Reads a SubjectPublicKeyInfo in PEM, in any of its forms. INVALID_ARGUMENT, each saying what
+  // was found: KEY_INVALID (not one PEM block, damaged, text around it, a point off the curve),
+  // KEY_KIND_REFUSED (another algorithm or curve), KEY_HALF_MISMATCH (a private key, a
+  // certificate).
   static absl::StatusOr<PublicKey> FromPem(absl::string_view pem);
+  // The same of a file: also FILE_NOT_FOUND, FILE_KIND_REFUSED, FILE_TOO_LARGE, IO_ERROR.
+  static absl::StatusOr<PublicKey> LoadFromFile(const std::string& path);
 
   // Named curve, uncompressed point, 64 columns, final newline: byte-equal to what the Python
   // package writes, whatever form the key was read from.
@@ -75,15 +79,17 @@ class PublicKey {
 
 class SigningKey {
  public:
-  // A fresh P-256 key from OpenSSL's random source.
-  static absl::StatusOr<SigningKey> Create();
+  // A fresh key from OpenSSL's random source on "P-256", "P-384" or "P-521"; KEY_KIND_REFUSED for
+  // any other name.
+  static absl::StatusOr<SigningKey> Create(absl::string_view curve = "P-256");
 
-  // PKCS#8 ("PRIVATE KEY") or SEC1 ("EC PRIVATE KEY"), unencrypted. KEY_INVALID as for PublicKey,
-  // also when the private number does not belong to the public point.
+  // PKCS#8 ("PRIVATE KEY") or SEC1 ("EC PRIVATE KEY"). Errors as for PublicKey, KEY_ENCRYPTED for
+  // a key under a passphrase, KEY_INVALID also when the private number is not of the public point.
   static absl::StatusOr<SigningKey> FromPem(absl::string_view pem);
 
-  // Reads a key file. PERMISSION_DENIED KEY_FILE_MODE when group or others may read or write it;
-  // KEY_INVALID; FILE_NOT_FOUND, FILE_TOO_LARGE, IO_ERROR.
+  // Reads a key file: a regular file, not a link, that gives nothing to group and others. The
+  // errors of FromPem; PERMISSION_DENIED KEY_FILE_MODE; FILE_KIND_REFUSED for links, directories,
+  // devices; FILE_NOT_FOUND, FILE_TOO_LARGE, IO_ERROR.
   static absl::StatusOr<SigningKey> LoadFromFile(const std::string& path);
 
   // Writes PKCS#8 with mode 0600, durably and all or nothing. ALREADY_EXISTS KEY_EXISTS when the
