@@ -30,6 +30,8 @@ inline constexpr int64_t kFreeSpaceFloorBytes = kGiB;  // kept free: max(this, 2
 // Foreign files, checked before they are read.
 inline constexpr int64_t kSafetensorsHeaderBytesMax = 16 * kMiB;
 inline constexpr int64_t kKeyFileBytesMax = 64 * kKiB;  // one key in PEM
+inline constexpr int64_t kNoteBytesMax = 128 * kKiB;    // a tree head with its witnesses
+inline constexpr int64_t kNoteSignaturesMax = 64;
 inline constexpr int64_t kJsonBytesMax = kMiB;
 inline constexpr int64_t kJsonDepthMax = 32;
 inline constexpr int64_t kModelSignatureBytesMax = 16 * kMiB;
