@@ -9,6 +9,8 @@
 #include "contributor/prediction/predict_command.h"
 #include "contributor/status/status_command.h"
 #include "contributor/submission/submit_command.h"
+#include "contributor/tokenizer/tokenizer_decode_command.h"
+#include "contributor/tokenizer/tokenizer_encode_command.h"
 #include "contributor/training/evaluate_command.h"
 #include "contributor/training/train_command.h"
 
@@ -23,7 +25,7 @@ int main(int argc, char** argv) {
           "  kalavai join CODE\n  kalavai fetch\n  kalavai train --data FILE --pilot\n"
           "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n  kalavai ask "
           "PROMPT\n",
-      .groups = {}};
+      .groups = {{"tokenizer", "text as token ids and back, and what a language costs"}}};
   return kalavai::RunProgram(program,
                              {
                                  MakeJoinCommand(),
@@ -35,6 +37,8 @@ int main(int argc, char** argv) {
                                  MakeStatusCommand(),
                                  MakeAskCommand(),
                                  MakeLeaveCommand(),
+                                 MakeTokenizerEncodeCommand(),
+                                 MakeTokenizerDecodeCommand(),
                              },
                              argc, argv);
 }

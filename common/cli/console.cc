@@ -79,6 +79,12 @@ void Console::Stream(absl::string_view text) {
   if (format_ == OutputFormat::kHuman) out_ << Printable(text) << std::flush;
 }
 
+void Console::Data(absl::string_view bytes) {
+  if (format_ == OutputFormat::kJson) return;
+  out_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out_.flush();
+}
+
 void Console::Note(absl::string_view text) {
   if (format_ == OutputFormat::kHuman) error_ << Printable(text) << "\n" << std::flush;
 }

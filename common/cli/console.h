@@ -44,6 +44,10 @@ class Console {
   // Prints pieces of a streamed result as they come (human format only; ignored under json).
   void Stream(absl::string_view text);
 
+  // Prints a result that is data of a named form (ids, a text), byte for byte, a large one in parts
+  // (human format only; ignored under json). What a person reads goes through Result or Stream.
+  void Data(absl::string_view bytes);
+
   // A line for the reader, on standard error: what happens, what comes next. Silent under --format
   // json.
   void Note(absl::string_view text);

@@ -42,6 +42,15 @@ TEST_CASE("JSON output is the bare object, its error a bare object too", "[cli]"
             {{"reason", "NOT_JOINED"}, {"message", "no member"}, {"fix", "kalavai join CODE"}}));
 }
 
+TEST_CASE("Data is printed byte for byte, and not beside a JSON object", "[cli]") {
+  const std::string bytes("a\r\x1b\0\xff\n", 6);
+  std::ostringstream out, json, error;
+  Console(OutputFormat::kHuman, false, false, out, error).Data(bytes);
+  Console(OutputFormat::kJson, false, false, json, error).Data(bytes);
+  CHECK(out.str() == bytes);
+  CHECK(json.str().empty());
+}
+
 TEST_CASE("Nothing that is printed can drive the terminal", "[cli]") {
   std::ostringstream out, error;
   Console console(OutputFormat::kHuman, false, false, out, error);
