@@ -17,4 +17,8 @@ const Clock& SystemClock() {
   return *kClock;
 }
 
+absl::Duration Stopwatch::Elapsed() const {
+  return absl::FromChrono(std::chrono::steady_clock::now() - start_);
+}
+
 }  // namespace kalavai

@@ -1,6 +1,9 @@
 #include "common/base/json_reader.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <string>
@@ -8,86 +11,209 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "common/base/errors.h"
+#include "common/base/utf8.h"
 
 namespace kalavai {
 namespace {
 
 using Json = nlohmann::json;
 
-absl::Status JsonError(const std::string& what, int64_t offset) {
-  return MakeError(absl::StatusCode::kInvalidArgument, "JSON_INVALID",
-                   {.what = absl::StrCat(what, " at byte ", offset),
-                    .why = "a value with two readings cannot be trusted",
-                    .fix = "",
-                    .metadata = {{"offset", absl::StrCat(offset)}}});
+constexpr size_t kShownBytes = 80;  // of a foreign key or number, in a message
+constexpr size_t kPathBytes = 200;
+
+// Feeds the parser and counts what it has read: the events of nlohmann's SAX carry no place.
+class CountingIterator {
+ public:
+  using iterator_category = std::forward_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  CountingIterator(const char* at, const char** furthest) : at_(at), furthest_(furthest) {}
+  reference operator*() const { return *at_; }
+  CountingIterator& operator++() {
+    *furthest_ = ++at_;
+    return *this;
+  }
+  CountingIterator operator++(int) {
+    const CountingIterator before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const CountingIterator& other) const { return at_ == other.at_; }
+
+ private:
+  const char* at_;
+  const char** furthest_;
+};
+
+absl::Status JsonError(absl::string_view what, size_t offset, const std::string& path) {
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "JSON_INVALID",
+      {.what = absl::StrCat(what, " at byte ", offset, path.empty() ? "" : ", in ", path),
+       .why = "a text with two readings cannot be trusted",
+       .fix = "mend the text at this place",
+       .metadata = {{"offset", absl::StrCat(offset)}, {"path", path}}});
 }
 
-// Wraps nlohmann's DOM builder: refuses duplicate keys and depth, keeps the first error's place.
+// Foreign bytes in a message are short and printable.
+std::string Shown(absl::string_view text) {
+  std::string shown(text.substr(0, kShownBytes));
+  shown = ReplaceInvalidUtf8(shown);
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return shown;
+}
+
+// Wraps nlohmann's DOM builder: refuses duplicate keys, depth and numbers, and knows the place.
 class StrictSax : public nlohmann::json_sax<Json> {
  public:
-  StrictSax(Json& root, int64_t depth_max)
-      : builder_(root, /*allow_exceptions=*/false), depth_max_(depth_max) {}
+  StrictSax(Json& root, absl::string_view text, int64_t depth_max)
+      : builder_(root, /*allow_exceptions=*/false),
+        text_(text),
+        read_(text.data()),
+        depth_max_(depth_max) {}
 
-  bool null() override { return builder_.null(); }
-  bool boolean(bool value) override { return builder_.boolean(value); }
-  bool number_integer(number_integer_t value) override { return builder_.number_integer(value); }
-  bool number_unsigned(number_unsigned_t value) override { return builder_.number_unsigned(value); }
-  bool number_float(number_float_t value, const string_t& text) override {
-    if (!std::isfinite(value))
-      return Refuse(absl::StrCat("number '", text.substr(0, 40), "' is out of range"));
-    return builder_.number_float(value, text);
+  const char** read() { return &read_; }
+
+  bool null() override { return Next() && builder_.null(); }
+  bool boolean(bool value) override { return Next() && builder_.boolean(value); }
+  bool number_integer(number_integer_t value) override {
+    Next();
+    // The parser asks here for what begins with '-'; the integer 0 would lose its sign.
+    return value == 0 ? builder_.number_float(-0.0, "-0") : builder_.number_integer(value);
   }
-  bool string(string_t& value) override { return builder_.string(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    return Next() && builder_.number_unsigned(value);
+  }
+  bool number_float(number_float_t value, const string_t& number) override {
+    Next();
+    if (!std::isfinite(value)) {
+      return Refuse(absl::StrCat("number '", Shown(number), "': must fit a double"),
+                    NumberOffset());
+    }
+    if (number.find_first_of(".eE") == std::string::npos) {
+      return Refuse(absl::StrCat("integer '", Shown(number), "': must be from -2^63 to 2^64 - 1"),
+                    NumberOffset());
+    }
+    return builder_.number_float(value, number);
+  }
+  bool string(string_t& value) override { return Next() && builder_.string(value); }
   bool binary(binary_t& value) override { return builder_.binary(value); }
   bool start_object(std::size_t size) override {
-    if (!Enter()) return false;
-    keys_.emplace_back();
-    return builder_.start_object(size);
+    return Enter(/*array=*/false) && builder_.start_object(size);
   }
   bool key(string_t& value) override {
-    if (!keys_.back().insert(value).second) {
-      return Refuse(absl::StrCat("duplicate key '", value.substr(0, 80), "'"));
+    Frame& object = frames_.back();
+    const bool fresh = object.keys.insert(value).second;
+    object.key = value;
+    if (!fresh) {
+      return Refuse(absl::StrCat("duplicate key '", Shown(value), "'"), StringOffset());
     }
     return builder_.key(value);
   }
-  bool end_object() override {
-    keys_.pop_back();
-    --depth_;
-    return builder_.end_object();
+  bool end_object() override { return Leave() && builder_.end_object(); }
+  bool start_array(std::size_t size) override {
+    return Enter(/*array=*/true) && builder_.start_array(size);
   }
-  bool start_array(std::size_t size) override { return Enter() && builder_.start_array(size); }
-  bool end_array() override {
-    --depth_;
-    return builder_.end_array();
-  }
+  bool end_array() override { return Leave() && builder_.end_array(); }
   bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::detail::exception&) override {
-    offset_ = static_cast<int64_t>(position);
-    if (refusal_.empty()) refusal_ = "syntax error or invalid UTF-8";
+                   const nlohmann::detail::exception& error) override {
+    // Overflow arrives here and not as an event: 406.
+    if (error.id == 406) {
+      Next();
+      return Refuse("number: must fit a double", NumberOffset());
+    }
+    const size_t offset = std::min(position == 0 ? 0 : position - 1, text_.size());
+    Refuse(offset == text_.size() ? "syntax error: the text ends too early" : "syntax error",
+           offset);
+    refused_path_ = Path(frames_.size() - (frames_.empty() ? 0 : 1));  // what is open
     return false;
   }
 
-  absl::Status status(int64_t size) const {
-    return JsonError(refusal_.empty() ? "syntax error" : refusal_, offset_ >= 0 ? offset_ : size);
-  }
+  absl::Status status() const { return JsonError(refusal_, offset_, refused_path_); }
 
  private:
-  bool Refuse(std::string what) {
+  struct Frame {
+    bool array = false;
+    int64_t index = -1;    // of the element being read
+    std::string key = {};  // of the member being read
+    std::set<std::string> keys = {};
+  };
+
+  bool Refuse(std::string what, size_t offset) {
     refusal_ = std::move(what);
+    offset_ = offset;
+    refused_path_ = Path(frames_.size());
     return false;
   }
-  bool Enter() {
-    return ++depth_ <= depth_max_ || Refuse(absl::StrCat("depth exceeds ", depth_max_));
+  bool Next() {
+    if (!frames_.empty()) ++frames_.back().index;
+    return true;
+  }
+  bool Enter(bool array) {
+    Next();
+    if (static_cast<int64_t>(frames_.size()) >= depth_max_) {
+      return Refuse(absl::StrCat("depth: must be at most ", depth_max_), Read() - 1);
+    }
+    frames_.push_back({.array = array});
+    return true;
+  }
+  bool Leave() {
+    frames_.pop_back();
+    return true;
+  }
+
+  // Of the member or element being read, down to `depth` arrays and objects.
+  std::string Path(size_t depth) const {
+    std::string path = "$";
+    for (size_t i = 0; i < depth; ++i) {
+      const Frame& frame = frames_[i];
+      if (path.size() > kPathBytes) return path + "…";
+      if (frame.array) {
+        absl::StrAppend(&path, "[", std::max<int64_t>(frame.index, 0), "]");
+      } else if (!frame.keys.empty()) {
+        absl::StrAppend(&path, ".", Shown(frame.key));
+      }
+    }
+    return path;
+  }
+
+  // Where the token that was just read begins. The parser has read a string to its closing quote,
+  // and one character beyond a number unless the text ends there.
+  size_t Read() const { return static_cast<size_t>(read_ - text_.data()); }
+  size_t StringOffset() const {
+    size_t at = Read() - 1;
+    while (at > 0) {
+      --at;
+      if (text_[at] != '"') continue;
+      size_t backslashes = 0;
+      while (backslashes < at && text_[at - 1 - backslashes] == '\\') ++backslashes;
+      if (backslashes % 2 == 0) break;
+    }
+    return at;
+  }
+  size_t NumberOffset() const {
+    const absl::string_view number = "0123456789+-.eE";
+    size_t at = Read();
+    if (at > 0 && number.find(text_[at - 1]) == absl::string_view::npos) --at;
+    while (at > 0 && number.find(text_[at - 1]) != absl::string_view::npos) --at;
+    return at;
   }
 
   nlohmann::detail::json_sax_dom_parser<Json> builder_;
+  const absl::string_view text_;
+  const char* read_;
   const int64_t depth_max_;
-  int64_t depth_ = 0;
-  int64_t offset_ = -1;
-  std::vector<std::set<std::string>> keys_;
-  std::string refusal_;
+  std::vector<Frame> frames_;
+  std::string refusal_ = "syntax error";
+  size_t offset_ = 0;
+  std::string refused_path_;
 };
 
 absl::Status FieldError(const char* field, absl::string_view rule) {
@@ -108,17 +234,24 @@ const Json* Find(const Json& object, const char* field) {
 
 absl::StatusOr<Json> ReadJson(absl::string_view text, const JsonLimits& limits) {
   if (static_cast<int64_t>(text.size()) > limits.bytes_max) {
-    return JsonError(absl::StrCat(text.size(), " bytes found; must be at most ", limits.bytes_max),
-                     0);
+    return JsonError(
+        absl::StrCat(text.size(), " bytes found; must be at most ", limits.bytes_max, ": too many"),
+        static_cast<size_t>(limits.bytes_max), "");
   }
   // nlohmann accepts a byte-order mark; RFC 8259 §8.1 lets us refuse it, and then a value has one
   // spelling.
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") return JsonError("byte-order mark", 0);
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") return JsonError("byte-order mark", 0, "");
+  const auto valid = static_cast<size_t>(ValidUtf8Prefix(text));
+  if (valid < text.size()) return JsonError("not UTF-8", valid, "");
+  // nlohmann takes a zero byte between tokens for the end of the text, whatever follows.
+  const size_t zero = text.find('\0');
+  if (zero != absl::string_view::npos) return JsonError("zero byte", zero, "");
   Json root;
-  StrictSax sax(root, limits.depth_max);
-  if (!Json::sax_parse(text.begin(), text.end(), &sax, Json::input_format_t::json,
-                       /*strict=*/true)) {
-    return sax.status(static_cast<int64_t>(text.size()));
+  StrictSax sax(root, text, limits.depth_max);
+  const char* const end = text.data() + text.size();
+  if (!Json::sax_parse(CountingIterator(text.data(), sax.read()), CountingIterator(end, sax.read()),
+                       &sax, Json::input_format_t::json, /*strict=*/true)) {
+    return sax.status();
   }
   return root;
 }
@@ -149,6 +282,16 @@ absl::StatusOr<bool> JsonBool(const Json& object, const char* field) {
   const Json* value = Find(object, field);
   if (value == nullptr || !value->is_boolean()) return FieldError(field, "true or false");
   return value->get<bool>();
+}
+
+absl::Status CheckJsonKeys(const Json& object, std::initializer_list<absl::string_view> allowed) {
+  if (!object.is_object()) return FieldError("$", "an object");
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) {
+      return FieldError(Shown(key).c_str(), absl::StrCat("one of ", absl::StrJoin(allowed, ", ")));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace kalavai

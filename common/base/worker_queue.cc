@@ -1,10 +1,14 @@
 #include "common/base/worker_queue.h"
 
+#include <exception>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "common/base/check.h"
 #include "common/base/errors.h"
+#include "common/base/logging.h"
 
 namespace kalavai {
 
@@ -24,6 +28,7 @@ absl::Status WorkerQueue::Add(Task task) {
                       .metadata = {}});
   }
   if (static_cast<int64_t>(tasks_.size()) >= queued_max_) {
+    ++refused_;
     return MakeError(
         absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
         {.what = absl::StrCat(tasks_.size(), " tasks already wait; at most ", queued_max_, " may"),
@@ -36,14 +41,37 @@ absl::Status WorkerQueue::Add(Task task) {
 }
 
 void WorkerQueue::Stop() {
+  std::deque<Task> dropped;  // destroyed without the lock: a task may own what asks this queue
   {
-    absl::MutexLock lock(&mutex_);
+    const absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    tasks_.clear();
+    dropped.swap(tasks_);
   }
+  const absl::MutexLock lock(&join_mutex_);
   for (std::thread& thread : threads_) {
+    KALAVAI_CHECK(thread.get_id() != std::this_thread::get_id(), "a task must not stop its queue");
     if (thread.joinable()) thread.join();
   }
+}
+
+WorkerQueue::Counts WorkerQueue::counts() const {
+  const absl::MutexLock lock(&mutex_);
+  return {.waiting = static_cast<int64_t>(tasks_.size()), .refused = refused_, .failed = failed_};
+}
+
+void WorkerQueue::RunTask(const Task& task) {
+  std::string thrown;
+  try {
+    task();
+    return;
+  } catch (const std::exception& exception) {
+    thrown = exception.what();
+  } catch (...) {
+    thrown = "not a std::exception";
+  }
+  LogError("Task threw", {{"exception", thrown}});
+  const absl::MutexLock lock(&mutex_);
+  ++failed_;
 }
 
 void WorkerQueue::Run() {
@@ -60,7 +88,7 @@ void WorkerQueue::Run() {
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }
-    task();
+    RunTask(task);
   }
 }
 

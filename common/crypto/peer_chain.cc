@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include <fcntl.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
@@ -19,6 +18,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/certificate.h"
@@ -66,10 +66,10 @@ class BlockSigpipe {
 };
 
 // Waits until `socket` is ready for `events`; false at the deadline.
-bool WaitFor(int socket, int16_t events, absl::Time deadline) {
+bool WaitFor(int socket, int16_t events, const Deadline& deadline) {
   pollfd entry = {.fd = socket, .events = events, .revents = 0};
   while (true) {
-    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
+    const int64_t left = absl::ToInt64Milliseconds(deadline.Left());
     if (left <= 0) return false;
     const int ready = poll(&entry, 1, static_cast<int>(std::min<int64_t>(left, 60000)));
     if (ready > 0) return true;
@@ -78,7 +78,7 @@ bool WaitFor(int socket, int16_t events, absl::Time deadline) {
 }
 
 // The error number of the last attempt, 0 when `socket` is connected.
-int ConnectWithin(int socket, const addrinfo& address, absl::Time deadline) {
+int ConnectWithin(int socket, const addrinfo& address, const Deadline& deadline) {
   if (connect(socket, address.ai_addr, address.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS) return errno;
   if (!WaitFor(socket, POLLOUT, deadline)) return ETIMEDOUT;
@@ -87,7 +87,7 @@ int ConnectWithin(int socket, const addrinfo& address, absl::Time deadline) {
   return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-absl::StatusOr<FileDescriptor> Connect(const std::string& host, int port, absl::Time deadline,
+absl::StatusOr<FileDescriptor> Connect(const std::string& host, int port, const Deadline& deadline,
                                        absl::string_view name) {
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
@@ -106,7 +106,7 @@ absl::StatusOr<FileDescriptor> Connect(const std::string& host, int port, absl::
   return Unreachable(name, std::generic_category().message(error));
 }
 
-absl::Status Handshake(SSL* tls, int socket, absl::Time deadline, absl::string_view name) {
+absl::Status Handshake(SSL* tls, int socket, const Deadline& deadline, absl::string_view name) {
   while (true) {
     const int result = SSL_connect(tls);
     if (result == 1) return absl::OkStatus();
@@ -149,7 +149,7 @@ absl::StatusOr<TlsPtr> CreateTls(SSL_CTX* context, int socket, const std::string
 absl::StatusOr<std::vector<std::string>> FetchPeerChain(const std::string& host, int port,
                                                         absl::Duration timeout) {
   const BlockSigpipe block;
-  const absl::Time deadline = absl::Now() + timeout;
+  const Deadline deadline(timeout);
   const std::string name = absl::StrCat(host, ":", port);
   ASSIGN_OR_RETURN(const FileDescriptor socket, Connect(host, port, deadline, name));
   const TlsContextPtr context(SSL_CTX_new(TLS_client_method()));

@@ -15,10 +15,6 @@
 namespace kalavai {
 namespace {
 
-constexpr int kKeepaliveMilliseconds = 30'000;
-constexpr int kKeepaliveTimeoutMilliseconds = 10'000;
-constexpr int kReconnectMillisecondsMax = 5'000;
-
 // gRPC has no code for a failed handshake; its message is all there is.
 bool IsHandshakeFailure(absl::string_view message) {
   const std::string lower = absl::AsciiStrToLower(message);
@@ -32,9 +28,12 @@ bool IsHandshakeFailure(absl::string_view message) {
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMilliseconds);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMilliseconds);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMillisecondsMax);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS,
+                   static_cast<int>(limits::kClientKeepaliveSeconds * 1000));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                   static_cast<int>(limits::kClientKeepaliveTimeoutSeconds * 1000));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
+                   static_cast<int>(limits::kReconnectSecondsMax * 1000));
   // Bit 0 is "identity": replies may not be compressed.
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
   // A proxy from the environment would see which coordinator a site talks to.

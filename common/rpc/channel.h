@@ -24,10 +24,12 @@
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/status.h"
 
+#include "common/base/limits.h"
+
 namespace kalavai {
 
 // Enough for every unary call; streams set their own.
-inline constexpr absl::Duration kCallTimeout = absl::Seconds(30);
+inline constexpr absl::Duration kCallTimeout = absl::Seconds(limits::kCallSeconds);
 
 // `address` is host:port. Connects when first used.
 std::shared_ptr<grpc::Channel> MakeChannel(

@@ -6,14 +6,13 @@
 
 #include "common/base/errors.h"
 #include "common/base/hex.h"
+#include "common/base/limits.h"
 #include "common/crypto/sha256.h"
 
 namespace kalavai {
 namespace {
 
 constexpr size_t kBindingBytes = 8;
-constexpr int64_t kPageSizeDefault = 100;
-constexpr int64_t kPageSizeMax = 500;
 
 std::string Binding(absl::string_view request) {
   return std::string(Sha256Of(request).bytes().substr(0, kBindingBytes));
@@ -46,7 +45,7 @@ absl::StatusOr<int64_t> PageSize(int64_t requested) {
          .fix = "leave it out, or pass a number from 1 to 500",
          .metadata = {{"field", "page_size"}}});
   }
-  return requested == 0 ? kPageSizeDefault : std::min(requested, kPageSizeMax);
+  return requested == 0 ? limits::kPageSizeDefault : std::min(requested, limits::kPageSizeMax);
 }
 
 }  // namespace kalavai

@@ -20,14 +20,15 @@
 #include "absl/time/time.h"
 #include "grpcpp/client_context.h"
 
+#include "common/base/limits.h"
 #include "common/rpc/channel.h"
 
 namespace kalavai {
 
 struct RetryPolicy {
-  int attempts = 3;
-  absl::Duration first_wait = absl::Milliseconds(200);
-  absl::Duration wait_max = absl::Seconds(2);
+  int attempts = static_cast<int>(limits::kCallAttempts);
+  absl::Duration first_wait = absl::Milliseconds(limits::kRetryMilliseconds);
+  absl::Duration wait_max = absl::Milliseconds(limits::kRetryMillisecondsMax);
 };
 
 // True when the same call may succeed later without anybody changing anything.

@@ -11,15 +11,16 @@
 #include "google/rpc/status.pb.h"
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/logging.h"
 
 namespace kalavai {
 namespace {
 
-constexpr size_t kMessageBytes = 1024;
-constexpr size_t kTextBytes = 512;
-constexpr size_t kMetadataBytes = 256;
-constexpr int kMetadataEntries = 16;
+constexpr size_t kMessageBytes = limits::kErrorMessageBytesMax;
+constexpr size_t kTextBytes = limits::kErrorTextBytesMax;
+constexpr size_t kMetadataBytes = limits::kErrorMetadataBytesMax;
+constexpr int kMetadataEntries = limits::kErrorMetadataEntriesMax;
 constexpr char kWhy[] = "why";
 constexpr char kFix[] = "fix";
 

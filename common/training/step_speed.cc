@@ -4,8 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "absl/time/clock.h"
-
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 
 namespace kalavai {
@@ -23,9 +22,9 @@ absl::StatusOr<double> MeasureStepSeconds(const Transformer& model, ChunkSpan tr
   }
   const ChunkSpan step = {.tokens = tokens, .chunk_length = train.chunk_length};
   RETURN_IF_ERROR(optimizer->Step(step).status());
-  const absl::Time begin = absl::Now();
+  const Stopwatch watch;
   RETURN_IF_ERROR(optimizer->Step(step).status());
-  const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
+  const double seconds = absl::ToDoubleSeconds(watch.Elapsed());
   return seconds * static_cast<double>(batch) / static_cast<double>(measured);
 }
 

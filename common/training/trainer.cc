@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 
+#include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/training/chunk_order.h"
@@ -43,9 +43,7 @@ class Run {
       : chunks_(chunks),
         options_(options),
         observer_(observer),
-        order_(chunks.train.count(), options.seed),
-        begin_(absl::Now()),
-        saved_(begin_) {}
+        order_(chunks.train.count(), options.seed) {}
 
   absl::Status Start(const Transformer& initial) {
     ASSIGN_OR_RETURN(optimizer_,
@@ -69,7 +67,7 @@ class Run {
       const bool due =
           std::binary_search(options_.evaluate_at.begin(), options_.evaluate_at.end(), step);
       if (due && summary_.curve.back().step < step) RETURN_IF_ERROR(Evaluate());
-      if (absl::Now() - saved_ >= options_.save_interval) RETURN_IF_ERROR(Save());
+      if (saved_.Elapsed() >= options_.save_interval) RETURN_IF_ERROR(Save());
       if (!observer_) continue;
       const absl::Status observed = observer_(Progress());
       if (!observed.ok()) {
@@ -96,7 +94,7 @@ class Run {
     const int64_t steps = options_.hyperparameters.steps;
     return options_.stop_at > 0 ? std::min(options_.stop_at, steps) : steps;
   }
-  double Elapsed() const { return absl::ToDoubleSeconds(absl::Now() - begin_); }
+  double Elapsed() const { return absl::ToDoubleSeconds(begin_.Elapsed()); }
   double TokensPerSecond() const {
     const double seconds = Elapsed();
     return seconds > 0 ? static_cast<double>(tokens_) / seconds : 0;
@@ -172,7 +170,7 @@ class Run {
   }
 
   absl::Status Save() {
-    saved_ = absl::Now();
+    saved_ = Stopwatch();
     if (options_.state_path.empty()) return absl::OkStatus();
     TrainingState state = {.binding = options_.binding,
                            .parameters = optimizer_->model().parameters,
@@ -216,8 +214,8 @@ class Run {
   int64_t batches_ = 0;
   int64_t tokens_ = 0;
   double seconds_before_ = 0;
-  absl::Time begin_;
-  absl::Time saved_;
+  Stopwatch begin_;
+  Stopwatch saved_;
 };
 
 }  // namespace

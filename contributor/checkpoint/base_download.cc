@@ -32,10 +32,6 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kPrivateDirectory = 0700;
 constexpr mode_t kPrivateFile = 0600;
-// Broken streams in a row that brought nothing.
-constexpr int kFruitlessAttemptsMax = 5;
-// Far above every model that this machine could train.
-constexpr int64_t kBaseBytesMax = 1024 * 1024 * limits::kMiB;
 
 using Stub = v1::CheckpointDistributionService::Stub;
 
@@ -147,7 +143,7 @@ class Download {
       if (SizeOf(path) == file.size_bytes()) return absl::OkStatus();
       if (!status.ok() && !IsRetryable(status)) return status;
       fruitless = SizeOf(path) > before ? 0 : fruitless + 1;
-      if (fruitless >= kFruitlessAttemptsMax) {
+      if (fruitless >= limits::kDownloadAttemptsMax) {
         return status.ok() ? absl::UnavailableError("the coordinator sends nothing") : status;
       }
       SleepBeforeRetry({}, fruitless);
@@ -202,12 +198,12 @@ absl::StatusOr<int64_t> CheckListedFiles(const v1::Checkpoint& checkpoint,
       return BaseMismatch(file.path(), "a flat directory");
     }
     // The signature covers the content, not what the list says about its size.
-    if (file.size_bytes() < 0 || file.size_bytes() > kBaseBytesMax - total) {
+    if (file.size_bytes() < 0 || file.size_bytes() > limits::kBaseBytesMax - total) {
       return MakeError(absl::StatusCode::kInvalidArgument, "SIZE_MISMATCH",
                        {.what = absl::StrCat(file.path(), ": ", file.size_bytes(),
                                              " bytes found; must not be negative, nor all files "
                                              "together more than ",
-                                             kBaseBytesMax),
+                                             limits::kBaseBytesMax),
                         .why = "no checkpoint has such a size",
                         .fix = "do not go on; ask the launcher",
                         .metadata = {{"file", file.path()}}});

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/certificate.h"
 #include "common/crypto/signing_key.h"
@@ -27,7 +28,7 @@
 namespace kalavai::contributor {
 namespace {
 
-constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(limits::kHandshakeSeconds);
 constexpr mode_t kPrivateFile = 0600;
 
 struct Flags {

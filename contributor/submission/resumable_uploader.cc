@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
@@ -125,7 +125,7 @@ absl::Status ResumableUploader::Send(const std::string& submission, const std::s
   request.set_path(path);
   ASSIGN_OR_RETURN(v1::Upload upload,
                    CallUnary(address_, stub_, &v1::SubmissionService::Stub::StartUpload, request));
-  absl::Time deadline = absl::Now() + patience_;
+  Deadline deadline(patience_);
   for (int attempt = 0; !upload.complete(); ++attempt) {
     const int64_t before = upload.persisted_size_bytes();
     progress(before);
@@ -136,14 +136,14 @@ absl::Status ResumableUploader::Send(const std::string& submission, const std::s
         after.ok() ? absl::UnavailableError(absl::StrCat(path, ": the stream ended early"))
                    : after.status();
     if (Interrupted()) return InterruptedError(kResume);
-    if (absl::Now() >= deadline) return broken;
+    if (deadline.Passed()) return broken;
     SleepBeforeRetry({}, std::min(attempt, 5));
     after = Ask(upload.name());
     if (!after.ok() && !IsResumable(after.status())) return after.status();
     if (!after.ok()) continue;
     upload = *std::move(after);
     if (upload.persisted_size_bytes() > before) {
-      deadline = absl::Now() + patience_;
+      deadline = Deadline(patience_);
       attempt = -1;
     }
   }

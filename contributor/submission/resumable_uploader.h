@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "common/base/limits.h"
 #include "kalavai/v1/submission.grpc.pb.h"
 
 namespace kalavai::contributor {
@@ -30,7 +31,7 @@ class ResumableUploader {
  public:
   // How long it goes on without one more persisted byte. Longer than the coordinator's idle limit,
   // after which a dead writer's place is free again.
-  static constexpr absl::Duration kPatience = absl::Seconds(90);
+  static constexpr absl::Duration kPatience = absl::Seconds(limits::kUploadPatienceSeconds);
 
   ResumableUploader(v1::SubmissionService::Stub& stub, std::string address,
                     absl::Duration patience = kPatience)

@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/retry.h"
@@ -27,8 +28,6 @@ namespace kalavai::contributor {
 namespace {
 
 using Stub = v1::SubmissionService::Stub;
-
-constexpr int kWatchAttempts = 30;
 
 struct Flags {
   std::string workspace;
@@ -169,7 +168,7 @@ class Submit {
     v1::GetSubmissionRequest request;
     request.set_name(name);
     absl::Status status;
-    for (int attempt = 0; attempt < kWatchAttempts; ++attempt) {
+    for (int attempt = 0; attempt < limits::kWatchAttemptsMax; ++attempt) {
       grpc::ClientContext context;
       SetDeadline(context, absl::Minutes(1));
       const auto reader = stub_->WatchSubmission(&context, request);

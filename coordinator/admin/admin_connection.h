@@ -19,6 +19,8 @@
 #include "absl/time/time.h"
 #include "grpcpp/channel.h"
 
+#include "common/base/limits.h"
+
 namespace CLI {
 class App;
 }
@@ -43,7 +45,7 @@ absl::StatusOr<AdminConnection> Connect(const AdminFlags& flags);
 void AddCooperativeFlag(CLI::App& app, std::string& cooperative);
 
 // Long work of the server, such as importing a base.
-inline constexpr absl::Duration kLongCallTimeout = absl::Hours(2);
+inline constexpr absl::Duration kLongCallTimeout = absl::Seconds(limits::kLongCallSeconds);
 
 }  // namespace kalavai::coordinator
 

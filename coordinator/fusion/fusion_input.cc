@@ -8,14 +8,13 @@
 #include "absl/strings/str_join.h"
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
 namespace {
-
-constexpr int64_t kThreadsMax = 1024;
 
 absl::Status FieldInvalid(absl::string_view field, absl::string_view rule) {
   return MakeError(
@@ -127,11 +126,11 @@ void AddExpert(FusionExpert expert, absl::string_view label, std::vector<BlobFil
 }  // namespace
 
 absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const FusionWish& wish) {
-  if (wish.steps < 1 || wish.steps > kFusionStepsMax) {
+  if (wish.steps < 1 || wish.steps > limits::kFusionStepsMax) {
     return FieldInvalid("steps",
-                        absl::StrCat(wish.steps, " found; must be 1 to ", kFusionStepsMax));
+                        absl::StrCat(wish.steps, " found; must be 1 to ", limits::kFusionStepsMax));
   }
-  if (wish.threads < 1 || wish.threads > kThreadsMax) {
+  if (wish.threads < 1 || wish.threads > limits::kFusionThreadsMax) {
     return FieldInvalid("threads", absl::StrCat(wish.threads, " found; must be 1 to 1024"));
   }
   ASSIGN_OR_RETURN(const CooperativeRow cooperative,

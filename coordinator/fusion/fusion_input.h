@@ -18,6 +18,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "common/base/limits.h"
 #include "coordinator/checkpoint/checkpoint_store.h"
 #include "coordinator/fusion/fusion_report.h"
 #include "coordinator/fusion/fusion_store.h"
@@ -26,9 +27,6 @@
 #include "coordinator/submission/submission_store.h"
 
 namespace kalavai::coordinator {
-
-inline constexpr int64_t kFusionStepsDefault = 500;  // the protocol's number
-inline constexpr int64_t kFusionStepsMax = 20000;
 
 // The rows a fusion is planned from. References must outlive it.
 struct FusionSources {
@@ -41,7 +39,7 @@ struct FusionWish {
   std::string cooperative;               // id
   std::vector<std::string> submissions;  // resource names; empty: every admitted one
   uint64_t seed = 0;
-  int64_t steps = kFusionStepsDefault;
+  int64_t steps = limits::kFusionStepsDefault;
   int64_t threads = 1;
   std::vector<ReferenceModel> references = {};  // checked: CheckReferenceModels
 };

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/page_token.h"
 #include "common/rpc/resource_name.h"
@@ -156,7 +157,7 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
   const FusionWish wish{.cooperative = cooperative,
                         .submissions = {wanted.submissions().begin(), wanted.submissions().end()},
                         .seed = wanted.seed(),
-                        .steps = wanted.steps() == 0 ? kFusionStepsDefault : wanted.steps(),
+                        .steps = wanted.steps() == 0 ? limits::kFusionStepsDefault : wanted.steps(),
                         .threads = dependencies_.threads,
                         .references = references};
   ASSIGN_OR_RETURN(const FusionPlan plan, PlanFusion(dependencies_.sources, wish));

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
@@ -24,8 +25,6 @@
 
 namespace kalavai::coordinator {
 namespace {
-
-constexpr int64_t kQueuedMax = 64;
 
 absl::Status Stopping() {
   return MakeError(absl::StatusCode::kCancelled, "SHUTTING_DOWN",
@@ -46,7 +45,7 @@ struct FusionWorker::Job {
 FusionWorker::FusionWorker(const Dependencies& dependencies, std::string work_directory)
     : dependencies_(dependencies),
       work_directory_(std::move(work_directory)),
-      queue_(/*thread_count=*/1, kQueuedMax) {}
+      queue_(/*thread_count=*/1, limits::kFusionTasksMax) {}
 
 FusionWorker::~FusionWorker() { Stop(); }
 

@@ -19,8 +19,6 @@
 namespace kalavai::coordinator {
 namespace {
 
-constexpr int64_t kRouterBytesMax = 64 * limits::kMiB;
-
 // Where a release is written before it is installed.
 std::string StagingOf(const std::string& directory) { return absl::StrCat(directory, ".partial"); }
 
@@ -33,7 +31,8 @@ absl::Status RemoveTree(const std::string& directory) {
 absl::Status WriteFiles(const FusionRecord& fusion, const ReleaseOptions& options,
                         const std::string& directory) {
   ASSIGN_OR_RETURN(const std::string model, ModelJson(fusion, options.acknowledged_reason));
-  ASSIGN_OR_RETURN(const std::string router, ReadFileBounded(options.router_path, kRouterBytesMax));
+  ASSIGN_OR_RETURN(const std::string router,
+                   ReadFileBounded(options.router_path, limits::kRouterBytesMax));
   if (Sha256Of(router) != fusion.figures->router_digest) {
     return MakeError(absl::StatusCode::kDataLoss, "DIGEST_MISMATCH",
                      {.what = absl::StrCat(options.router_path, ": is not the router of ",

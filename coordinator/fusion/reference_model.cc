@@ -49,9 +49,9 @@ bool IsLabel(absl::string_view label) {
 }
 
 absl::Status CheckLabels(const std::vector<ReferenceModel>& wished) {
-  if (wished.size() > kReferenceModelsMax) {
+  if (wished.size() > limits::kReferenceModelsMax) {
     return FieldInvalid(
-        absl::StrCat(wished.size(), " found; must be at most ", kReferenceModelsMax));
+        absl::StrCat(wished.size(), " found; must be at most ", limits::kReferenceModelsMax));
   }
   std::set<std::string> seen;
   for (const ReferenceModel& reference : wished) {

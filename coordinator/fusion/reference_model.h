@@ -24,8 +24,6 @@
 
 namespace kalavai::coordinator {
 
-inline constexpr size_t kReferenceModelsMax = 8;
-
 // Fills in the root digests. Errors:
 //   INVALID_ARGUMENT    FIELD_INVALID             a bad or repeated label, too many, no absolute
 //   path FAILED_PRECONDITION REFERENCE_MODEL_MISMATCH  metadata `label`, `file`

@@ -25,10 +25,6 @@
 namespace kalavai::coordinator {
 namespace {
 
-constexpr int kDomainsMax = 64;
-constexpr int kChunkTokensDefault = 256;
-constexpr size_t kCommentBytesMax = 1000;
-
 absl::Status FieldError(absl::string_view field, std::string what, absl::string_view fix) {
   return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
                    {.what = absl::StrCat(field, ": ", what),
@@ -55,11 +51,11 @@ absl::StatusOr<CooperativeRow> ReadCooperative(const v1::CreateCooperativeReques
                         .freeze_depth = wanted.freeze_depth(),
                         .chunk_tokens = wanted.chunk_tokens(),
                         .create_time = now};
-  if (row.chunk_tokens == 0) row.chunk_tokens = kChunkTokensDefault;
-  if (row.domains.empty() || row.domains.size() > kDomainsMax) {
-    return FieldError("domains",
-                      absl::StrCat(row.domains.size(), " found; must be 1 to ", kDomainsMax),
-                      "name the fields of text, e.g. legal,medical");
+  if (row.chunk_tokens == 0) row.chunk_tokens = limits::kChunkTokensDefault;
+  if (row.domains.empty() || row.domains.size() > limits::kDomainsMax) {
+    return FieldError(
+        "domains", absl::StrCat(row.domains.size(), " found; must be 1 to ", limits::kDomainsMax),
+        "name the fields of text, e.g. legal,medical");
   }
   for (const std::string& domain : row.domains) RETURN_IF_ERROR(CheckId(domain, "domains"));
   if (std::set<std::string>(row.domains.begin(), row.domains.end()).size() != row.domains.size()) {
@@ -398,7 +394,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::ListContributors(
 absl::Status CooperativeAdminService::Withdraw(const v1::WithdrawContributorRequest& request,
                                                const Caller& caller) {
   ASSIGN_OR_RETURN(const ChildName name, ParseContributorName(request.name()));
-  if (request.comment().size() > kCommentBytesMax) {
+  if (request.comment().size() > limits::kCommentBytesMax) {
     return FieldError("comment", "must be at most 1,000 bytes", "shorten it");
   }
   return parts_.database.Transact([&]() -> absl::Status {
@@ -480,7 +476,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::DecideSubmission(
   const auto body = [&](const Caller& caller) -> absl::Status {
     RETURN_IF_ERROR(caller.RequireAdministrator());
     RETURN_IF_ERROR(ParseSubmissionName(request->name()).status());
-    if (request->comment().empty() || request->comment().size() > kCommentBytesMax) {
+    if (request->comment().empty() || request->comment().size() > limits::kCommentBytesMax) {
       return FieldError("comment", "must be 1 to 1,000 bytes", "say who decided and why");
     }
     ASSIGN_OR_RETURN(const std::string state,

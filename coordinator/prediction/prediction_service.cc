@@ -7,6 +7,7 @@
 #include "google/protobuf/util/json_util.h"
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/page_token.h"
 #include "common/rpc/resource_name.h"
@@ -16,8 +17,6 @@
 
 namespace kalavai::coordinator {
 namespace {
-
-constexpr int64_t kMembersMax = 500;
 
 absl::StatusOr<std::string> ToJson(const v1::Prediction& message) {
   std::string json;
@@ -85,8 +84,9 @@ grpc::ServerUnaryReactor* PredictionService::ReportMeasurement(
 }
 
 absl::StatusOr<ForecastInput> PredictionService::Collect(const CooperativeRow& cooperative) const {
-  ASSIGN_OR_RETURN(const std::vector<ContributorRow> members,
-                   parts_.cooperatives.ListContributors(cooperative.id, "", kMembersMax));
+  ASSIGN_OR_RETURN(
+      const std::vector<ContributorRow> members,
+      parts_.cooperatives.ListContributors(cooperative.id, "", limits::kContributorsMax));
   ForecastInput input;
   input.chunk_tokens = cooperative.chunk_tokens;
   ASSIGN_OR_RETURN(input.measurements, parts_.predictions.ListMeasurements(cooperative.id));

@@ -21,9 +21,6 @@ namespace kalavai::coordinator {
 namespace {
 
 constexpr int kPortMax = 65535;
-constexpr int kStreamsPerConnectionMax = 128;
-constexpr int kKeepaliveMilliseconds = 60'000;
-constexpr int kPingIntervalMilliseconds = 10'000;
 
 absl::Status AddressError(absl::string_view flag, absl::string_view address, std::string what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
@@ -103,10 +100,12 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                              static_cast<int>(limits::kHandshakeSeconds * 1000));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(limits::kStreamsPerConnectionMax));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS,
+                             static_cast<int>(limits::kServerKeepaliveSeconds * 1000));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kPingIntervalMilliseconds);
+                             static_cast<int>(limits::kServerPingIntervalSeconds * 1000));
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kUploadMessageBytesMax));

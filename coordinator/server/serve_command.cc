@@ -7,6 +7,7 @@
 #include "absl/synchronization/notification.h"
 
 #include "CLI/CLI.hpp"
+#include "common/base/limits.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/cli/device_option.h"
@@ -15,7 +16,7 @@
 namespace kalavai::coordinator {
 namespace {
 
-constexpr absl::Duration kDrain = absl::Seconds(30);
+constexpr absl::Duration kDrain = absl::Seconds(limits::kDrainSeconds);
 constexpr absl::Duration kPoll = absl::Milliseconds(200);
 
 struct Flags {

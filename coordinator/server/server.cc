@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include <unistd.h>
 
+#include "common/base/limits.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
@@ -46,9 +47,6 @@
 
 namespace kalavai::coordinator {
 namespace {
-
-constexpr int kWorkerThreads = 2;
-constexpr int64_t kWorkerTasksMax = 64;
 
 int64_t ThreadsOf(const ServerOptions& options) {
   return options.threads > 0 ? options.threads
@@ -122,8 +120,8 @@ struct Server::Wiring {
   SubmissionWatches submission_watches;
   UploadSessions upload_sessions{database, submissions, blobs, clock};
   // Two queues: checking a submission takes minutes, and an upload's sync must not wait for it.
-  WorkerQueue workers{kWorkerThreads, kWorkerTasksMax};
-  WorkerQueue admission_queue{1, kWorkerTasksMax};
+  WorkerQueue workers{static_cast<int>(limits::kWorkerThreads), limits::kWorkerTasksMax};
+  WorkerQueue admission_queue{1, limits::kAdmissionTasksMax};
   AdmissionWorker admission{{.database = database,
                              .submissions = submissions,
                              .cooperatives = cooperatives,

@@ -18,11 +18,6 @@
 namespace kalavai::coordinator {
 namespace {
 
-constexpr int64_t kOutputTokensDefault = 64;
-constexpr int64_t kOutputTokensMax = 1 << 20;  // the model's context is the real limit
-constexpr int kStopsMax = 16;
-constexpr size_t kStopBytesMax = 256;
-
 absl::Status FieldInvalid(absl::string_view field, absl::string_view rule) {
   return MakeError(
       absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
@@ -53,7 +48,7 @@ absl::Status CheckRequest(const v1::GenerateRequest& request) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PROMPT_EMPTY",
                      {.what = "prompt: holds no text; must hold some"});
   }
-  if (request.output_tokens_max() < 0 || request.output_tokens_max() > kOutputTokensMax) {
+  if (request.output_tokens_max() < 0 || request.output_tokens_max() > limits::kOutputTokensMax) {
     return FieldInvalid("output_tokens_max", "must be 0 (the default, 64) or more");
   }
   if (!(request.temperature() >= 0 && request.temperature() <= 100)) {
@@ -62,9 +57,10 @@ absl::Status CheckRequest(const v1::GenerateRequest& request) {
   if (!(request.top_p() >= 0 && request.top_p() <= 1)) {
     return FieldInvalid("top_p", "must be in (0, 1], or 0 for 1");
   }
-  if (request.stop_size() > kStopsMax) return FieldInvalid("stop", "must be at most 16 strings");
+  if (request.stop_size() > limits::kStopsMax)
+    return FieldInvalid("stop", "must be at most 16 strings");
   for (const std::string& stop : request.stop()) {
-    if (stop.empty() || stop.size() > kStopBytesMax) {
+    if (stop.empty() || stop.size() > limits::kStopBytesMax) {
       return FieldInvalid("stop", "each must have 1 to 256 bytes");
     }
   }
@@ -143,7 +139,7 @@ absl::StatusOr<InferenceService::Admitted> InferenceService::Admit(
   generation.model = admitted.model.name;
   generation.prompt = request.prompt();
   generation.output_tokens_max =
-      request.output_tokens_max() == 0 ? kOutputTokensDefault : request.output_tokens_max();
+      request.output_tokens_max() == 0 ? limits::kOutputTokensDefault : request.output_tokens_max();
   generation.sampling = {.temperature = request.temperature(),
                          .top_p = request.top_p() > 0 ? request.top_p() : 1.0,
                          .seed = request.seed()};

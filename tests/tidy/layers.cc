@@ -123,8 +123,6 @@ bool TestedElsewhere(const std::string& path) {
     if (absl::EndsWith(path, suffix)) return true;
   }
   static const std::set<std::string> kElsewhere = {
-      "common/base/check.cc",    // aborts
-      "common/base/clock.cc",    // the machine's clock
       "common/base/version.cc",  // two constants
       // Wiring and live connections: every integration test drives them over real TLS.
       "contributor/coordinator_connection.cc",

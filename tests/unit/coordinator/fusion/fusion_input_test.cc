@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "common/base/limits.h"
 #include "tests/unit/coordinator/submission_rows.h"
 
 namespace kalavai::coordinator {
@@ -131,8 +132,9 @@ TEST_CASE("Steps and threads have bounds", "[fusion]") {
     bool ok;
   };
   for (const Case& row :
-       {Case{1, 1, true}, Case{kFusionStepsMax, 1024, true}, Case{0, 1, false}, Case{-1, 1, false},
-        Case{kFusionStepsMax + 1, 1, false}, Case{500, 0, false}, Case{500, 1025, false}}) {
+       {Case{1, 1, true}, Case{limits::kFusionStepsMax, 1024, true}, Case{0, 1, false},
+        Case{-1, 1, false}, Case{limits::kFusionStepsMax + 1, 1, false}, Case{500, 0, false},
+        Case{500, 1025, false}}) {
     INFO(row.steps << " steps, " << row.threads << " threads");
     FusionWish wish = Wish();
     wish.steps = row.steps;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "coordinator/checkpoint/checkpoint_importer.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
@@ -120,9 +121,10 @@ TEST_CASE("Labels and directories are checked first", "[fusion]") {
   const ReferenceModel good{.label = "pooled", .directory = path, .root_digest = {}};
   REQUIRE_STATUS(CheckReferenceModels(*ground.blobs, ground.base, {good, good}),
                  absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
-  REQUIRE_STATUS(CheckReferenceModels(*ground.blobs, ground.base,
-                                      std::vector<ReferenceModel>(kReferenceModelsMax + 1, good)),
-                 absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  REQUIRE_STATUS(
+      CheckReferenceModels(*ground.blobs, ground.base,
+                           std::vector<ReferenceModel>(limits::kReferenceModelsMax + 1, good)),
+      absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
 }
 
 }  // namespace
