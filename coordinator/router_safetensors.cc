@@ -39,7 +39,8 @@ absl::StatusOr<RouterParameters> ReadRouter(const std::string& path) {
                                              DtypeName(tensor.dtype), "; must be F64")});
     }
     const std::span<const std::byte> bytes = file.Bytes(tensor);
-    NamedArray array{.name = tensor.name, .shape = tensor.shape, .values = {}};
+    NamedArray array{
+        .name = std::string(tensor.name), .shape = tensor.shape.Signed(), .values = {}};
     array.values.resize(bytes.size() / sizeof(double));
     std::memcpy(array.values.data(), bytes.data(), array.values.size() * sizeof(double));
     arrays.push_back(std::move(array));

@@ -70,6 +70,14 @@ inline constexpr int64_t kSafetensorsHeaderBytesMax = 16 * kMiB;
 inline constexpr int64_t kKeyFileBytesMax = 64 * kKiB;  // one key in PEM
 inline constexpr int64_t kNoteBytesMax = 128 * kKiB;    // a tree head with its witnesses
 inline constexpr int64_t kNoteSignaturesMax = 64;
+inline constexpr int64_t kSafetensorsFormatHeaderBytesMax =
+    100'000'000;  // of a file that is no upload: the reference implementation's
+inline constexpr int64_t kSafetensorsRankMax = 8;
+inline constexpr int64_t kSafetensorsNameBytesMax = 64 * kKiB;
+inline constexpr int64_t kSafetensorsUploadNameBytesMax = 512;
+inline constexpr int64_t kSafetensorsMetadataEntriesMax = 1024;
+inline constexpr int64_t kSafetensorsMetadataBytesMax = kMiB;
+inline constexpr int64_t kHashThreadsMax = 8;  // files hashed at once
 inline constexpr int64_t kJsonBytesMax = kMiB;
 inline constexpr int64_t kJsonDepthMax = 32;
 inline constexpr int64_t kModelSignatureBytesMax = 16 * kMiB;

@@ -16,6 +16,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
+#include "common/crypto/file_digests.h"
 
 namespace kalavai {
 namespace {
@@ -117,12 +118,14 @@ absl::StatusOr<std::vector<Resource>> EnumerateDirectory(const std::string& dire
   std::vector<std::string> names;
   RETURN_IF_ERROR(ListInto(directory, "", ignored_name, names));
   std::sort(names.begin(), names.end());  // std::string compares bytes as unsigned
-  std::vector<Resource> resources;
-  for (std::string& name : names) {
+  std::vector<std::string> paths;
+  for (const std::string& name : names) {
     RETURN_IF_ERROR(CheckResourceName(name));
-    ASSIGN_OR_RETURN(const Digest digest, Sha256OfFile((fs::path(directory) / name).string()));
-    resources.push_back({std::move(name), digest});
+    paths.push_back((fs::path(directory) / name).string());
   }
+  ASSIGN_OR_RETURN(const std::vector<Digest> digests, Sha256OfFiles(paths));
+  std::vector<Resource> resources;
+  for (size_t i = 0; i < names.size(); ++i) resources.push_back({std::move(names[i]), digests[i]});
   RETURN_IF_ERROR(CheckResourceNames(resources));
   return resources;
 }

@@ -35,10 +35,10 @@ absl::Status CheckResourceName(absl::string_view name);
 // (a disk that ignores case must not merge two files). NAME_INVALID with the names.
 absl::Status CheckResourceNames(std::span<const Resource> resources);
 
-// Every regular file under `directory`, hashed, sorted by name bytewise. Dot-files and empty files
-// count; top-level .git, .gitattributes, .github, .gitignore and the file `ignored_name` (relative;
-// the signature) do not; empty directories vanish. INVALID_ARGUMENT FILE_KIND_REFUSED for a
-// symlink, device, socket or FIFO; NAME_INVALID; FILE_NOT_FOUND, IO_ERROR.
+// Every regular file under `directory`, hashed on HashThreads() threads, sorted by name bytewise.
+// Dot-files and empty files count; top-level .git, .gitattributes, .github, .gitignore and the file
+// `ignored_name` (relative; the signature) do not; empty directories vanish. INVALID_ARGUMENT
+// FILE_KIND_REFUSED for a symlink, device, socket or FIFO; NAME_INVALID; FILE_NOT_FOUND, IO_ERROR.
 absl::StatusOr<std::vector<Resource>> EnumerateDirectory(
     const std::string& directory, absl::string_view ignored_name = kModelSignatureFile);
 

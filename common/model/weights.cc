@@ -63,7 +63,7 @@ bool AllFinite(const Tensor& tensor) {
 absl::StatusOr<Tensor> ReadTensor(const CheckpointDirectory& directory,
                                   const CheckpointTensor& tensor, std::optional<WeightType> type) {
   ASSIGN_OR_RETURN(const at::ScalarType stored, StoredType(directory.path(), tensor));
-  Tensor result = at::empty(tensor.info->shape, stored);
+  Tensor result = at::empty(tensor.info->shape.Signed(), stored);
   const std::span<const std::byte> bytes = directory.Bytes(tensor);
   std::memcpy(result.mutable_data_ptr(), bytes.data(), bytes.size());
   if (!AllFinite(result)) return NotFinite(directory.path(), tensor.name());
@@ -74,7 +74,7 @@ absl::StatusOr<Tensor> ReadTensor(const CheckpointDirectory& directory,
 absl::Status CheckNames(const ModelConfig& config, const CheckpointDirectory& directory) {
   const auto shapes = ParameterShapes(config);
   for (const CheckpointTensor& tensor : directory.tensors()) {
-    const auto expected = shapes.find(tensor.name());
+    const auto expected = shapes.find(std::string(tensor.name()));
     if (expected == shapes.end()) {
       const bool tied_copy = config.tied_embeddings && tensor.name() == "embed_out.weight";
       if (IsComputedBuffer(tensor.name())) continue;
@@ -82,7 +82,7 @@ absl::Status CheckNames(const ModelConfig& config, const CheckpointDirectory& di
                             tied_copy ? "must be absent, as config.json ties it to embed_in"
                                       : "not a tensor of this model");
     }
-    if (tensor.info->shape != expected->second) {
+    if (!(tensor.info->shape == expected->second)) {
       return WeightsInvalid(
           directory.path(), tensor.name(),
           absl::StrCat("shape [", absl::StrJoin(tensor.info->shape, ","), "] found; must be [",
@@ -116,7 +116,7 @@ absl::StatusOr<Transformer> Load(const CheckpointDirectory& directory, const Mod
                             "of another type than the tensors before it; all must be of one type");
     }
     common = value.scalar_type();
-    parameters[tensor.name()] = value.to(TorchDevice(options.device));
+    parameters[std::string(tensor.name())] = value.to(TorchDevice(options.device));
   }
   ModelConfig own = config;
   own.weight_type = common == at::kBFloat16 ? WeightType::kBfloat16 : WeightType::kFloat32;

@@ -182,7 +182,7 @@ absl::Status WriteProbeCache(const std::string& path, const ProbeCache& cache) {
 absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCacheKey& expected) {
   absl::StatusOr<SafetensorsFile> opened = SafetensorsFile::Open(path, SafetensorsMode::kFormat);
   if (!opened.ok()) {
-    if (GetErrorReason(opened.status()) != "SAFETENSORS_INVALID") return opened.status();
+    if (!IsSafetensorsError(opened.status())) return opened.status();
     return InvalidCache("FORMAT", std::string(opened.status().message()));
   }
   const SafetensorsFile& file = *opened;
@@ -194,18 +194,22 @@ absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCa
 
   ProbeCache cache = {.key = expected};
   ASSIGN_OR_RETURN(const TensorInfo* log_probs, Find(file, kLogProbs, Dtype::kF32, 2));
-  cache.chunk_count = log_probs->shape[0];
-  cache.chunk_tokens = log_probs->shape[1] + 1;
+  if (log_probs->ElementCount() == 0) {  // only then can a dimension exceed the file's size
+    return InvalidCache("SHAPE", absl::StrCat(path, ": log_probs holds no values"));
+  }
+  cache.chunk_count = log_probs->shape.Signed()[0];
+  cache.chunk_tokens = log_probs->shape.Signed()[1] + 1;
   cache.log_probs = ReadFloats(file, *log_probs);
   const size_t known = file.Find(kFeatures) == nullptr ? 4 : 5;
   if (known == 5) {
     ASSIGN_OR_RETURN(const TensorInfo* features, Find(file, kFeatures, Dtype::kF32, 3));
-    if (features->shape[0] != cache.chunk_count || features->shape[1] != cache.chunk_tokens) {
+    const std::vector<int64_t> shape = features->shape.Signed();
+    if (shape[0] != cache.chunk_count || shape[1] != cache.chunk_tokens) {
       return InvalidCache("SHAPE", absl::StrCat(path,
                                                 ": features and log_probs disagree on the "
                                                 "number of chunks or tokens"));
     }
-    cache.feature_width = features->shape[2];
+    cache.feature_width = shape[2];
     cache.features = ReadFloats(file, *features);
   }
   if (file.header().tensors().size() != known) {

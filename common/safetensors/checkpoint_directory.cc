@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -47,8 +47,28 @@ constexpr std::array<absl::string_view, 14> kOtherFiles = {"generation_config.js
                                                            kSingleFile,
                                                            kIndex};
 
+// The weights are neither one file nor shards, or both.
+absl::Status FormError(absl::string_view file, absl::string_view rule) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "CHECKPOINT_FORM",
+                   {.what = absl::StrCat("checkpoint file '", file, "': ", rule),
+                    .why = "with two sets of weights, two readers would load two models",
+                    .fix = "keep model.safetensors, or the shards and model.safetensors.index.json",
+                    .metadata = {{"file", std::string(file)}}});
+}
+
+// The index and the shards do not say the same.
+absl::Status ShardError(absl::string_view file, absl::string_view tensor, absl::string_view rule) {
+  const std::string of = tensor.empty() ? "" : absl::StrCat(", tensor '", Printable(tensor), "'");
+  ErrorText text = {.what = absl::StrCat("checkpoint file '", Printable(file), "'", of, ": ", rule),
+                    .why = "every tensor must lie in exactly the shard that the index names",
+                    .fix = "copy all files of one save_pretrained, and no others",
+                    .metadata = {{"file", Printable(file)}}};
+  if (!tensor.empty()) text.metadata["tensor"] = Printable(tensor);
+  return MakeError(absl::StatusCode::kInvalidArgument, "CHECKPOINT_SHARDS", std::move(text));
+}
+
 absl::Status DirectoryError(absl::string_view file, absl::string_view rule) {
-  const std::string printable = absl::CHexEscape(file.substr(0, 120));
+  const std::string printable = Printable(file);
   return MakeError(absl::StatusCode::kInvalidArgument, "CHECKPOINT_INVALID",
                    {.what = absl::StrCat("checkpoint file '", printable, "': ", rule),
                     .why = "a checkpoint is config.json and model.safetensors, or shards with "
@@ -105,21 +125,32 @@ absl::StatusOr<std::set<std::string>> ListFiles(const std::string& path,
 
 using WeightMap = std::vector<std::pair<std::string, std::string>>;  // tensor, file
 
-absl::StatusOr<WeightMap> ReadIndex(const std::string& path) {
+struct Index {
+  WeightMap map;
+  std::optional<double> total_size;  // as stated; old files state it as a float
+};
+
+absl::StatusOr<Index> ReadIndex(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFileBounded(path, kIndexBytesMax));
   const absl::StatusOr<nlohmann::json> index = ReadJson(bytes, {.bytes_max = kIndexBytesMax});
   if (!index.ok()) return Annotate(index.status(), kIndex);
   if (!index->is_object() || !index->contains("weight_map") ||
       !(*index)["weight_map"].is_object()) {
-    return DirectoryError(kIndex, "`weight_map` must be an object");
+    return ShardError(kIndex, "", "`weight_map` must be an object");
   }
-  WeightMap map;
+  Index result;
+  WeightMap& map = result.map;
   for (const auto& [tensor, file] : (*index)["weight_map"].items()) {
-    if (!file.is_string()) return DirectoryError(kIndex, "`weight_map` must map names to files");
+    if (!file.is_string()) return ShardError(kIndex, tensor, "must be mapped to a file's name");
     map.emplace_back(tensor, file.get<std::string>());
   }
-  if (map.empty()) return DirectoryError(kIndex, "`weight_map` must not be empty");
-  return map;
+  if (map.empty()) return ShardError(kIndex, "", "`weight_map` must not be empty");
+  const auto metadata = index->find("metadata");
+  if (metadata != index->end() && metadata->is_object() && metadata->contains("total_size") &&
+      (*metadata)["total_size"].is_number()) {
+    result.total_size = (*metadata)["total_size"].get<double>();
+  }
+  return result;
 }
 
 // Returns the shards' names in order: model-00001-of-N … model-N-of-N, all named, all present, and
@@ -133,35 +164,45 @@ absl::StatusOr<std::vector<std::string>> ShardNames(const WeightMap& map,
   for (const std::string& file : named) {  // zero-padded: this order is the numbers' order
     const std::optional<ShardName> shard = ParseShardName(file);
     if (!shard.has_value() || shard->number != expected++ || shard->count != count) {
-      return DirectoryError(
-          file, absl::StrFormat("the index must name model-00001-of-%05d.safetensors and so on, "
-                                "without gaps, and no other file",
-                                count));
+      return ShardError(
+          file, "",
+          absl::StrFormat("the index names %d files; they must be model-00001-of-%05d.safetensors "
+                          "and so on, without gaps",
+                          count, count));
     }
-    if (!names.contains(file)) return DirectoryError(file, "is named by the index and absent");
+    if (!names.contains(file)) return ShardError(file, "", "is named by the index and absent");
   }
   for (const std::string& name : names) {
     if (absl::EndsWith(name, ".safetensors") && ParseShardName(name).has_value() &&
         !named.contains(name)) {
-      return DirectoryError(name, "is a shard the index does not name");
+      return ShardError(name, "", "is a shard the index does not name");
     }
   }
   return std::vector<std::string>(named.begin(), named.end());
 }
 
+std::string Basename(const std::string& path) {
+  return std::filesystem::path(path).filename().string();
+}
+
 absl::Status CompareWithIndex(const WeightMap& map, const CheckpointDirectory& directory) {
   for (const auto& [name, file] : map) {
     const CheckpointTensor* tensor = directory.Find(name);
-    const bool same = tensor != nullptr && absl::EndsWith(tensor->file->path(), "/" + file);
-    if (!same) {
-      return DirectoryError(
-          file, absl::StrCat("the index says it holds '", absl::CHexEscape(name.substr(0, 120)),
-                             "'; it does not"));
+    const bool same = tensor != nullptr && Basename(tensor->file->path()) == file;
+    if (same) continue;
+    if (tensor == nullptr) {
+      return ShardError(file, name, "the index says it is there, and no shard holds it");
     }
+    return ShardError(file, name,
+                      absl::StrCat("the index says it is there, and it is in '",
+                                   Basename(tensor->file->path()), "'"));
   }
-  if (map.size() != directory.tensors().size()) {
-    return DirectoryError(kIndex, absl::StrCat("names ", map.size(), " tensors; the shards hold ",
-                                               directory.tensors().size()));
+  if (map.size() == directory.tensors().size()) return absl::OkStatus();
+  std::set<absl::string_view> named;
+  for (const auto& [name, file] : map) named.insert(name);
+  for (const CheckpointTensor& tensor : directory.tensors()) {
+    if (named.contains(tensor.name())) continue;
+    return ShardError(Basename(tensor.file->path()), tensor.name(), "the index does not name it");
   }
   return absl::OkStatus();
 }
@@ -185,19 +226,20 @@ absl::StatusOr<CheckpointDirectory> CheckpointDirectory::Open(const std::string&
 
   const bool single = names.contains(std::string(kSingleFile));
   const bool sharded = names.contains(std::string(kIndex));
-  WeightMap map;
+  Index index;
   std::vector<std::string> weight_files = {std::string(kSingleFile)};
   if (sharded) {
-    ASSIGN_OR_RETURN(map, ReadIndex(file_path(kIndex)));
-    ASSIGN_OR_RETURN(weight_files, ShardNames(map, names));
+    ASSIGN_OR_RETURN(index, ReadIndex(file_path(kIndex)));
+    ASSIGN_OR_RETURN(weight_files, ShardNames(index.map, names));
   }
   const bool stray = !sharded && std::any_of(names.begin(), names.end(), [](const auto& name) {
     return ParseShardName(name).has_value();
   });
   if (single ? sharded || stray : !sharded) {
-    return DirectoryError(kSingleFile, single
-                                           ? "must not lie beside shards or their index"
-                                           : "is absent, and so is model.safetensors.index.json");
+    return FormError(kSingleFile, single  ? "must not lie beside shards or their index"
+                                  : stray ? "is absent; there are shards, but no "
+                                            "model.safetensors.index.json to say what they hold"
+                                          : "is absent, and so is model.safetensors.index.json");
   }
   for (const std::string& name : weight_files) {
     ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open(file_path(name), options.mode));
@@ -215,11 +257,15 @@ absl::StatusOr<CheckpointDirectory> CheckpointDirectory::Open(const std::string&
       result.tensors_.begin(), result.tensors_.end(),
       [](const CheckpointTensor& a, const CheckpointTensor& b) { return a.name() == b.name(); });
   if (twice != result.tensors_.end()) {
-    return DirectoryError(kIndex,
-                          absl::StrCat("tensor '", absl::CHexEscape(twice->name().substr(0, 120)),
-                                       "' lies in two shards"));
+    return ShardError(Basename(twice->file->path()), twice->name(),
+                      absl::StrCat("is also in '", Basename(std::next(twice)->file->path()), "'"));
   }
-  if (sharded) RETURN_IF_ERROR(CompareWithIndex(map, result));
+  if (sharded) RETURN_IF_ERROR(CompareWithIndex(index.map, result));
+  const auto total = static_cast<double>(result.TensorBytes());
+  if (index.total_size.has_value() && *index.total_size != total) {
+    result.warning_ = absl::StrFormat("%s: total_size %.0f found; the tensors have %.0f bytes",
+                                      kIndex, *index.total_size, total);
+  }
   return result;
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,7 +28,7 @@ struct CheckpointTensor {
   const TensorInfo* info = nullptr;
   const SafetensorsFile* file = nullptr;
 
-  const std::string& name() const { return info->name; }
+  absl::string_view name() const { return info->name; }
 };
 
 class CheckpointDirectory {
@@ -40,10 +41,11 @@ class CheckpointDirectory {
         {};  // e.g. the reports and the signature of a submission
   };
 
-  // Errors: INVALID_ARGUMENT, CHECKPOINT_INVALID (metadata `file`) for a directory that breaks the
-  // rules above; SAFETENSORS_INVALID; JSON_INVALID for the index; FILE_NOT_FOUND for an absent
-  // directory or config.json; IO_ERROR. config.json is bounded by limits::kJsonBytesMax and must
-  // be strict JSON; its meaning is common/model's.
+  // Errors, INVALID_ARGUMENT with metadata `file` and `tensor`: CHECKPOINT_FORM for neither or both
+  // forms of weights; CHECKPOINT_SHARDS when index and shards differ; CHECKPOINT_INVALID for a file
+  // an upload may not hold; those of SafetensorsFile::Open; JSON_INVALID for the index;
+  // FILE_NOT_FOUND for an absent directory or config.json; IO_ERROR. config.json is bounded by
+  // limits::kJsonBytesMax and must be strict JSON; its meaning is common/model's.
   static absl::StatusOr<CheckpointDirectory> Open(const std::string& path, const Options& options);
 
   CheckpointDirectory(CheckpointDirectory&&) noexcept = default;
@@ -65,6 +67,8 @@ class CheckpointDirectory {
   Digest TensorDigest(const CheckpointTensor& tensor) const;
   // Σ ByteCount() over all tensors; what `total_size` in the index means.
   int64_t TensorBytes() const;
+  // What is odd but does no harm: a `total_size` in the index that is not TensorBytes().
+  const std::optional<std::string>& warning() const { return warning_; }
 
  private:
   CheckpointDirectory() = default;
@@ -74,6 +78,7 @@ class CheckpointDirectory {
   std::string tokenizer_path_;
   std::vector<SafetensorsFile> files_;
   std::vector<CheckpointTensor> tensors_;
+  std::optional<std::string> warning_;
 };
 
 // Whether `name` is one of the files Hugging Face's libraries read and that hold no code: weights,

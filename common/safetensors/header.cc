@@ -9,8 +9,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
-#include "common/base/check.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
@@ -19,33 +19,39 @@
 namespace kalavai {
 namespace {
 
-constexpr int64_t kFormatHeaderBytesMax = 100'000'000;  // MAX_HEADER_SIZE of the reference
-constexpr size_t kUploadNameMax = 512;
 constexpr int64_t kUploadAlignment = 8;
+
+absl::Status TensorError(SafetensorsDefect defect, const TensorInfo& tensor,
+                         absl::string_view found, absl::string_view allowed) {
+  return SafetensorsError(defect, {.tensor = tensor.name, .offset = tensor.header_offset}, found,
+                          allowed);
+}
+
+std::string ShapeText(const TensorInfo& tensor) {
+  return absl::StrCat(DtypeName(tensor.dtype), " [", absl::StrJoin(tensor.shape, ","), "]");
+}
 
 // The two rules every reader once got wrong: a checked product, and no shortcut for empty tensors.
 absl::Status CheckSize(const TensorInfo& tensor) {
-  int64_t bits = DtypeBits(tensor.dtype);
-  int64_t elements = 1;
-  for (const int64_t dimension : tensor.shape) {
-    if (__builtin_mul_overflow(elements, dimension, &elements)) {
-      return SafetensorsError(SafetensorsDefect::kSizeOverflow, "the shape's product overflows",
-                              tensor.name);
-    }
+  uint64_t bits = 1;
+  bool overflow = false;
+  for (const uint64_t dimension : tensor.shape) {
+    overflow = overflow || __builtin_mul_overflow(bits, dimension, &bits);
   }
-  if (__builtin_mul_overflow(bits, elements, &bits)) {
-    return SafetensorsError(SafetensorsDefect::kSizeOverflow, "shape times dtype overflows",
-                            tensor.name);
+  const auto element = static_cast<uint64_t>(DtypeBits(tensor.dtype));
+  overflow = overflow || __builtin_mul_overflow(bits, element, &bits);
+  if (overflow) {
+    return TensorError(SafetensorsDefect::kSizeOverflow, tensor, ShapeText(tensor),
+                       "have a product of at most 2^64-1 bits at every dimension");
   }
   if (bits % 8 != 0) {
-    return SafetensorsError(SafetensorsDefect::kPartialByte,
-                            absl::StrCat(bits, " bits found; must be whole bytes"), tensor.name);
+    return TensorError(SafetensorsDefect::kPartialByte, tensor,
+                       absl::StrCat(ShapeText(tensor), ", ", bits, " bits,"), "be whole bytes");
   }
-  if (bits / 8 != tensor.ByteCount()) {
-    return SafetensorsError(SafetensorsDefect::kSizeMismatch,
-                            absl::StrCat("data_offsets span ", tensor.ByteCount(),
-                                         " bytes; must equal ", bits / 8, ", shape times dtype"),
-                            tensor.name);
+  if (bits / 8 != static_cast<uint64_t>(tensor.ByteCount())) {
+    return TensorError(SafetensorsDefect::kSizeMismatch, tensor,
+                       absl::StrCat("data_offsets of ", tensor.ByteCount(), " bytes"),
+                       absl::StrCat("span ", bits / 8, ", the size of ", ShapeText(tensor)));
   }
   return absl::OkStatus();
 }
@@ -54,27 +60,42 @@ absl::Status CheckUpload(const TensorInfo& tensor) {
   const bool plain = std::all_of(tensor.name.begin(), tensor.name.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
   });
-  if (!plain || tensor.name.empty() || tensor.name.size() > kUploadNameMax) {
-    return SafetensorsError(SafetensorsDefect::kUploadName, "must be [A-Za-z0-9._-]{1,512}",
-                            tensor.name);
+  if (!plain || tensor.name.empty() ||
+      tensor.name.size() > static_cast<size_t>(limits::kSafetensorsUploadNameBytesMax)) {
+    return TensorError(SafetensorsDefect::kUploadName, tensor,
+                       absl::StrCat("a name of ", tensor.name.size(), " bytes"),
+                       absl::StrCat("be [A-Za-z0-9._-]{1,", limits::kSafetensorsUploadNameBytesMax,
+                                    "} in an upload"));
   }
   if (tensor.dtype != Dtype::kF32 && tensor.dtype != Dtype::kF16 && tensor.dtype != Dtype::kBF16) {
-    return SafetensorsError(
-        SafetensorsDefect::kUploadDtype,
-        absl::StrCat("dtype ", DtypeName(tensor.dtype), " found; must be F32, F16 or BF16"),
-        tensor.name);
+    return TensorError(SafetensorsDefect::kUploadDtype, tensor,
+                       absl::StrCat("dtype ", DtypeName(tensor.dtype)),
+                       "be F32, F16 or BF16 in an upload");
   }
   if (tensor.ByteCount() == 0) {
-    return SafetensorsError(SafetensorsDefect::kUploadEmptyTensor, "must not be empty",
-                            tensor.name);
+    return TensorError(SafetensorsDefect::kUploadEmptyTensor, tensor, ShapeText(tensor),
+                       "have elements in an upload");
   }
   const int64_t element = DtypeBits(tensor.dtype) / 8;
   if (tensor.begin % element != 0) {
-    return SafetensorsError(
-        SafetensorsDefect::kUploadAlignment,
-        absl::StrCat("begins at byte ", tensor.begin, "; must be a multiple of ", element),
-        tensor.name);
+    return TensorError(SafetensorsDefect::kUploadAlignment, tensor,
+                       absl::StrCat("a begin at byte ", tensor.begin),
+                       absl::StrCat("be a multiple of ", element, " in an upload"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckUpload(size_t header_size, const std::vector<TensorInfo>& tensors) {
+  if (header_size % kUploadAlignment != 0) {
+    return SafetensorsError(SafetensorsDefect::kUploadAlignment, {},
+                            absl::StrCat("a header of ", header_size, " bytes"),
+                            "be padded with spaces to a multiple of 8 in an upload");
+  }
+  if (tensors.empty()) {
+    return SafetensorsError(SafetensorsDefect::kUploadNoTensors, {}, "no tensor",
+                            "hold one in an upload");
+  }
+  for (const TensorInfo& tensor : tensors) RETURN_IF_ERROR(CheckUpload(tensor));
   return absl::OkStatus();
 }
 
@@ -82,104 +103,55 @@ absl::Status CheckLayout(const std::vector<TensorInfo>& tensors, int64_t data_si
   int64_t expected = 0;
   for (const TensorInfo& tensor : tensors) {
     if (tensor.begin != expected || tensor.end < tensor.begin) {
-      return SafetensorsError(
-          SafetensorsDefect::kNotContiguous,
-          absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end, "] found; must begin at ",
-                       expected, ", where the tensor before it ends, and not be reversed"),
-          tensor.name);
+      return TensorError(SafetensorsDefect::kNotContiguous, tensor,
+                         absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end, "]"),
+                         absl::StrCat("begin at ", expected,
+                                      ", where the tensor before it ends, and end no earlier"));
     }
     expected = tensor.end;
     RETURN_IF_ERROR(CheckSize(tensor));
   }
   if (expected != data_size) {
-    return SafetensorsError(SafetensorsDefect::kDataSizeMismatch,
-                            absl::StrCat("the tensors end at byte ", expected,
-                                         " of the data; must equal its size, ", data_size));
+    return SafetensorsError(SafetensorsDefect::kDataSizeMismatch, {},
+                            absl::StrCat("tensors of ", expected, " bytes in all"),
+                            absl::StrCat("fill the ", data_size, " bytes after the header"));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::string_view DefectName(SafetensorsDefect defect) {
-  switch (defect) {
-    case SafetensorsDefect::kNotAFile:
-      return "NOT_A_FILE";
-    case SafetensorsDefect::kFileTooShort:
-      return "FILE_TOO_SHORT";
-    case SafetensorsDefect::kHeaderTooLarge:
-      return "HEADER_TOO_LARGE";
-    case SafetensorsDefect::kHeaderPastEnd:
-      return "HEADER_PAST_END";
-    case SafetensorsDefect::kNotUtf8:
-      return "NOT_UTF8";
-    case SafetensorsDefect::kNotAnObject:
-      return "NOT_AN_OBJECT";
-    case SafetensorsDefect::kSyntax:
-      return "SYNTAX";
-    case SafetensorsDefect::kBadPadding:
-      return "BAD_PADDING";
-    case SafetensorsDefect::kDuplicateKey:
-      return "DUPLICATE_KEY";
-    case SafetensorsDefect::kUnknownField:
-      return "UNKNOWN_FIELD";
-    case SafetensorsDefect::kMissingField:
-      return "MISSING_FIELD";
-    case SafetensorsDefect::kUnknownDtype:
-      return "UNKNOWN_DTYPE";
-    case SafetensorsDefect::kBadInteger:
-      return "BAD_INTEGER";
-    case SafetensorsDefect::kTooManyDimensions:
-      return "TOO_MANY_DIMENSIONS";
-    case SafetensorsDefect::kBadOffsets:
-      return "BAD_OFFSETS";
-    case SafetensorsDefect::kNotContiguous:
-      return "NOT_CONTIGUOUS";
-    case SafetensorsDefect::kSizeOverflow:
-      return "SIZE_OVERFLOW";
-    case SafetensorsDefect::kPartialByte:
-      return "PARTIAL_BYTE";
-    case SafetensorsDefect::kSizeMismatch:
-      return "SIZE_MISMATCH";
-    case SafetensorsDefect::kDataSizeMismatch:
-      return "DATA_SIZE_MISMATCH";
-    case SafetensorsDefect::kMetadataTooLarge:
-      return "METADATA_TOO_LARGE";
-    case SafetensorsDefect::kUploadDtype:
-      return "UPLOAD_DTYPE";
-    case SafetensorsDefect::kUploadName:
-      return "UPLOAD_NAME";
-    case SafetensorsDefect::kUploadAlignment:
-      return "UPLOAD_ALIGNMENT";
-    case SafetensorsDefect::kUploadEmptyTensor:
-      return "UPLOAD_EMPTY_TENSOR";
-    case SafetensorsDefect::kUploadNoTensors:
-      return "UPLOAD_NO_TENSORS";
+std::vector<int64_t> TensorShape::Signed() const {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  std::vector<int64_t> sizes;
+  for (const uint64_t dimension : dimensions_) {
+    sizes.push_back(static_cast<int64_t>(std::min(dimension, kMax)));
   }
-  return "";
+  return sizes;
 }
 
 absl::StatusOr<int64_t> SafetensorsHeader::Length(absl::string_view prefix, int64_t file_size,
                                                   SafetensorsMode mode) {
   if (file_size < kPrefixBytes || static_cast<int64_t>(prefix.size()) < kPrefixBytes) {
-    return SafetensorsError(SafetensorsDefect::kFileTooShort,
-                            absl::StrCat(file_size, " bytes found; must be at least 8"));
+    return SafetensorsError(SafetensorsDefect::kFileTooShort, {},
+                            absl::StrCat("a file of ", file_size, " bytes"), "have at least 8");
   }
   uint64_t length = 0;
   for (size_t i = kPrefixBytes; i-- > 0;) {
     length = (length << 8U) | static_cast<unsigned char>(prefix[i]);
   }
-  const int64_t limit =
-      mode == SafetensorsMode::kUpload ? limits::kSafetensorsHeaderBytesMax : kFormatHeaderBytesMax;
+  const int64_t limit = mode == SafetensorsMode::kUpload ? limits::kSafetensorsHeaderBytesMax
+                                                         : limits::kSafetensorsFormatHeaderBytesMax;
+  const std::string found = absl::StrCat("a header of ", length, " bytes");
   if (length > static_cast<uint64_t>(limit)) {
-    return SafetensorsError(SafetensorsDefect::kHeaderTooLarge,
-                            absl::StrCat("header of ", length, " bytes; must be at most ", limit));
+    return SafetensorsError(SafetensorsDefect::kHeaderTooLarge, {}, found,
+                            absl::StrCat("have at most ", limit));
   }
   const auto bytes = static_cast<int64_t>(length);
   if (bytes > file_size - kPrefixBytes) {  // never 8 + N > size, which wraps
-    return SafetensorsError(
-        SafetensorsDefect::kHeaderPastEnd,
-        absl::StrCat("header of ", bytes, " bytes in a file of ", file_size, " bytes"));
+    return SafetensorsError(SafetensorsDefect::kHeaderPastEnd, {}, found,
+                            absl::StrCat("end inside the file, which has ",
+                                         file_size - kPrefixBytes, " after its length"));
   }
   return bytes;
 }
@@ -187,10 +159,10 @@ absl::StatusOr<int64_t> SafetensorsHeader::Length(absl::string_view prefix, int6
 absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view header,
                                                            int64_t data_size,
                                                            SafetensorsMode mode) {
-  const int64_t valid = ValidUtf8Prefix(header);
-  if (valid != static_cast<int64_t>(header.size())) {
-    return SafetensorsError(SafetensorsDefect::kNotUtf8, "the header must be UTF-8", "",
-                            static_cast<size_t>(valid));
+  const auto valid = static_cast<size_t>(ValidUtf8Prefix(header));
+  if (valid != header.size()) {
+    return SafetensorsError(SafetensorsDefect::kNotUtf8, {.offset = valid},
+                            absl::StrCat("'", Printable(header.substr(valid, 1)), "'"), "be UTF-8");
   }
   ASSIGN_OR_RETURN(UncheckedHeader unchecked, ParseHeaderText(header));
   std::vector<TensorInfo>& tensors = unchecked.tensors;
@@ -198,33 +170,26 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view hea
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
   RETURN_IF_ERROR(CheckLayout(tensors, data_size));
-  if (mode == SafetensorsMode::kUpload) {
-    if (header.size() % kUploadAlignment != 0) {
-      return SafetensorsError(
-          SafetensorsDefect::kUploadAlignment,
-          absl::StrCat("header of ", header.size(), " bytes; must be a multiple of 8"));
-    }
-    if (tensors.empty()) {
-      return SafetensorsError(SafetensorsDefect::kUploadNoTensors, "holds no tensor");
-    }
-    for (const TensorInfo& tensor : tensors) RETURN_IF_ERROR(CheckUpload(tensor));
-  }
+  if (mode == SafetensorsMode::kUpload) RETURN_IF_ERROR(CheckUpload(header.size(), tensors));
   SafetensorsHeader result;
+  result.names_ = std::move(unchecked.names);
+  result.dimensions_ = std::move(unchecked.dimensions);
   result.tensors_ = std::move(tensors);
   result.metadata_ = std::move(unchecked.metadata);
   result.data_size_ = data_size;
   result.by_name_.resize(result.tensors_.size());
-  std::iota(result.by_name_.begin(), result.by_name_.end(), 0);
-  std::sort(result.by_name_.begin(), result.by_name_.end(),
-            [&](int32_t a, int32_t b) { return result.At(a).name < result.At(b).name; });
+  std::iota(result.by_name_.begin(), result.by_name_.end(), 0U);
+  std::sort(result.by_name_.begin(), result.by_name_.end(), [&](uint32_t a, uint32_t b) {
+    return result.tensors_[a].name < result.tensors_[b].name;
+  });
   return result;
 }
 
 const TensorInfo* SafetensorsHeader::Find(absl::string_view name) const {
   const auto found = std::lower_bound(
       by_name_.begin(), by_name_.end(), name,
-      [this](int32_t index, absl::string_view wanted) { return At(index).name < wanted; });
-  return found != by_name_.end() && At(*found).name == name ? &At(*found) : nullptr;
+      [this](uint32_t index, absl::string_view wanted) { return tensors_[index].name < wanted; });
+  return found != by_name_.end() && tensors_[*found].name == name ? &tensors_[*found] : nullptr;
 }
 
 }  // namespace kalavai

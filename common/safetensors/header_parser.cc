@@ -1,54 +1,88 @@
 #include "common/safetensors/header_parser.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <limits>
-#include <set>
+#include <optional>
+#include <span>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
-#include "common/base/errors.h"
+#include "common/base/check.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 
 namespace kalavai {
 namespace {
 
-constexpr size_t kDimensionsMax = 8;
-constexpr size_t kMetadataEntriesMax = 1024;
-constexpr size_t kMetadataBytesMax = limits::kMiB;
-constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
+constexpr size_t kDimensionsMax = limits::kSafetensorsRankMax;
+constexpr size_t kNameBytesMax = limits::kSafetensorsNameBytesMax;
+constexpr uint64_t kOffsetMax = std::numeric_limits<int64_t>::max();
+
+// The shortest entry of a tensor: `"":{"dtype":"F4","shape":[],"data_offsets":[0,0]}`.
+constexpr size_t kEntryBytesMin = 49;
+// A dimension takes at least this much text: eight of them, the most allowed, in 49 + 15 bytes.
+constexpr size_t kBytesPerDimensionMin = 8;
+
+enum Field : unsigned { kDtypeField = 1, kShapeField = 2, kOffsetsField = 4, kAllFields = 7 };
 
 // Reads exactly the format's grammar: an object of objects, and so without recursion. Every
 // function either advances past what it names or fails.
 class HeaderParser {
  public:
-  explicit HeaderParser(absl::string_view text) : text_(text) {}
+  // The arenas get their final size at once: what they can need is bounded by the text.
+  explicit HeaderParser(absl::string_view text) : text_(text) {
+    result_.names = std::make_unique<char[]>(text.size());
+    result_.dimensions.reserve(text.size() / kBytesPerDimensionMin + kDimensionsMax);
+    const auto braces = static_cast<size_t>(std::count(text.begin(), text.end(), '{'));
+    const size_t tensors = std::min(braces, text.size() / kEntryBytesMin + 1);
+    result_.tensors.reserve(tensors);
+    seen_.reserve(tensors);
+  }
 
   absl::Status Parse() {
     if (text_.empty() || text_[0] != '{') {
-      return Fail(SafetensorsDefect::kNotAnObject, "the header must begin with '{'");
+      return Fail(SafetensorsDefect::kNotAnObject, Here(), "begin with '{'");
     }
-    RETURN_IF_ERROR(ParseObject(
-        [this](const std::string& key) {
-          return key == "__metadata__" ? ParseMetadata() : ParseTensor(key);
-        },
-        names_));
-    if (text_.find_first_not_of(' ', position_) != absl::string_view::npos) {
-      return Fail(SafetensorsDefect::kBadPadding, "only spaces may follow the header's object");
+    RETURN_IF_ERROR(ParseObject([this](const std::string& key, size_t offset) -> absl::Status {
+      if (key != "__metadata__") return ParseTensor(key, offset);
+      if (std::exchange(metadata_seen_, true)) return Twice(key, offset);
+      return ParseMetadata();
+    }));
+    const size_t rest = text_.find_first_not_of(' ', position_);
+    if (rest != absl::string_view::npos) {
+      position_ = rest;
+      return Fail(SafetensorsDefect::kBadPadding, Here(),
+                  "hold nothing but spaces after the object");
     }
     return absl::OkStatus();
   }
 
-  UncheckedHeader Take() {
-    return {.tensors = std::move(tensors_), .metadata = std::move(metadata_)};
-  }
+  UncheckedHeader Take() { return std::move(result_); }
 
  private:
-  absl::Status Fail(SafetensorsDefect defect, std::string what) const {
-    return SafetensorsError(defect, std::move(what), tensor_, position_);
+  absl::Status Fail(SafetensorsDefect defect, absl::string_view found,
+                    absl::string_view allowed) const {
+    return SafetensorsError(defect, {.tensor = tensor_, .offset = position_}, found, allowed);
+  }
+
+  // The character at the position, for a message.
+  std::string Here() const {
+    if (position_ >= text_.size()) return "the end of the header";
+    return absl::StrCat("'", Printable(text_.substr(position_, 1)), "'");
+  }
+
+  absl::Status Twice(absl::string_view key, size_t offset) {
+    position_ = offset;
+    return Fail(SafetensorsDefect::kDuplicateKey,
+                absl::StrCat("'", Printable(key), "' a second time"),
+                "have every name once, also after unescaping");
   }
 
   void SkipSpace() {
@@ -68,145 +102,218 @@ class HeaderParser {
 
   absl::Status Expect(char token) {
     if (Consume(token)) return absl::OkStatus();
-    return Fail(SafetensorsDefect::kSyntax, absl::StrCat("'", std::string(1, token), "' expected"));
+    return Fail(SafetensorsDefect::kSyntax, Here(),
+                absl::StrCat("be '", std::string(1, token), "'"));
   }
 
-  // '{' (key ':' value (',' key ':' value)*)? '}', keys distinct; `value` parses what follows ':'.
+  // '{' (key ':' value (',' key ':' value)*)? '}'; `value(key, offset of the key)` parses what
+  // follows ':' and refuses a key it has seen.
   template <typename Value>
-  absl::Status ParseObject(const Value& value, std::set<std::string>& keys) {
+  absl::Status ParseObject(const Value& value) {
     RETURN_IF_ERROR(Expect('{'));
     if (Consume('}')) return absl::OkStatus();
     do {
       SkipSpace();
-      ASSIGN_OR_RETURN(std::string key, ParseString());
-      const auto [entry, inserted] = keys.insert(std::move(key));
-      if (!inserted) {
-        return Fail(SafetensorsDefect::kDuplicateKey,
-                    absl::StrCat("'", absl::CHexEscape(entry->substr(0, 120)), "' occurs twice"));
-      }
+      const size_t offset = position_;
+      ASSIGN_OR_RETURN(const std::string key, ParseString());
       RETURN_IF_ERROR(Expect(':'));
-      RETURN_IF_ERROR(value(*entry));
+      SkipSpace();
+      RETURN_IF_ERROR(value(key, offset));
     } while (Consume(','));
     return Expect('}');
   }
 
   absl::Status ParseMetadata() {
-    std::set<std::string> keys;
-    size_t bytes = 0;
-    SkipSpace();
-    return ParseObject(
-        [&](const std::string& key) -> absl::Status {
-          SkipSpace();
-          ASSIGN_OR_RETURN(std::string value, ParseString());
-          bytes += key.size() + value.size();
-          if (keys.size() > kMetadataEntriesMax || bytes > kMetadataBytesMax) {
-            return Fail(SafetensorsDefect::kMetadataTooLarge,
-                        "__metadata__ may hold at most 1024 entries and 1 MiB");
-          }
-          metadata_[key] = std::move(value);
-          return absl::OkStatus();
-        },
-        keys);
+    int64_t bytes = 0;
+    return ParseObject([&](const std::string& key, size_t offset) -> absl::Status {
+      ASSIGN_OR_RETURN(std::string value, ParseString());
+      bytes += static_cast<int64_t>(key.size() + value.size());
+      if (!result_.metadata.emplace(key, std::move(value)).second) return Twice(key, offset);
+      const auto entries = static_cast<int64_t>(result_.metadata.size());
+      if (entries > limits::kSafetensorsMetadataEntriesMax ||
+          bytes > limits::kSafetensorsMetadataBytesMax) {
+        return Fail(SafetensorsDefect::kMetadataTooLarge,
+                    absl::StrCat("__metadata__ of ", entries, " entries and ", bytes, " bytes"),
+                    absl::StrCat("have at most ", limits::kSafetensorsMetadataEntriesMax,
+                                 " entries and ", limits::kSafetensorsMetadataBytesMax, " bytes"));
+      }
+      return absl::OkStatus();
+    });
   }
 
-  absl::Status ParseTensor(const std::string& name) {
-    tensor_ = name;
-    TensorInfo tensor;
-    tensor.name = name;
-    std::set<std::string> fields;
-    SkipSpace();
-    RETURN_IF_ERROR(
-        ParseObject([&](const std::string& field) { return ParseField(field, tensor); }, fields));
-    if (fields.size() != 3) {
-      return Fail(SafetensorsDefect::kMissingField, "dtype, shape and data_offsets must be there");
+  absl::Status ParseTensor(const std::string& name, size_t offset) {
+    if (name.size() > kNameBytesMax) {
+      position_ = offset;
+      return Fail(SafetensorsDefect::kNameTooLong,
+                  absl::StrCat("a name of ", name.size(), " bytes"),
+                  absl::StrCat("have at most ", kNameBytesMax));
     }
-    tensors_.push_back(std::move(tensor));
-    tensor_.clear();
+    TensorInfo tensor;
+    tensor.name = Keep(name);
+    tensor.header_offset = static_cast<uint32_t>(offset);
+    if (!seen_.insert(tensor.name).second) return Twice(name, offset);
+    tensor_ = tensor.name;
+    unsigned fields = 0;
+    RETURN_IF_ERROR(ParseObject([&](const std::string& field, size_t place) -> absl::Status {
+      const unsigned bit = FieldOf(field);
+      if ((fields & bit) != 0) return Twice(field, place);
+      fields |= bit;
+      if (bit == kDtypeField) return ParseDtype(tensor);
+      if (bit == kShapeField) return ParseShape(tensor);
+      if (bit == kOffsetsField) return ParseOffsets(tensor);
+      position_ = place;
+      return Fail(SafetensorsDefect::kUnknownField, absl::StrCat("field '", Printable(field), "'"),
+                  "be dtype, shape or data_offsets");
+    }));
+    if (fields != kAllFields) {
+      position_ = offset;
+      const char* missing = (fields & kDtypeField) == 0   ? "no dtype"
+                            : (fields & kShapeField) == 0 ? "no shape"
+                                                          : "no data_offsets";
+      return Fail(SafetensorsDefect::kMissingField, missing, "have dtype, shape and data_offsets");
+    }
+    result_.tensors.push_back(tensor);
+    tensor_ = {};
     return absl::OkStatus();
   }
 
-  absl::Status ParseField(const std::string& field, TensorInfo& tensor) {
-    SkipSpace();
-    if (field == "dtype") {
-      ASSIGN_OR_RETURN(const std::string name, ParseString());
-      const std::optional<Dtype> dtype = DtypeOfName(name);
-      if (!dtype.has_value()) {
-        return Fail(SafetensorsDefect::kUnknownDtype,
-                    absl::StrCat("dtype '", absl::CHexEscape(name.substr(0, 40)), "' is unknown"));
-      }
-      tensor.dtype = *dtype;
-      return absl::OkStatus();
-    }
-    if (field == "shape") return ParseIntegers(tensor.shape);
-    if (field == "data_offsets") {
-      std::vector<int64_t> offsets;
-      RETURN_IF_ERROR(ParseIntegers(offsets));
-      if (offsets.size() != 2) {
-        return Fail(SafetensorsDefect::kBadOffsets, "data_offsets must be [begin, end]");
-      }
-      tensor.begin = offsets[0];
-      tensor.end = offsets[1];
-      return absl::OkStatus();
-    }
-    return Fail(SafetensorsDefect::kUnknownField,
-                absl::StrCat("field '", absl::CHexEscape(field.substr(0, 40)), "' is unknown"));
+  absl::string_view Keep(absl::string_view name) {
+    char* const start = result_.names.get() + names_used_;
+    std::copy(name.begin(), name.end(), start);
+    names_used_ += name.size();
+    return {start, name.size()};
   }
 
-  absl::Status ParseIntegers(std::vector<int64_t>& values) {
+  // 0 for a name that is none.
+  static unsigned FieldOf(absl::string_view name) {
+    if (name == "dtype") return kDtypeField;
+    if (name == "shape") return kShapeField;
+    return name == "data_offsets" ? kOffsetsField : 0U;
+  }
+
+  absl::Status ParseDtype(TensorInfo& tensor) {
+    const size_t offset = position_;
+    ASSIGN_OR_RETURN(const std::string name, ParseString());
+    const std::optional<Dtype> dtype = DtypeOfName(name);
+    if (!dtype.has_value()) {
+      position_ = offset;
+      return Fail(SafetensorsDefect::kUnknownDtype, absl::StrCat("dtype '", Printable(name), "'"),
+                  "be one of the format's, in its spelling: F32, BF16, …");
+    }
+    tensor.dtype = *dtype;
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseShape(TensorInfo& tensor) {
+    std::array<uint64_t, kDimensionsMax> values = {};
+    ASSIGN_OR_RETURN(const size_t count, ParseIntegers(values));
+    if (count > kDimensionsMax) {
+      return Fail(SafetensorsDefect::kTooManyDimensions,
+                  absl::StrCat("more than ", kDimensionsMax, " dimensions"),
+                  absl::StrCat("have at most ", kDimensionsMax));
+    }
+    std::vector<uint64_t>& all = result_.dimensions;
+    const size_t first = all.size();
+    KALAVAI_CHECK(first + count <= all.capacity(), "views point into it: it must not move");
+    all.insert(all.end(), values.begin(), values.begin() + static_cast<ptrdiff_t>(count));
+    tensor.shape = TensorShape({all.data() + first, count});
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseOffsets(TensorInfo& tensor) {
+    const size_t offset = position_;
+    std::array<uint64_t, 2> values = {};
+    ASSIGN_OR_RETURN(const size_t count, ParseIntegers(values));
+    if (count != values.size()) {
+      position_ = offset;
+      return Fail(SafetensorsDefect::kBadOffsets,
+                  absl::StrCat(count > values.size() ? "more than 2" : absl::StrCat(count),
+                               " data_offsets"),
+                  "be a pair, [begin, end]");
+    }
+    if (std::max(values[0], values[1]) > kOffsetMax) {
+      position_ = offset;
+      return Fail(SafetensorsDefect::kNotContiguous,
+                  absl::StrCat("data_offsets [", values[0], ", ", values[1], "]"),
+                  "lie inside the file");
+    }
+    tensor.begin = static_cast<int64_t>(values[0]);
+    tensor.end = static_cast<int64_t>(values[1]);
+    return absl::OkStatus();
+  }
+
+  // Returns how many integers the list holds, or values.size() + 1, at the first too many.
+  absl::StatusOr<size_t> ParseIntegers(std::span<uint64_t> values) {
+    size_t count = 0;
     RETURN_IF_ERROR(Expect('['));
-    if (Consume(']')) return absl::OkStatus();
+    if (Consume(']')) return count;
     do {
       SkipSpace();
-      ASSIGN_OR_RETURN(const int64_t value, ParseInteger());
-      if (values.size() == kDimensionsMax) {
-        return Fail(SafetensorsDefect::kTooManyDimensions, "at most 8 dimensions are accepted");
-      }
-      values.push_back(value);
+      ASSIGN_OR_RETURN(const uint64_t value, ParseInteger());
+      if (count == values.size()) return count + 1;
+      values[count++] = value;
     } while (Consume(','));
-    return Expect(']');
+    RETURN_IF_ERROR(Expect(']'));
+    return count;
   }
 
   // Digits only, never by way of a double: 1.0, 8e0, -0, 08 and "8" are refused.
-  absl::StatusOr<int64_t> ParseInteger() {
+  absl::StatusOr<uint64_t> ParseInteger() {
     const size_t start = position_;
-    int64_t value = 0;
-    while (position_ < text_.size() && absl::ascii_isdigit(ByteAt(position_))) {
-      const int64_t digit = text_[position_] - '0';
-      if (value > (kInt64Max - digit) / 10) {
-        return Fail(SafetensorsDefect::kBadInteger, "an integer must be at most 2^63-1");
-      }
-      value = value * 10 + digit;
-      ++position_;
-    }
-    const bool leading_zero = position_ - start > 1 && text_[start] == '0';
-    const bool goes_on =
-        position_ < text_.size() &&
-        absl::string_view(".eE+-").find(text_[position_]) != absl::string_view::npos;
-    if (position_ == start || leading_zero || goes_on) {
+    size_t end = start;
+    while (end < text_.size() && absl::ascii_isdigit(ByteAt(end))) ++end;
+    const bool goes_on = end < text_.size() &&
+                         absl::string_view(".eE+-").find(text_[end]) != absl::string_view::npos;
+    const absl::string_view digits = text_.substr(start, end - start);
+    uint64_t value = 0;
+    const bool leading_zero = digits.size() > 1 && digits[0] == '0';
+    // At most 20 digits: absl's parser would take white space and signs, which are not in `digits`.
+    if (digits.empty() || leading_zero || goes_on || digits.size() > 20 ||
+        !absl::SimpleAtoi(digits, &value)) {
       return Fail(SafetensorsDefect::kBadInteger,
-                  "a non-negative integer in plain digits is expected");
+                  digits.empty()
+                      ? Here()
+                      : absl::StrCat("'",
+                                     Printable(text_.substr(
+                                         start, std::min<size_t>(end - start + goes_on, 40))),
+                                     "'"),
+                  "be an integer from 0 to 2^64-1 in plain digits");
     }
+    position_ = end;
     return value;
   }
 
   // The header was checked to be UTF-8, so only JSON's own rules are left.
   absl::StatusOr<std::string> ParseString() {
     if (position_ == text_.size() || text_[position_] != '"') {
-      return Fail(SafetensorsDefect::kSyntax, "a string is expected");
+      return Fail(SafetensorsDefect::kSyntax, Here(), "be a string");
     }
     ++position_;
     std::string value;
+    value.reserve(StringBytesMax());
     while (position_ < text_.size()) {
       const char c = text_[position_++];
       if (c == '"') return value;
-      if (ByteAt(position_ - 1) < 0x20) break;
+      if (ByteAt(position_ - 1) < 0x20) {
+        --position_;
+        return Fail(SafetensorsDefect::kSyntax, absl::StrCat("control character ", Here()),
+                    "be escaped in a string");
+      }
       if (c != '\\') {
         value.push_back(c);
         continue;
       }
       RETURN_IF_ERROR(ParseEscape(value));
     }
-    return Fail(SafetensorsDefect::kSyntax, "a string does not end, or holds a control character");
+    return Fail(SafetensorsDefect::kSyntax, Here(), "be the rest of a string");
+  }
+
+  // How far the next '"' that is not escaped is: no string's meaning is longer than its text, and
+  // growing by doubling would hold three times its size.
+  size_t StringBytesMax() const {
+    size_t end = position_;
+    while (end < text_.size() && text_[end] != '"') end += text_[end] == '\\' ? 2U : 1U;
+    return std::min(end, text_.size()) - position_;
   }
 
   absl::Status ParseEscape(std::string& value) {
@@ -216,23 +323,26 @@ class HeaderParser {
     if (letter != 'u') {
       const size_t index = kLetters.find(letter);
       if (index == absl::string_view::npos) {
-        return Fail(SafetensorsDefect::kSyntax, "unknown escape in a string");
+        return Fail(SafetensorsDefect::kSyntax, "an unknown escape", "be one of \"\\/bfnrtu");
       }
       value.push_back(kMeanings[index]);
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(uint32_t code, ParseHex4());
     if (code >= 0xDC00 && code < 0xE000) {
-      return Fail(SafetensorsDefect::kSyntax, "a surrogate stands alone in a string");
+      return Fail(SafetensorsDefect::kSyntax, "the second half of a surrogate pair",
+                  "follow the first");
     }
     if (code >= 0xD800 && code < 0xDC00) {
       if (text_.substr(position_, 2) != "\\u") {
-        return Fail(SafetensorsDefect::kSyntax, "a surrogate stands alone in a string");
+        return Fail(SafetensorsDefect::kSyntax, "half of a surrogate pair",
+                    "be followed by the other");
       }
       position_ += 2;
       ASSIGN_OR_RETURN(const uint32_t low, ParseHex4());
       if (low < 0xDC00 || low >= 0xE000) {
-        return Fail(SafetensorsDefect::kSyntax, "a surrogate stands alone in a string");
+        return Fail(SafetensorsDefect::kSyntax, "half of a surrogate pair",
+                    "be followed by the other");
       }
       code = 0x10000U + ((code - 0xD800U) << 10U) + (low - 0xDC00U);
     }
@@ -244,7 +354,7 @@ class HeaderParser {
     uint32_t code = 0;
     for (int i = 0; i < 4; ++i, ++position_) {
       if (position_ == text_.size() || !absl::ascii_isxdigit(ByteAt(position_))) {
-        return Fail(SafetensorsDefect::kSyntax, "four hex digits must follow \\u");
+        return Fail(SafetensorsDefect::kSyntax, Here(), "be a hex digit: four follow \\u");
       }
       const char digit = absl::ascii_tolower(ByteAt(position_));
       code = code * 16 + static_cast<uint32_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
@@ -275,10 +385,11 @@ class HeaderParser {
 
   absl::string_view text_;
   size_t position_ = 0;
-  std::string tensor_;  // the one being parsed, for messages
-  std::set<std::string> names_;
-  std::vector<TensorInfo> tensors_;
-  std::map<std::string, std::string> metadata_;
+  absl::string_view tensor_;  // the one being parsed, for messages
+  bool metadata_seen_ = false;
+  size_t names_used_ = 0;
+  absl::flat_hash_set<absl::string_view> seen_;
+  UncheckedHeader result_;
 };
 
 }  // namespace
@@ -287,20 +398,6 @@ absl::StatusOr<UncheckedHeader> ParseHeaderText(absl::string_view text) {
   HeaderParser parser(text);
   RETURN_IF_ERROR(parser.Parse());
   return parser.Take();
-}
-
-absl::Status SafetensorsError(SafetensorsDefect defect, std::string what, absl::string_view tensor,
-                              std::optional<size_t> offset) {
-  ErrorText text;
-  const std::string printable = absl::CHexEscape(tensor.substr(0, 120));
-  text.what = tensor.empty() ? std::move(what) : absl::StrCat("tensor '", printable, "': ", what);
-  if (offset.has_value()) absl::StrAppend(&text.what, " (header byte ", *offset, ")");
-  text.why = "a file with two readings, or that points outside itself, cannot be loaded safely";
-  text.fix = "write the file again with a current safetensors library";
-  text.metadata["defect"] = std::string(DefectName(defect));
-  if (!tensor.empty()) text.metadata["tensor"] = printable;
-  if (offset.has_value()) text.metadata["offset"] = absl::StrCat(*offset);
-  return MakeError(absl::StatusCode::kInvalidArgument, "SAFETENSORS_INVALID", std::move(text));
 }
 
 }  // namespace kalavai

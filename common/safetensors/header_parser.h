@@ -3,13 +3,12 @@
 #ifndef KALAVAI_COMMON_SAFETENSORS_HEADER_PARSER_H_
 #define KALAVAI_COMMON_SAFETENSORS_HEADER_PARSER_H_
 
-#include <cstddef>
+#include <cstdint>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -17,20 +16,17 @@
 
 namespace kalavai {
 
-// What the text says, nothing of it checked against anything else.
+// What the text says, nothing of it checked against anything else. The views of the tensors point
+// into the two arenas, which keep their place when this is moved.
 struct UncheckedHeader {
+  std::unique_ptr<char[]> names;
+  std::vector<uint64_t> dimensions;
   std::vector<TensorInfo> tensors;  // in the order of the text
   std::map<std::string, std::string> metadata;
 };
 
-// `text` must be UTF-8. Errors: SAFETENSORS_INVALID with the defects of syntax.
+// `text` must be UTF-8 and shorter than 4 GiB. Errors: the defects of syntax.
 absl::StatusOr<UncheckedHeader> ParseHeaderText(absl::string_view text);
-
-// The one form of every SAFETENSORS_INVALID: `what` is put after the tensor's escaped name and
-// before the offset, where given.
-absl::Status SafetensorsError(SafetensorsDefect defect, std::string what,
-                              absl::string_view tensor = "",
-                              std::optional<size_t> offset = std::nullopt);
 
 }  // namespace kalavai
 

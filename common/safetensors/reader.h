@@ -4,30 +4,37 @@
 //   const TensorInfo* tensor = file.Find("model.norm.weight");
 //   if (tensor != nullptr) Use(file.Bytes(*tensor));
 //
-// The size is fstat's. The file must not be truncated while it is mapped (a read would be SIGBUS):
-// blobs are immutable, and our writers replace files by rename. Spans live as long as the object
-// (also after it is moved). Alignment to the element is guaranteed in SafetensorsMode::kUpload
-// only; otherwise copy, never cast. Thread-safe: constant after Open.
+// Two ways to the bytes. Bytes() is a view of a private, read-only mapping: no copy, but a read is
+// SIGBUS when the file was truncated meanwhile. That cannot happen to blobs (immutable) nor through
+// our writers (they replace files by rename); for a file somebody else may be writing, use Read(),
+// which copies with pread and reports FILE_CHANGED, or ask CheckUnchanged() before a long pass. The
+// header itself is always read with pread, and the size is fstat's.
+//
+// Spans live as long as the object (also after it is moved). Alignment to the element is guaranteed
+// in SafetensorsMode::kUpload only; otherwise copy, never cast. Thread-safe: constant after Open.
 #ifndef KALAVAI_COMMON_SAFETENSORS_READER_H_
 #define KALAVAI_COMMON_SAFETENSORS_READER_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <ctime>
 #include <memory>
 #include <span>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "common/safetensors/header.h"
+#include "common/storage/file_descriptor.h"
 
 namespace kalavai {
 
 class SafetensorsFile {
  public:
   // Errors: those of SafetensorsHeader, with the path before the message; FILE_NOT_FOUND or
-  // IO_ERROR; SAFETENSORS_INVALID with defect NOT_A_FILE for what is no regular file. In kUpload a
-  // symbolic link is refused (IO_ERROR).
+  // IO_ERROR; FILE_KIND_REFUSED for what is no regular file, in kUpload also for a symbolic link.
   static absl::StatusOr<SafetensorsFile> Open(const std::string& path, SafetensorsMode mode);
 
   SafetensorsFile(SafetensorsFile&&) noexcept = default;
@@ -40,6 +47,13 @@ class SafetensorsFile {
   // `tensor` must be one of this file's header.
   std::span<const std::byte> Bytes(const TensorInfo& tensor) const;
 
+  // Copies the bytes `offset` … `offset` + out.size() − 1 of the tensor. Errors: FILE_CHANGED when
+  // the file has become shorter; IO_ERROR.
+  absl::Status Read(const TensorInfo& tensor, int64_t offset, std::span<std::byte> out) const;
+
+  // FAILED_PRECONDITION FILE_CHANGED when size or modification time are no longer those of Open.
+  absl::Status CheckUnchanged() const;
+
  private:
   struct Unmap {
     Unmap() {}  // not by a default member initializer: that would come too late for mapping_
@@ -51,7 +65,10 @@ class SafetensorsFile {
   SafetensorsFile() = default;
 
   std::string path_;
-  std::unique_ptr<const SafetensorsHeader> header_;  // in place, so that TensorInfo pointers last
+  FileDescriptor file_;
+  int64_t size_ = 0;
+  timespec modified_ = {};
+  std::unique_ptr<const SafetensorsHeader> header_;  // in place, so that references to it last
   std::unique_ptr<std::byte, Unmap> mapping_;
   size_t data_offset_ = 0;
 };

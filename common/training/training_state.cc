@@ -54,7 +54,7 @@ absl::StatusOr<at::Tensor> ToTensor(const SafetensorsFile& file, const TensorInf
     return InvalidState(absl::StrCat(file.path(), ": a tensor of type ", DtypeName(info.dtype)));
   }
   const at::Tensor tensor =
-      at::empty(info.shape, info.dtype == Dtype::kF32 ? at::kFloat : at::kBFloat16);
+      at::empty(info.shape.Signed(), info.dtype == Dtype::kF32 ? at::kFloat : at::kBFloat16);
   const std::span<const std::byte> bytes = file.Bytes(info);
   if (!bytes.empty()) std::memcpy(tensor.data_ptr(), bytes.data(), bytes.size());
   return tensor;
@@ -134,7 +134,7 @@ absl::StatusOr<TrainingState> LoadTrainingState(const std::string& path,
   return CatchTorch("load training state", [&]() -> absl::StatusOr<TrainingState> {
     absl::StatusOr<SafetensorsFile> opened = SafetensorsFile::Open(path, SafetensorsMode::kFormat);
     if (!opened.ok()) {
-      if (GetErrorReason(opened.status()) != "SAFETENSORS_INVALID") return opened.status();
+      if (!IsSafetensorsError(opened.status())) return opened.status();
       return InvalidState(std::string(opened.status().message()));
     }
     const TensorInfo* progress = opened->Find(kProgress);

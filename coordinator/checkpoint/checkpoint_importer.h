@@ -8,9 +8,9 @@
 // hash; the signature is made by the coordinator's key over exactly these digests.
 //
 // Errors: FIELD_INVALID (no absolute path), FILE_NOT_FOUND, CHECKPOINT_INVALID,
-// SAFETENSORS_INVALID, MODEL_CONFIG_INVALID, MODEL_UNSUPPORTED, TOKENIZER_INVALID,
-// TOKENIZER_UNSUPPORTED, TOKENIZER_MISMATCH, DISK_FULL, IO_ERROR. Takes as long as reading the
-// files twice: run it on a worker. Thread-safe.
+// CHECKPOINT_FORM, CHECKPOINT_SHARDS, those of common/safetensors/defect.h, MODEL_CONFIG_INVALID,
+// MODEL_UNSUPPORTED, TOKENIZER_INVALID, TOKENIZER_UNSUPPORTED, TOKENIZER_MISMATCH, DISK_FULL,
+// IO_ERROR. Takes as long as reading the files twice: run it on a worker. Thread-safe.
 #ifndef KALAVAI_COORDINATOR_CHECKPOINT_CHECKPOINT_IMPORTER_H_
 #define KALAVAI_COORDINATOR_CHECKPOINT_CHECKPOINT_IMPORTER_H_
 

@@ -76,7 +76,7 @@ absl::StatusOr<std::map<std::string, std::vector<int64_t>>> BaseShapes(const Blo
     ASSIGN_OR_RETURN(const SafetensorsFile file,
                      SafetensorsFile::Open(blobs.Path(row.digest), SafetensorsMode::kFormat));
     for (const TensorInfo& tensor : file.header().tensors()) {
-      if (!IsComputedBuffer(tensor.name)) shapes[tensor.name] = tensor.shape;
+      if (!IsComputedBuffer(tensor.name)) shapes[std::string(tensor.name)] = tensor.shape.Signed();
     }
   }
   return shapes;
@@ -86,11 +86,11 @@ absl::Status CheckTensors(const ReferenceModel& reference, const CheckpointDirec
                           const std::map<std::string, std::vector<int64_t>>& of_base) {
   for (const CheckpointTensor& tensor : directory.tensors()) {
     if (IsComputedBuffer(tensor.name())) continue;
-    const auto found = of_base.find(tensor.name());
+    const auto found = of_base.find(std::string(tensor.name()));
     if (found == of_base.end()) {
       return Mismatch(reference, tensor.name(), "the base has no such tensor");
     }
-    if (tensor.info->shape != found->second) {
+    if (!(tensor.info->shape == found->second)) {
       return Mismatch(reference, tensor.name(), "its shape differs from the base's");
     }
   }

@@ -96,7 +96,7 @@ absl::StatusOr<WeightSet> WeightSet::Open(const std::vector<std::string>& locati
     set.files_.push_back(std::move(file));
     const SafetensorsFile& added = set.files_.back();
     for (const TensorInfo& info : added.header().tensors()) {
-      if (!set.tensors_.emplace(info.name, Tensor{&added, &info}).second) {
+      if (!set.tensors_.emplace(std::string(info.name), Tensor{&added, &info}).second) {
         return TensorError(absl::StatusCode::kInvalidArgument, "SAFETENSORS_INVALID", info.name,
                            "in two files; must be in one", "write the checkpoint again");
       }
@@ -126,7 +126,7 @@ absl::Status CompareShapes(const WeightSet& own, const WeightSet& base) {
       return fail(name, "missing; must be as in the base");
     }
     const TensorInfo& mine = *found->second.info;
-    if (mine.dtype != tensor.info->dtype || mine.shape != tensor.info->shape) {
+    if (mine.dtype != tensor.info->dtype || !(mine.shape == tensor.info->shape)) {
       return fail(name, absl::StrCat(ShapeText(mine), " found; must be ", ShapeText(*tensor.info)));
     }
   }

@@ -42,7 +42,7 @@ class WeightSet {
     std::span<const std::byte> Bytes() const { return file->Bytes(*info); }
   };
 
-  // SAFETENSORS_INVALID, also when two files hold a tensor of one name.
+  // Errors of SafetensorsFile::Open; SAFETENSORS_INVALID when two files hold a tensor of one name.
   static absl::StatusOr<WeightSet> Open(const std::vector<std::string>& locations,
                                         SafetensorsMode mode);
 

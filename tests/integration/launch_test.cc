@@ -196,7 +196,7 @@ TEST_CASE("A base must be a whole checkpoint, and a launch needs one") {
     const std::string weights = ReadFile(base.File("model.safetensors"));
     WriteFile(base.File("model.safetensors"), weights.substr(0, weights.size() - 1));
     REQUIRE_STATUS(Import(coordinator, name, base.path()), absl::StatusCode::kInvalidArgument,
-                   "SAFETENSORS_INVALID");
+                   "SAFETENSORS_DATA_SIZE");
   }
   SECTION("a config of another architecture") {
     WriteFile(base.File("config.json"), R"({"architectures":["LlamaForCausalLM"]})");

@@ -72,7 +72,8 @@ struct Ground {
     std::vector<TensorView> tensors;
     std::vector<float> changed;
     for (const TensorInfo& info : file->header().tensors()) {
-      tensors.push_back({info.name, info.dtype, info.shape, file->Bytes(info)});
+      tensors.push_back(
+          {std::string(info.name), info.dtype, info.shape.Signed(), file->Bytes(info)});
       if (info.name != "embed_out.weight") continue;
       REQUIRE(info.dtype == Dtype::kF32);
       changed.resize(static_cast<size_t>(info.ElementCount()));

@@ -25,7 +25,8 @@ at::Tensor GoldenTensor(const std::string& variant, const std::string& name) {
   KALAVAI_CHECK(file.ok(), file.status().ToString());
   const TensorInfo* info = file->Find(name);
   KALAVAI_CHECK(info != nullptr, absl::StrCat("the golden file holds ", name));
-  at::Tensor tensor = at::empty(info->shape, info->dtype == Dtype::kI32 ? at::kInt : at::kFloat);
+  at::Tensor tensor =
+      at::empty(info->shape.Signed(), info->dtype == Dtype::kI32 ? at::kInt : at::kFloat);
   const std::span<const std::byte> bytes = file->Bytes(*info);
   KALAVAI_CHECK(bytes.size() == tensor.nbytes(), "golden tensors are I32 or F32");
   std::memcpy(tensor.mutable_data_ptr(), bytes.data(), bytes.size());

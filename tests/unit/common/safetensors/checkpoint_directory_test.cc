@@ -69,6 +69,29 @@ TEST_CASE("One file and its shards give the same tensors") {
   REQUIRE(two.tokenizer_path() == sharded.File("tokenizer.json"));
 }
 
+TEST_CASE("A total_size that is wrong is told, and does no harm") {
+  struct Row {
+    std::string metadata;
+    bool warned;
+  };
+  for (const Row& row : {Row{R"("metadata":{"total_size":24},)", false},
+                         Row{R"("metadata":{"total_size":24.0,"total_parameters":12},)", false},
+                         Row{R"("metadata":{"total_size":25},)", true},
+                         Row{R"("metadata":{"total_size":"24"},)", false},
+                         Row{R"("metadata":{},)", false}, Row{"", false}}) {
+    INFO(row.metadata);
+    const TempDir directory;
+    WriteSharded(directory);
+    std::string text = kIndexText;
+    const std::string old = R"("metadata":{"total_size":24.0},)";
+    text.replace(text.find(old), old.size(), row.metadata);
+    WriteFile(directory.File(kIndexName), text);
+    REQUIRE_OK_AND_ASSIGN(const CheckpointDirectory opened,
+                          CheckpointDirectory::Open(directory.path(), {}));
+    REQUIRE(opened.warning().has_value() == row.warned);
+  }
+}
+
 TEST_CASE("A directory whose parts disagree is refused") {
   struct Row {
     std::string what;
@@ -85,39 +108,39 @@ TEST_CASE("A directory whose parts disagree is refused") {
       {"no config", "FILE_NOT_FOUND", remove("config.json")},
       {"config is no JSON", "JSON_INVALID",
        [](const TempDir& d) { WriteFile(d.File("config.json"), R"({"a":1,"a":2})"); }},
-      {"a shard is absent", "CHECKPOINT_INVALID", remove(kShard2)},
-      {"the index is absent", "CHECKPOINT_INVALID", remove(kIndexName)},
-      {"both forms", "CHECKPOINT_INVALID",
+      {"a shard is absent", "CHECKPOINT_SHARDS", remove(kShard2)},
+      {"the index is absent", "CHECKPOINT_FORM", remove(kIndexName)},
+      {"both forms", "CHECKPOINT_FORM",
        [](const TempDir& d) { WriteTensors(d.File("model.safetensors"), {"a"}); }},
-      {"a shard too many", "CHECKPOINT_INVALID",
+      {"a shard too many", "CHECKPOINT_SHARDS",
        [](const TempDir& d) { WriteTensors(d.File("model-00003-of-00003.safetensors"), {"z"}); }},
-      {"a tensor twice", "CHECKPOINT_INVALID",
+      {"a tensor twice", "CHECKPOINT_SHARDS",
        [](const TempDir& d) {
          WriteTensors(d.File(kShard2), {"a", "b"});
        }},
-      {"a tensor the index lacks", "CHECKPOINT_INVALID",
+      {"a tensor the index lacks", "CHECKPOINT_SHARDS",
        [](const TempDir& d) {
          WriteTensors(d.File(kShard2), {"b", "z"});
        }},
-      {"a tensor in the other shard", "CHECKPOINT_INVALID",
+      {"a tensor in the other shard", "CHECKPOINT_SHARDS",
        [](const TempDir& d) {
          WriteTensors(d.File(kShard1), {"a", "b"});
          WriteTensors(d.File(kShard2), {"c"});
        }},
-      {"a tensor the shards lack", "CHECKPOINT_INVALID",
+      {"a tensor the shards lack", "CHECKPOINT_SHARDS",
        [](const TempDir& d) { WriteTensors(d.File(kShard1), {"a"}); }},
-      {"a damaged shard", "SAFETENSORS_INVALID",
+      {"a damaged shard", "SAFETENSORS_HEADER_TOO_LARGE",
        [](const TempDir& d) { WriteFile(d.File(kShard1), "damaged!"); }},
       {"index: no JSON", "JSON_INVALID", index("{")},
-      {"index: no map", "CHECKPOINT_INVALID", index("{}")},
-      {"index: empty map", "CHECKPOINT_INVALID", index(R"({"weight_map":{}})")},
-      {"index: another kind of file", "CHECKPOINT_INVALID",
+      {"index: no map", "CHECKPOINT_SHARDS", index("{}")},
+      {"index: empty map", "CHECKPOINT_SHARDS", index(R"({"weight_map":{}})")},
+      {"index: another kind of file", "CHECKPOINT_SHARDS",
        index(R"({"weight_map":{"a":"pytorch_model-00001-of-00002.bin"}})")},
-      {"index: a path", "CHECKPOINT_INVALID",
+      {"index: a path", "CHECKPOINT_SHARDS",
        index(R"({"weight_map":{"a":"../model-00001-of-00001.safetensors"}})")},
-      {"index: number 0", "CHECKPOINT_INVALID",
+      {"index: number 0", "CHECKPOINT_SHARDS",
        index(R"({"weight_map":{"a":"model-00000-of-00001.safetensors"}})")},
-      {"index: not a string", "CHECKPOINT_INVALID", index(R"({"weight_map":{"a":1}})")},
+      {"index: not a string", "CHECKPOINT_SHARDS", index(R"({"weight_map":{"a":1}})")},
   };
   for (const Row& row : rows) {
     INFO(row.what);

@@ -37,7 +37,7 @@ TEST_CASE("An escape cut short or a control character is refused") {
        {R"(\)", R"(\u)", R"(\u12)", R"(\u12g4)", R"(\ud83d\u0041)", R"(\ud83dx)", "\n", "\x1f"}) {
     INFO(name);
     REQUIRE_STATUS(ParseHeaderText(HeaderOf(name)), absl::StatusCode::kInvalidArgument,
-                   "SAFETENSORS_INVALID");
+                   "SAFETENSORS_SYNTAX");
   }
 }
 

@@ -43,8 +43,8 @@ TEST_CASE("A file cut at any length is refused") {
   for (size_t size = 0; size < whole.size(); ++size) {
     INFO(size);
     testing::WriteFile(directory.File("cut"), whole.substr(0, size));
-    REQUIRE_STATUS(SafetensorsFile::Open(directory.File("cut"), SafetensorsMode::kFormat),
-                   absl::StatusCode::kInvalidArgument, "SAFETENSORS_INVALID");
+    REQUIRE(IsSafetensorsError(
+        SafetensorsFile::Open(directory.File("cut"), SafetensorsMode::kFormat).status()));
   }
 }
 
@@ -59,11 +59,41 @@ TEST_CASE("What is no regular file is refused without waiting") {
   REQUIRE_STATUS(open("absent", SafetensorsMode::kFormat), absl::StatusCode::kNotFound,
                  "FILE_NOT_FOUND");
   REQUIRE_STATUS(open("fifo", SafetensorsMode::kFormat), absl::StatusCode::kInvalidArgument,
-                 "SAFETENSORS_INVALID");
+                 "FILE_KIND_REFUSED");
   REQUIRE_STATUS(open(".", SafetensorsMode::kFormat), absl::StatusCode::kInvalidArgument,
-                 "SAFETENSORS_INVALID");
+                 "FILE_KIND_REFUSED");
   REQUIRE_OK(open("link", SafetensorsMode::kFormat));
-  REQUIRE(GetErrorReason(open("link", SafetensorsMode::kUpload).status()) == "IO_ERROR");
+  REQUIRE_STATUS(open("link", SafetensorsMode::kUpload), absl::StatusCode::kInvalidArgument,
+                 "FILE_KIND_REFUSED");
+}
+
+TEST_CASE("Parts of a tensor are read by copy, and a file cut short is an error, not a signal") {
+  const testing::TempDir directory;
+  WriteSample(directory.File("x"));
+  REQUIRE_OK_AND_ASSIGN(const SafetensorsFile file,
+                        SafetensorsFile::Open(directory.File("x"), SafetensorsMode::kUpload));
+  const TensorInfo& one = *file.Find("one");
+  std::string part(3, '?');
+  REQUIRE_OK(file.Read(one, 2, std::as_writable_bytes(std::span(part))));
+  REQUIRE(part == "cde");
+  REQUIRE_OK(file.Read(one, 8, {}));
+  REQUIRE_OK(file.CheckUnchanged());
+  const auto size = std::filesystem::file_size(directory.File("x"));
+  std::filesystem::resize_file(directory.File("x"), size - 10);  // both tensors lose bytes
+  REQUIRE_STATUS(file.Read(*file.Find("two"), 0, std::as_writable_bytes(std::span(part))),
+                 absl::StatusCode::kFailedPrecondition, "FILE_CHANGED");
+  REQUIRE_STATUS(file.CheckUnchanged(), absl::StatusCode::kFailedPrecondition, "FILE_CHANGED");
+}
+
+TEST_CASE("A file written over by rename stays what it was to its reader") {
+  const testing::TempDir directory;
+  WriteSample(directory.File("x"));
+  REQUIRE_OK_AND_ASSIGN(const SafetensorsFile file,
+                        SafetensorsFile::Open(directory.File("x"), SafetensorsMode::kUpload));
+  REQUIRE_OK(WriteSafetensors(directory.File("x"), {}));
+  REQUIRE_OK(file.CheckUnchanged());
+  const std::span<const std::byte> bytes = file.Bytes(*file.Find("two"));
+  REQUIRE(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == "ijkl");
 }
 
 }  // namespace

@@ -100,8 +100,7 @@ TEST_CASE("Tensors that would make an unreadable file are refused and nothing is
       {{"__metadata__", Dtype::kF32, {2}, bytes}},                       // the reserved name
   };
   for (const std::vector<TensorView>& row : rows) {
-    REQUIRE_STATUS(WriteSafetensors(directory.File("x"), row), absl::StatusCode::kInvalidArgument,
-                   "SAFETENSORS_INVALID");
+    REQUIRE(IsSafetensorsError(WriteSafetensors(directory.File("x"), row)));
     REQUIRE_FALSE(std::filesystem::exists(directory.File("x")));
   }
   REQUIRE_STATUS(WriteSafetensors(directory.File("x"), {{"\xFF", Dtype::kF32, {2}, bytes}}),

@@ -22,7 +22,7 @@ std::vector<float> Values(const std::string& directory) {
       SafetensorsFile::Open(directory + "/model.safetensors", SafetensorsMode::kFormat).value();
   std::vector<float> values;
   std::set<std::string> names;
-  for (const TensorInfo& tensor : file.header().tensors()) names.insert(tensor.name);
+  for (const TensorInfo& tensor : file.header().tensors()) names.emplace(tensor.name);
   for (const std::string& name : names) {  // in one order, whatever the file's
     for (const TensorInfo& tensor : file.header().tensors()) {
       if (tensor.name != name) continue;

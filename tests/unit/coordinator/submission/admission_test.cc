@@ -100,7 +100,7 @@ TEST_CASE("Every broken submission has its own verdict and reason", "[submission
          testing::WriteFile(f.directory + "/tokenizer.json", R"({"model":{"type":"WPE"}})");
          f.Sign();
        }},
-      {"not safetensors", State::kRejected, "SAFETENSORS_INVALID",
+      {"not safetensors", State::kRejected, "SAFETENSORS_HEADER_TOO_LARGE",
        [](Fixture& f) {
          testing::WriteFile(f.directory + "/model.safetensors", "PK\x03\x04 a pickle in a zip");
          f.Sign();
