@@ -12,6 +12,7 @@
 #include "coordinator/admin/log_command.h"
 #include "coordinator/admin/members_command.h"
 #include "coordinator/admin/models_command.h"
+#include "coordinator/admin/operations_command.h"
 #include "coordinator/admin/predict_command.h"
 #include "coordinator/admin/probe_add_command.h"
 #include "coordinator/admin/release_command.h"
@@ -54,6 +55,8 @@ int main(int argc, char** argv) {
                                  MakeReleaseCommand(),
                                  MakeModelsCommand(),
                                  MakeLogCommand(),
+                                 MakeHealthCommand(),
+                                 MakeMetricsCommand(),
                              },
                              argc, argv);
 }

@@ -1,7 +1,7 @@
 #include "coordinator/unary_handler.h"
 
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 #include "common/base/errors.h"
 #include "common/base/logging.h"
@@ -9,10 +9,10 @@
 
 namespace kalavai::coordinator {
 
-RequestLog::RequestLog(absl::string_view method) : method_(method), start_(absl::Now()) {}
+RequestLog::RequestLog(absl::string_view method) : method_(method) {}
 
 grpc::Status RequestLog::End(const absl::Status& status) const {
-  const double milliseconds = absl::ToDoubleMilliseconds(absl::Now() - start_);
+  const double milliseconds = absl::ToDoubleMilliseconds(watch_.Elapsed());
   const std::string spent = absl::StrFormat("%.1f", milliseconds);
   if (status.ok()) {
     LogInfo("Served request",

@@ -19,11 +19,11 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "grpcpp/support/status.h"
 
+#include "common/base/clock.h"
 #include "coordinator/caller_identity.h"
 
 namespace kalavai::coordinator {
@@ -38,7 +38,7 @@ class RequestLog {
  private:
   std::string method_;
   std::string caller_ = "unauthenticated";
-  absl::Time start_;
+  Stopwatch watch_;
 };
 
 grpc::ServerUnaryReactor* HandleUnary(grpc::CallbackServerContext* context,

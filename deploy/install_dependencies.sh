@@ -37,6 +37,7 @@ packages=(
   libpcre2-dev            # the tokenizer's regular expressions
   libutf8proc-dev         # the tokenizer's Unicode normalisation
   libboost-math-dev       # quantiles of the t distribution
+  prometheus-cpp-dev      # metrics
   catch2                  # tests
 )
 

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/server_builder.h"
 #include <netdb.h>
 #include <sys/socket.h>
@@ -110,17 +111,32 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kUploadMessageBytesMax));
   for (grpc::Service* service : options.services) builder.RegisterService(service);
+  if (options.metrics != nullptr) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
+    factories.push_back(options.metrics->MakeFactory());
+    builder.experimental().SetInterceptorCreators(std::move(factories));
+  }
+  // gRPC keeps this switch for the process; builders read it when they build.
+  grpc::EnableDefaultHealthCheckService(options.health);
   int port = 0;
   builder.AddListeningPort(options.address, options.credentials, &port);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) return WhyNotBound(options);
-  return std::unique_ptr<Listener>(new Listener(std::move(server), port));
+  std::unique_ptr<Listener> listener(new Listener(std::move(server), port));
+  listener->SetServing(false);
+  return listener;
 }
 
 Listener::~Listener() { Stop(absl::ZeroDuration()); }
 
+void Listener::SetServing(bool serving) {
+  if (server_ == nullptr || server_->GetHealthCheckService() == nullptr) return;
+  server_->GetHealthCheckService()->SetServingStatus(serving);
+}
+
 void Listener::Stop(absl::Duration drain) {
   if (server_ == nullptr) return;
+  if (server_->GetHealthCheckService() != nullptr) server_->GetHealthCheckService()->Shutdown();
   server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMicroseconds(drain));
   server_->Wait();
   server_.reset();

@@ -18,6 +18,8 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 
+#include "coordinator/server/rpc_metrics.h"
+
 namespace kalavai::coordinator {
 
 class Listener {
@@ -27,6 +29,9 @@ class Listener {
     std::shared_ptr<grpc::ServerCredentials> credentials;
     std::vector<grpc::Service*> services;  // borrowed
     std::string flag;                      // "--listen": named in errors
+    const RpcMetrics* metrics = nullptr;   // counts the calls; borrowed
+    // Answers grpc.health.v1.Health too: NOT_SERVING until SetServing(true).
+    bool health = false;
   };
 
   // Errors: FAILED_PRECONDITION PORT_IN_USE; INVALID_ARGUMENT FIELD_INVALID (no address of this
@@ -36,7 +41,11 @@ class Listener {
 
   int port() const { return port_; }
 
-  // Refuses new calls, waits up to `drain` for open ones, cancels the rest. Idempotent.
+  // What grpc.health.v1.Health says of the server as a whole (service "") from now on.
+  void SetServing(bool serving);
+
+  // Says NOT_SERVING first, so that balancers turn away. Refuses new calls, waits up to `drain` for
+  // open ones, cancels the rest. Idempotent.
   void Stop(absl::Duration drain);
 
  private:

@@ -2,11 +2,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 
 #include "CLI/CLI.hpp"
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
@@ -22,10 +24,15 @@ constexpr absl::Duration kPoll = absl::Milliseconds(200);
 struct Flags {
   ServerOptions options;
   std::string device = "cpu";
+  std::string log_format = "logfmt";
+  std::string log_level = "info";
 };
 
 absl::Status Serve(const Flags& flags, Console& console) {
   ServerOptions options = flags.options;
+  // The names were checked when the flags were read.
+  SetLogOptions({.format = ParseLogFormat(flags.log_format).value_or(LogFormat::kLogfmt),
+                 .level = ParseLogLevel(flags.log_level).value_or(LogLevel::kInfo)});
   ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, StartServer(options));
   console.Result({{"service", server->service_address()}, {"enroll", server->enroll_address()}},
@@ -35,7 +42,16 @@ absl::Status Serve(const Flags& flags, Console& console) {
       "Stop with Ctrl-C. Next, in another terminal: kalavai-coordinator coop create --data ",
       options.data, " --cooperative ID --domains A,B"));
   absl::Notification never;  // signal handlers may only set a flag, so it is looked at
-  while (!Interrupted()) never.WaitForNotificationWithTimeout(kPoll);
+  Deadline next_look(absl::Seconds(limits::kHealthSeconds));
+  bool ready = true;
+  while (!Interrupted()) {
+    never.WaitForNotificationWithTimeout(kPoll);
+    if (!next_look.Passed()) continue;
+    next_look = Deadline(absl::Seconds(limits::kHealthSeconds));
+    const bool was_ready = std::exchange(ready, server->UpdateHealth());
+    if (was_ready && !ready) LogError("Lost readiness", {{"see", "kalavai-coordinator health"}});
+    if (!was_ready && ready) LogInfo("Regained readiness");
+  }
   LogInfo("Draining", {{"seconds", absl::StrCat(absl::ToInt64Seconds(kDrain))}});
   server->Stop(kDrain);
   LogInfo("Stopped coordinator");
@@ -69,6 +85,13 @@ Command MakeServeCommand() {
                     ->check(CLI::NonNegativeNumber)
                     ->capture_default_str();
                 AddDeviceOption(app, &flags->device);
+                app.add_option("--log-format", flags->log_format, "logfmt or json")
+                    ->check(CLI::IsMember({"logfmt", "json"}))
+                    ->capture_default_str();
+                app.add_option("--log-level", flags->log_level,
+                               "least level that is written: debug, info, warning or error")
+                    ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+                    ->capture_default_str();
                 app.add_option("--free-space-floor", options->free_space_floor_bytes,
                                "bytes that stay free on the disk")
                     ->check(CLI::NonNegativeNumber)

@@ -1,7 +1,9 @@
 #include "coordinator/server/server.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -11,6 +13,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/logging.h"
+#include "common/base/metrics.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/base/worker_queue.h"
@@ -36,6 +39,9 @@
 #include "coordinator/server/fusion_results.h"
 #include "coordinator/server/listener.h"
 #include "coordinator/server/model_phases.h"
+#include "coordinator/server/operations_service.h"
+#include "coordinator/server/rpc_metrics.h"
+#include "coordinator/server/server_metrics.h"
 #include "coordinator/submission/admission_worker.h"
 #include "coordinator/submission/submission_service.h"
 #include "coordinator/submission/submission_store.h"
@@ -85,12 +91,15 @@ struct Server::Wiring {
   Wiring(const ServerOptions& server_options, Ground&& opened)
       : options(server_options), ground(std::move(opened)) {
     WireLaterPhases();
+    metrics.OnCollect([this] { server_metrics.Set(TakeSample()); });
   }
 
   // Work that a restart interrupted goes on.
   absl::Status Resume();
   absl::Status Listen();
   void Stop(absl::Duration drain);
+  // Every check of readiness, made now.
+  v1::Health CheckHealth();
   AdvertisedAddresses Addresses() {
     const absl::MutexLock lock(&mutex);
     return addresses;
@@ -105,6 +114,10 @@ struct Server::Wiring {
 
   absl::Mutex mutex;
   AdvertisedAddresses addresses ABSL_GUARDED_BY(mutex);
+
+  Metrics metrics;
+  RpcMetrics rpc_metrics{metrics};
+  ServerMetrics server_metrics{metrics};
 
   TransparencyLog log{database};
   Audit audit{log, clock};
@@ -189,12 +202,14 @@ struct Server::Wiring {
                                         .fusions = fusion_results,
                                         .clock = clock}};
   TransparencyService transparency_service{log, resolver};
+  OperationsService operations_service{metrics, [this] { return CheckHealth(); }, resolver};
 
   std::unique_ptr<Listener> main_listener;
   std::unique_ptr<Listener> enroll_listener;
 
  private:
   void WireLaterPhases();
+  ServerMetrics::Sample TakeSample();
   absl::StatusOr<std::optional<BaseSummary>> FindBase(const std::string& cooperative) const;
   absl::Status ImportBase(const std::string& cooperative, const std::string& source,
                           const std::string& actor);
@@ -241,8 +256,48 @@ void Server::Wiring::WireLaterPhases() {
     submission_watches.Notify(decision.name);
     return std::string(SubmissionStateName(state));
   };
-  admission.OnDecided(
-      [this](const std::string& submission) { submission_watches.Notify(submission); });
+  admission.OnDecided([this](const std::string& submission) {
+    submission_watches.Notify(submission);
+    const absl::StatusOr<SubmissionRecord> decided = submissions.Get(submission);
+    if (decided.ok()) server_metrics.CountVerdict(SubmissionStateName(decided->state));
+  });
+}
+
+ServerMetrics::Sample Server::Wiring::TakeSample() {
+  const absl::StatusOr<std::vector<std::string>> staging = blobs.ListStaging();
+  const absl::StatusOr<int64_t> leaves = log.Size();
+  const std::string path = directory.DatabasePath();
+  std::error_code error;
+  int64_t database_bytes = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    const auto size = std::filesystem::file_size(path + suffix, error);
+    if (!error) database_bytes += static_cast<int64_t>(size);
+  }
+  return {.disk_free_bytes = DiskFreeBytes(options.data),
+          .staging_bytes = BytesUnder(directory.BlobsPath() + "/staging"),
+          .uploads_open = staging.ok() ? static_cast<int64_t>(staging->size()) : -1,
+          .database_bytes = database_bytes,
+          .log_leaves = leaves.value_or(-1),
+          .queues = {{.name = "uploads", .counts = workers.counts()},
+                     {.name = "admission", .counts = admission_queue.counts()}}};
+}
+
+v1::Health Server::Wiring::CheckHealth() {
+  v1::Health health;
+  bool serving = true;
+  const auto add = [&](const char* name, const absl::Status& status) {
+    v1::Health::Check& check = *health.add_checks();
+    check.set_name(name);
+    check.set_passed(status.ok());
+    check.set_message(std::string(status.message()));
+    server_metrics.SetCheck(name, status.ok());
+    serving = serving && status.ok();
+  };
+  // Takes and releases the write lock: what every acknowledged act needs.
+  add("database", database.Transact([] { return absl::OkStatus(); }));
+  add("disk", blobs.CheckFreeSpace(0));
+  health.set_serving(serving);
+  return health;
 }
 
 absl::Status Server::Wiring::Resume() {
@@ -259,16 +314,20 @@ absl::Status Server::Wiring::Listen() {
                    Listener::Start({.address = options.enroll_listen,
                                     .credentials = TlsServerCredentials(ground.keys.server),
                                     .services = {&enrollment_service},
-                                    .flag = "--enroll-listen"}));
+                                    .flag = "--enroll-listen",
+                                    .metrics = &rpc_metrics}));
   ASSIGN_OR_RETURN(
       main_listener,
-      Listener::Start({.address = options.listen,
-                       .credentials = MutualTlsServerCredentials(
-                           ground.keys.server, ground.keys.authority.certificate_pem()),
-                       .services = {&admin_service, &checkpoint_service, &submission_service,
-                                    &prediction_service, &models.fusion_service(),
-                                    &models.inference_service(), &transparency_service},
-                       .flag = "--listen"}));
+      Listener::Start(
+          {.address = options.listen,
+           .credentials = MutualTlsServerCredentials(ground.keys.server,
+                                                     ground.keys.authority.certificate_pem()),
+           .services = {&admin_service, &checkpoint_service, &submission_service,
+                        &prediction_service, &models.fusion_service(), &models.inference_service(),
+                        &transparency_service, &operations_service},
+           .flag = "--listen",
+           .metrics = &rpc_metrics,
+           .health = true}));
   {
     const absl::MutexLock lock(&mutex);
     addresses = {.enroll = JoinHostPort(host, enroll_listener->port()),
@@ -294,6 +353,11 @@ int Server::port() const { return wiring_->main_listener->port(); }
 int Server::enroll_port() const { return wiring_->enroll_listener->port(); }
 std::string Server::service_address() const { return wiring_->Addresses().service; }
 std::string Server::enroll_address() const { return wiring_->Addresses().enroll; }
+bool Server::UpdateHealth() {
+  const bool serving = wiring_->CheckHealth().serving();
+  wiring_->main_listener->SetServing(serving);
+  return serving;
+}
 void Server::Stop(absl::Duration drain) { wiring_->Stop(drain); }
 
 absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options) {
@@ -305,7 +369,9 @@ absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options
                                   {"service", wiring->Addresses().service},
                                   {"enroll", wiring->Addresses().enroll},
                                   {"coordinator", wiring->ground.keys.coordinator_id}});
-  return std::make_unique<Server>(std::move(wiring));
+  auto server = std::make_unique<Server>(std::move(wiring));
+  server->UpdateHealth();
+  return server;
 }
 
 }  // namespace kalavai::coordinator

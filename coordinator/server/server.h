@@ -52,7 +52,12 @@ class Server {
   std::string service_address() const;  // host:port, as advertised
   std::string enroll_address() const;
 
-  // Refuses new calls, lets open ones finish for at most `drain`, stops the workers. Idempotent.
+  // Looks at database and disk and tells grpc.health.v1.Health; call every limits::kHealthSeconds.
+  // True when every check passed.
+  bool UpdateHealth();
+
+  // Says NOT_SERVING, refuses new calls, lets open ones finish for at most `drain`, stops the
+  // workers. Idempotent.
   void Stop(absl::Duration drain);
 
  private:
