@@ -127,7 +127,6 @@ bool TestedElsewhere(const std::string& path) {
       // Wiring and live connections: every integration test drives them over real TLS.
       "contributor/coordinator_connection.cc",
       "coordinator/admin/admin_connection.cc",
-      "coordinator/server/listener.cc",
       "coordinator/server/model_phases.cc",
       "coordinator/server/server.cc",
       "coordinator/unary_handler.cc",
