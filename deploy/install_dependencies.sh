@@ -39,6 +39,7 @@ packages=(
   libboost-math-dev       # quantiles of the t distribution
   prometheus-cpp-dev      # metrics
   catch2                  # tests
+  libbenchmark-dev        # benchmarks
 )
 
 as_root() {
