@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/safetensors/shard_writer.h"
 #include "common/safetensors/writer.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
@@ -61,6 +62,28 @@ TEST_CASE("Save and load give the same bytes, those of the reference's writer", 
       CHECK(ReadFile(dir.File(file)) == ReadFile(again.File(file)));
     }
   }
+}
+
+TEST_CASE("Shards load as the one file does, byte for byte", "[model]") {
+  const Transformer model = LoadGolden("parallel");
+  std::vector<TensorView> views;
+  for (const auto& [name, tensor] : model.parameters) {
+    views.push_back(
+        {.name = name,
+         .dtype = Dtype::kF32,
+         .shape = tensor.sizes().vec(),
+         .bytes = {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
+  }
+  const TempDir dir;
+  const TempDir again;
+  WriteFile(dir.File("config.json"), ReadFile(GoldenModelDir("parallel") + "/config.json"));
+  REQUIRE_OK_AND_ASSIGN(const std::vector<std::string> files,
+                        WriteWeights(dir.path(), views, 4096));
+  REQUIRE(files.size() > 3);
+  REQUIRE_OK_AND_ASSIGN(const Transformer loaded, LoadTransformer(dir.path(), {}));
+  REQUIRE_OK(SaveTransformer(loaded, again.path(), WeightType::kFloat32));
+  CHECK(ReadFile(again.File("model.safetensors")) ==
+        ReadFile(GoldenModelDir("parallel") + "/model.safetensors"));
 }
 
 TEST_CASE("Bfloat16 files keep their type unless another is asked for", "[model]") {
