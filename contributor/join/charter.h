@@ -1,6 +1,7 @@
 // What a member reads from an invitation and from a charter. The forms are the coordinator's
-// (docs/protocol.md): an invitation is "kalavai1-" and base64url of a JSON object; a charter is
-// canonical JSON in a DSSE envelope by the coordinator's signing key. Pure functions.
+// (coordinator/launch/invitation.h, coordinator/launch/charter.h): an invitation is "kalavai1-" and
+// base64url of a JSON object; a charter is canonical JSON in a DSSE envelope by the coordinator's
+// signing key. Pure functions.
 #ifndef KALAVAI_CONTRIBUTOR_JOIN_CHARTER_H_
 #define KALAVAI_CONTRIBUTOR_JOIN_CHARTER_H_
 

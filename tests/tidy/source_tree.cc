@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <regex>
 
 #include "absl/strings/match.h"
@@ -41,6 +42,34 @@ const std::vector<SourceFile>& Sources() {
     return sources;
   }();
   return *kSources;
+}
+
+bool TextFile::Is(absl::string_view extension) const { return absl::EndsWith(path, extension); }
+
+const std::vector<TextFile>& TextFiles() {
+  static const std::vector<TextFile>* const kFiles = [] {
+    constexpr absl::string_view kExtensions[] = {".cc", ".h",     ".md",  ".sql", ".proto",
+                                                 ".sh", ".cmake", ".txt", ".in",  ".json"};
+    auto* files = new std::vector<TextFile>;
+    fs::recursive_directory_iterator it(kRoot), end;
+    for (; it != end; ++it) {
+      const std::string path = fs::relative(it->path(), kRoot).string();
+      if (it->is_directory()) {
+        const bool written = it->path().filename().string()[0] != '.' && path != "build" &&
+                             path != "tests/fuzz/corpus" &&
+                             (path == "tests/golden" || !absl::StartsWith(path, "tests/golden"));
+        if (!written) it.disable_recursion_pending();
+        continue;
+      }
+      if (std::any_of(std::begin(kExtensions), std::end(kExtensions),
+                      [&](absl::string_view extension) { return absl::EndsWith(path, extension); }))
+        files->push_back({.path = path, .text = testing::ReadFile(it->path().string())});
+    }
+    std::sort(files->begin(), files->end(),
+              [](const TextFile& a, const TextFile& b) { return a.path < b.path; });
+    return files;
+  }();
+  return *kFiles;
 }
 
 std::string ReadTree(const std::string& path) { return testing::ReadFile((kRoot / path).string()); }

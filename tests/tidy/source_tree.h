@@ -24,6 +24,15 @@ struct SourceFile {
 // Every .h and .cc of common, contributor, coordinator, migrations and tests, by path.
 const std::vector<SourceFile>& Sources();
 
+// Every file that people write: sources, build files, scripts, documents; not what is generated,
+// golden or a fuzzer's. By path.
+struct TextFile {
+  std::string path;  // relative to the root
+  std::string text;
+  bool Is(absl::string_view extension) const;
+};
+const std::vector<TextFile>& TextFiles();
+
 // The text of one file, path relative to the root.
 std::string ReadTree(const std::string& path);
 bool InTree(const std::string& path);
