@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -50,9 +51,29 @@ absl::StatusOr<std::string> WriteTemporary(const std::string& path,
     RETURN_IF_ERROR(file.WriteAll(piece, temporary));
   }
   if (fchmod(file.get(), mode) != 0) return ErrnoError(errno, "set mode of", temporary);
-  if (fsync(file.get()) != 0) return ErrnoError(errno, "sync", temporary);
+  RETURN_IF_ERROR(file.Sync(temporary));
   remove.Keep();
   return temporary;
+}
+
+// `mode` absent: what the umask leaves of 0755.
+absl::Status EnsureDirectoryWith(const std::string& path, std::optional<mode_t> mode) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
+  const std::string parent = DirectoryOf(path);
+  if (parent != path) RETURN_IF_ERROR(EnsureDirectoryWith(parent, std::nullopt));
+  if (mkdir(path.c_str(), mode.value_or(0755)) != 0) {
+    const int found = errno;
+    if (found == EEXIST && std::filesystem::is_directory(path, error)) return absl::OkStatus();
+    return ErrnoError(found == EEXIST ? ENOTDIR : found, "create directory", path);
+  }
+  absl::Status status;
+  if (mode.has_value() && chmod(path.c_str(), *mode) != 0) {
+    status = ErrnoError(errno, "set mode of", path);
+  }
+  if (status.ok()) status = SyncDirectory(parent);
+  if (!status.ok()) rmdir(path.c_str());
+  return status;
 }
 
 }  // namespace
@@ -82,7 +103,10 @@ absl::Status CreateFileAtomically(const std::string& path, absl::string_view byt
                       .fix = "move the existing file away if it is really no longer needed",
                       .metadata = {{"path", path}}});
   }
-  return SyncDirectory(DirectoryOf(path));
+  absl::Status durable = SyncDirectory(DirectoryOf(path));
+  // Taken back: an error must leave the name free for another try.
+  if (!durable.ok()) unlink(path.c_str());
+  return durable;
 }
 
 absl::StatusOr<std::string> ReadFileBounded(const std::string& path, int64_t bytes_max) {
@@ -121,28 +145,13 @@ absl::StatusOr<std::string> ReadFileBounded(const std::string& path, int64_t byt
 }
 
 absl::Status EnsureDirectory(const std::string& path, mode_t mode) {
-  std::error_code error;
-  const std::string parent = DirectoryOf(path);
-  if (!std::filesystem::is_directory(parent, error)) {
-    std::filesystem::create_directories(parent, error);
-    if (error) return ErrnoError(error.value(), "create directory", parent);
-  }
-  if (mkdir(path.c_str(), mode) == 0) {
-    if (chmod(path.c_str(), mode) != 0) return ErrnoError(errno, "set mode of", path);
-    return SyncDirectory(parent);
-  }
-  if (errno != EEXIST) return ErrnoError(errno, "create directory", path);
-  if (!std::filesystem::is_directory(path, error)) {
-    return ErrnoError(ENOTDIR, "create directory", path);
-  }
-  return absl::OkStatus();
+  return EnsureDirectoryWith(path, mode);
 }
 
 absl::Status SyncDirectory(const std::string& path) {
   ASSIGN_OR_RETURN(const FileDescriptor directory,
                    FileDescriptor::Open(path, O_RDONLY | O_DIRECTORY));
-  if (fsync(directory.get()) != 0) return ErrnoError(errno, "sync directory", path);
-  return absl::OkStatus();
+  return directory.Sync(path);
 }
 
 }  // namespace kalavai

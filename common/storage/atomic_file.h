@@ -1,5 +1,6 @@
-// Whole files, durably: after OK the new content survives power loss; before it, and after any
-// error, the old content is what a reader sees. Never half of either.
+// Whole files, durably: after OK the new content survives power loss. A reader always sees a whole
+// content, the old one or the new one, and after an error it may be either (only the last step, the
+// sync of the directory, can fail with the new one in place). The same call again repairs it.
 // Errors: those of ErrnoError (FILE_NOT_FOUND, DISK_FULL, IO_ERROR) and as said below. Any thread;
 // two writers of one path: the last rename wins.
 #ifndef KALAVAI_COMMON_STORAGE_ATOMIC_FILE_H_
@@ -26,7 +27,7 @@ absl::Status WritePiecesAtomically(const std::string& path,
                                    std::span<const absl::string_view> pieces, mode_t mode = 0644);
 
 // WriteFileAtomically, but ALREADY_EXISTS FILE_EXISTS when `path` exists, decided by the file
-// system, so two creators cannot both succeed.
+// system, so two creators cannot both succeed. After any other error there is no file.
 absl::Status CreateFileAtomically(const std::string& path, absl::string_view bytes,
                                   mode_t mode = 0644);
 
@@ -34,8 +35,9 @@ absl::Status CreateFileAtomically(const std::string& path, absl::string_view byt
 // (by its size, before reading), INVALID_ARGUMENT FILE_KIND_REFUSED when it is not a regular file.
 absl::StatusOr<std::string> ReadFileBounded(const std::string& path, int64_t bytes_max);
 
-// Creates `path` and its missing parents. `mode` applies to `path` itself when it is created, and
-// is exact; an existing directory keeps its own.
+// Creates `path` and its missing parents, durably. `mode` applies to `path` itself when it is
+// created, and is exact; parents get 0755 less the umask; an existing directory keeps its own. A
+// directory that cannot be made durable is taken back.
 absl::Status EnsureDirectory(const std::string& path, mode_t mode = 0755);
 
 // Makes creations, renames and removals in a directory durable.

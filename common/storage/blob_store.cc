@@ -105,9 +105,7 @@ absl::Status StagedBlob::Append(int64_t offset, absl::string_view bytes) {
   const absl::Status written = file_.WriteAll(bytes, path_);
   if (!written.ok()) {
     // Take back what part was written; if even that fails the file's state is unknown.
-    if (ftruncate(file_.get(), size_) != 0 || lseek(file_.get(), size_, SEEK_SET) != size_) {
-      state_ = written;
-    }
+    if (!file_.TruncateTo(size_, path_).ok()) state_ = written;
     return written;
   }
   size_ += static_cast<int64_t>(bytes.size());
@@ -116,8 +114,10 @@ absl::Status StagedBlob::Append(int64_t offset, absl::string_view bytes) {
 
 absl::Status StagedBlob::Sync() {
   RETURN_IF_ERROR(state_);
-  if (fdatasync(file_.get()) != 0) {
-    state_ = ErrnoError(errno, "sync", path_);
+  state_ = file_.SyncData(path_);
+  if (!state_.ok()) {
+    // If this fails, too, Commit's check of the digest is what is left.
+    if (file_.TruncateTo(synced_, path_).ok()) size_ = synced_;
     return state_;
   }
   synced_ = size_;
@@ -132,20 +132,22 @@ void StagedBlob::Finish(absl::string_view how) {
 
 absl::Status StagedBlob::Commit(const Digest& expected) {
   RETURN_IF_ERROR(Sync());
-  ASSIGN_OR_RETURN(const Digest actual, Sha256OfFile(path_));
-  if (actual != expected) {
-    RETURN_IF_ERROR(RemoveFile(path_));
-    Finish("removed");
-    return DigestMismatch(expected, actual);
+  if (!moved_) {
+    ASSIGN_OR_RETURN(const Digest actual, Sha256OfFile(path_));
+    if (actual != expected) {
+      RETURN_IF_ERROR(RemoveFile(path_));
+      Finish("removed");
+      return DigestMismatch(expected, actual);
+    }
   }
-  RETURN_IF_ERROR(store_->Adopt(file_, path_, expected));
+  RETURN_IF_ERROR(store_->Adopt(file_, path_, expected, moved_));
   Finish("committed");
   return absl::OkStatus();
 }
 
 absl::Status StagedBlob::Discard() {
   if (file_.get() < 0) return state_;
-  RETURN_IF_ERROR(RemoveFile(path_));
+  if (!moved_) RETURN_IF_ERROR(RemoveFile(path_));
   Finish("removed");
   return absl::OkStatus();
 }
@@ -160,6 +162,11 @@ absl::StatusOr<std::unique_ptr<BlobStore>> BlobStore::Open(const std::string& ro
   RETURN_IF_ERROR(EnsureDirectory(absl::StrCat(root, "/sha256"), 0700));
   RETURN_IF_ERROR(EnsureDirectory(store->StagingDirectory(), 0700));
   RETURN_IF_ERROR(RemoveAbandoned(store->StagingDirectory()));
+  // What an earlier process made and did not live to sync is built upon from here on.
+  for (const std::string& folder :
+       {root, absl::StrCat(root, "/sha256"), store->StagingDirectory()}) {
+    RETURN_IF_ERROR(SyncDirectory(folder));
+  }
   return store;
 }
 
@@ -193,14 +200,17 @@ absl::Status BlobStore::CheckFreeSpace(int64_t declared_bytes) const {
 }
 
 absl::Status BlobStore::Adopt(const FileDescriptor& file, const std::string& path,
-                              const Digest& digest) const {
-  if (fchmod(file.get(), kBlobMode) != 0) return ErrnoError(errno, "set mode of", path);
-  if (fsync(file.get()) != 0) return ErrnoError(errno, "sync", path);
+                              const Digest& digest, bool& moved) const {
   const std::string target = Path(digest);
   const std::string folder = std::filesystem::path(target).parent_path().string();
-  RETURN_IF_ERROR(EnsureDirectory(folder, 0700));
-  // Over an existing blob too: the content is the same, or the old one was damaged.
-  if (rename(path.c_str(), target.c_str()) != 0) return ErrnoError(errno, "rename to", target);
+  if (!moved) {
+    if (fchmod(file.get(), kBlobMode) != 0) return ErrnoError(errno, "set mode of", path);
+    RETURN_IF_ERROR(file.Sync(path));
+    RETURN_IF_ERROR(EnsureDirectory(folder, 0700));
+    // Over an existing blob too: the content is the same, or the old one was damaged.
+    if (rename(path.c_str(), target.c_str()) != 0) return ErrnoError(errno, "rename to", target);
+    moved = true;
+  }
   RETURN_IF_ERROR(SyncDirectory(folder));
   return SyncDirectory(StagingDirectory());
 }
@@ -213,12 +223,13 @@ absl::StatusOr<Digest> BlobStore::Put(
   if (number < 0) return ErrnoError(errno, "create", path);
   const FileDescriptor file(number);
   absl::StatusOr<Digest> digest = fill(file, path);
+  bool moved = false;
   if (digest.ok()) {
-    const absl::Status adopted = Adopt(file, path, *digest);
+    const absl::Status adopted = Adopt(file, path, *digest, moved);
     if (adopted.ok()) return digest;
     digest = adopted;
   }
-  unlink(path.c_str());
+  if (!moved) unlink(path.c_str());
   return digest;
 }
 
@@ -267,14 +278,23 @@ absl::StatusOr<StagedBlob> BlobStore::CreateStaging(absl::string_view id) const 
                       .metadata = {{"id", std::string(id)}}});
   }
   RETURN_IF_ERROR(file.status());
-  RETURN_IF_ERROR(SyncDirectory(StagingDirectory()));
+  const absl::Status durable = SyncDirectory(StagingDirectory());
+  if (!durable.ok()) {
+    unlink(path.c_str());  // the name stays free for another try
+    return durable;
+  }
   return StagedBlob(this, std::move(path), *std::move(file), 0);
 }
 
 absl::StatusOr<StagedBlob> BlobStore::OpenStaging(absl::string_view id) const {
   RETURN_IF_ERROR(CheckStagingId(id));
   std::string path = absl::StrCat(StagingDirectory(), "/", id);
-  ASSIGN_OR_RETURN(FileDescriptor file, FileDescriptor::Open(path, O_RDWR));
+  // A crash just before Commit's rename leaves it read-only.
+  auto opened = FileDescriptor::Open(path, O_RDWR | O_NOFOLLOW);
+  if (absl::IsPermissionDenied(opened.status()) && chmod(path.c_str(), 0600) == 0) {
+    opened = FileDescriptor::Open(path, O_RDWR | O_NOFOLLOW);
+  }
+  ASSIGN_OR_RETURN(FileDescriptor file, std::move(opened));
   const off_t size = lseek(file.get(), 0, SEEK_END);
   if (size < 0) return ErrnoError(errno, "seek", path);
   return StagedBlob(this, std::move(path), std::move(file), size);

@@ -39,8 +39,9 @@ struct BlobStoreOptions {
 class BlobStore;
 
 // A file on its way in. Movable. Its bytes stay in staging until Commit or Discard, whatever
-// happens to this object or the process. A failed Append changes nothing. After a failed Sync every
-// later call fails with the same status: what is on disk is unknown until the file is opened again.
+// happens to this object or the process. A failed Append changes nothing. A failed Sync takes the
+// file back to synced_size(), because the kernel may have dropped what it could not write and would
+// not say so again; every later call then fails with the same status until the file is opened again.
 class StagedBlob {
  public:
   int64_t size() const { return size_; }           // bytes received
@@ -56,7 +57,8 @@ class StagedBlob {
   // Syncs, hashes the file as it is on disk, and moves it to its place; idempotent for the content
   // (an existing blob of the same digest stays). DATA_LOSS DIGEST_MISMATCH (metadata "expected",
   // "actual") when the bytes are not what was announced: the staging file is removed then, because
-  // no continuation can repair it. This object is finished after OK and after DIGEST_MISMATCH.
+  // no continuation can repair it. This object is finished after OK and after DIGEST_MISMATCH; after
+  // any other error Commit may be repeated.
   absl::Status Commit(const Digest& expected);
 
   // Removes the staging file; this object is finished.
@@ -69,6 +71,7 @@ class StagedBlob {
 
   const BlobStore* store_;
   std::string path_;
+  bool moved_ = false;  // to its place, perhaps not durably yet
   FileDescriptor file_;
   int64_t size_;
   int64_t synced_ = 0;
@@ -115,9 +118,10 @@ class BlobStore {
   friend class StagedBlob;
   BlobStore(std::string root, const BlobStoreOptions& options);
   absl::Status RequireFree(int64_t bytes) const;
-  // Moves a synced file of known digest to its place, durably.
-  absl::Status Adopt(const FileDescriptor& file, const std::string& path,
-                     const Digest& digest) const;
+  // Moves a file of known digest to its place. `moved` says whether it is there: what fails after
+  // that is only its being durable, and the same call again makes up for it.
+  absl::Status Adopt(const FileDescriptor& file, const std::string& path, const Digest& digest,
+                     bool& moved) const;
   // Makes a temporary file, lets `fill` write it, adopts it under the digest it returns.
   absl::StatusOr<Digest> Put(
       absl::FunctionRef<absl::StatusOr<Digest>(const FileDescriptor&, const std::string&)> fill)

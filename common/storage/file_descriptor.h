@@ -2,6 +2,7 @@
 #ifndef KALAVAI_COMMON_STORAGE_FILE_DESCRIPTOR_H_
 #define KALAVAI_COMMON_STORAGE_FILE_DESCRIPTOR_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -25,6 +26,12 @@ class FileDescriptor {
   int get() const { return number_; }
   // Writes every byte at the descriptor's position.
   absl::Status WriteAll(absl::string_view bytes, const std::string& path) const;
+  // fsync and fdatasync, repeated on EINTR. After any other error what is on the disk is unknown,
+  // and a repeated call may succeed falsely: give up what was written since the last success.
+  absl::Status Sync(const std::string& path) const;
+  absl::Status SyncData(const std::string& path) const;
+  // Makes the file `size` bytes long and continues there.
+  absl::Status TruncateTo(int64_t size, const std::string& path) const;
 
  private:
   int number_ = -1;

@@ -45,9 +45,10 @@ absl::Status NotOurs(const std::string& path, absl::string_view found) {
 }
 
 // The status of SQLite's extended result `code`, with `message` from the connection.
-absl::Status StatusOfCode(int code, absl::string_view message) {
-  const std::string what = absl::StrCat("database: ", message);
-  const std::map<std::string, std::string> metadata = {{"sqlite", absl::StrCat(code)}};
+absl::Status StatusOfCode(int code, const std::string& path, absl::string_view message) {
+  const std::string what = absl::StrCat("database ", path, ": ", message);
+  const std::map<std::string, std::string> metadata = {{"path", path},
+                                                       {"sqlite", absl::StrCat(code)}};
   switch (code & 0xff) {
     case SQLITE_CONSTRAINT: {
       const bool duplicate = code == SQLITE_CONSTRAINT_UNIQUE ||
@@ -209,7 +210,14 @@ bool Database::HeldByThisThread() const { return holder_ == std::this_thread::ge
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
                                                          const DatabaseOptions& options) {
-  // Made here with mode 0600; SQLite gives the -wal and -shm files the mode of the database.
+  std::error_code error;
+  if (const auto kind = std::filesystem::status(path, error).type();
+      kind != std::filesystem::file_type::not_found &&
+      kind != std::filesystem::file_type::regular) {
+    return NotOurs(path, "no regular file");
+  }
+  // Made here with mode 0600; SQLite gives the -wal file the mode of the database, and syncs the
+  // directory when it makes that one.
   RETURN_IF_ERROR(FileDescriptor::Open(path, O_RDWR | O_CREAT, 0600).status());
   sqlite3* connection = nullptr;
   // No mutex of SQLite's own: ours is always held.
@@ -217,14 +225,21 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
       sqlite3_open_v2(path.c_str(), &connection,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   std::unique_ptr<Database> database(new Database(connection));
-  if (code != SQLITE_OK) return StatusOfCode(code, sqlite3_errstr(code));
+  if (code != SQLITE_OK) return StatusOfCode(code, path, sqlite3_errstr(code));
+  sqlite3_busy_timeout(connection,
+                       static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
+  // Nothing is tidied up in a file before it is known to be ours.
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  // Before the first read: the lock it takes is kept, so that no other connection can ever write or
+  // checkpoint beside this one, and no memory is shared with one.
+  RETURN_IF_ERROR(database->Execute("PRAGMA locking_mode=EXCLUSIVE"));
   const absl::Status owner = database->CheckOwner();
   if (!owner.ok()) {
     if (GetErrorReason(owner) == "DATABASE_CORRUPT") return NotOurs(path, "no SQLite database");
     if (GetErrorReason(owner) == "NOT_OUR_DATABASE") return NotOurs(path, owner.message());
     return owner;
   }
-  RETURN_IF_ERROR(database->Configure(options));
+  RETURN_IF_ERROR(database->Configure());
   return database;
 }
 
@@ -249,15 +264,14 @@ absl::Status Database::CheckOwner() {
                    {.what = absl::StrCat("application id ", id)});
 }
 
-absl::Status Database::Configure(const DatabaseOptions& options) {
+absl::Status Database::Configure() {
   sqlite3_set_authorizer(connection_, &Database::Authorize, this);
-  sqlite3_busy_timeout(connection_,
-                       static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
   for (const int setting : {SQLITE_DBCONFIG_ENABLE_FKEY, SQLITE_DBCONFIG_DEFENSIVE}) {
     sqlite3_db_config(connection_, setting, 1, nullptr);
   }
   for (const int setting :
-       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_DQS_DDL}) {
+       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_DQS_DDL,
+        SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE}) {
     sqlite3_db_config(connection_, setting, 0, nullptr);
   }
   std::string mode;
@@ -266,15 +280,27 @@ absl::Status Database::Configure(const DatabaseOptions& options) {
     return absl::OkStatus();
   }));
   if (mode != "wal") return DatabaseError(absl::StrCat("journal mode '", mode, "'; must be wal"));
-  return ExecuteScript(
-      absl::StrCat("PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
-                   "PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=67108864;"
-                   "PRAGMA temp_store=MEMORY; PRAGMA application_id=",
-                   kApplicationId));
+  RETURN_IF_ERROR(
+      ExecuteScript("PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
+                    "PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=67108864;"
+                    "PRAGMA temp_store=MEMORY"));
+  // Written once: an open that changes nothing writes nothing.
+  int64_t id = 0;
+  RETURN_IF_ERROR(Query("PRAGMA application_id", [&](Row& row) {
+    id = row.Int(0);
+    return absl::OkStatus();
+  }));
+  if (id != kApplicationId) {
+    RETURN_IF_ERROR(Execute(absl::StrCat("PRAGMA application_id=", kApplicationId)));
+  }
+  // A log whose sync failed in an earlier process may be whole in memory only; copied into the
+  // database, everything is written and synced anew.
+  return Execute("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 absl::Status Database::Fail(int code) {
-  absl::Status status = StatusOfCode(code, sqlite3_errmsg(connection_));
+  absl::Status status = StatusOfCode(code, sqlite3_db_filename(connection_, "main"),
+                                     sqlite3_errmsg(connection_));
   if ((code & 0xff) == SQLITE_IOERR && failure_.ok()) failure_ = status;
   return status;
 }
@@ -382,8 +408,7 @@ absl::Status Database::BackupTo(const std::string& path) {
     return copied;
   }
   ASSIGN_OR_RETURN(const FileDescriptor copy, FileDescriptor::Open(path, O_RDWR));
-  if (fsync(copy.get()) != 0) return ErrnoError(errno, "sync", path);
-  return absl::OkStatus();
+  return copy.Sync(path);
 }
 
 absl::Status Database::CheckIntegrity() {

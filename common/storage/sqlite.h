@@ -8,7 +8,9 @@
 //   }));
 //
 // Why one connection: releases before 3.51.3 can lose commits when two connections write or
-// checkpoint at once (the WAL-reset bug), and commits are as fast as the disk syncs anyway.
+// checkpoint at once (the WAL-reset bug), and commits are as fast as the disk syncs anyway. The file
+// stays locked (locking_mode=EXCLUSIVE) while it is open: a second one, here or in another process,
+// is refused with DATABASE_BUSY.
 //
 // Threads: any thread may call any method. A mutex is held for the whole of a Transact, and for one
 // statement outside. It is not recursive: Transact within Transact (or within a Query's callback)
@@ -21,10 +23,9 @@
 //   RESOURCE_EXHAUSTED  DISK_FULL
 //   DATA_LOSS           DATABASE_CORRUPT     damaged file, or a value of an unexpected type
 //   UNAVAILABLE         DATABASE_FAILED      an I/O error; every later call then fails the same
-//   way,
-//                                            because after a failed sync a retry may succeed
-//                                            falsely: what is on disk is known again after a
-//                                            restart
+//                                            way, because after a failed sync a retry may succeed
+//                                            falsely. What was committed is known after opening
+//                                            again: the transaction that failed may be among it
 //   INTERNAL            DATABASE_ERROR       wrong SQL, nested Transact and the like: our bug
 //   FAILED_PRECONDITION NOT_OUR_DATABASE
 #ifndef KALAVAI_COMMON_STORAGE_SQLITE_H_
@@ -127,9 +128,10 @@ class Database {
   // "KLVA", in the file's header: ours and nobody else's.
   static constexpr int32_t kApplicationId = 0x4B4C5641;
 
-  // Opens or creates (mode 0600). Settings: WAL, synchronous=FULL, foreign_keys, trusted_schema
-  // off, cell_size_check, no mmap, defensive, double-quoted strings off. NOT_OUR_DATABASE for a
-  // file that is no database or another program's: it is left untouched.
+  // Opens or creates (mode 0600). Settings: WAL, synchronous=FULL, locking_mode=EXCLUSIVE,
+  // foreign_keys, trusted_schema off, cell_size_check, no mmap, defensive, double-quoted strings
+  // off. NOT_OUR_DATABASE for what is no file, no database or another program's: it is left
+  // untouched. DATABASE_BUSY when it is open elsewhere.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
                                                         const DatabaseOptions& options = {});
   ~Database();
@@ -179,7 +181,7 @@ class Database {
   class Scope;  // holds the mutex unless this thread already does
 
   explicit Database(sqlite3* connection) : connection_(connection) {}
-  absl::Status Configure(const DatabaseOptions& options);
+  absl::Status Configure();
   absl::Status CheckOwner();
   absl::Status Fail(int code);  // the status of a failed call; remembers I/O errors
   absl::Status Run(absl::string_view sql, absl::FunctionRef<absl::Status(Binder&)> bind,

@@ -244,20 +244,55 @@ TEST_CASE("A file of another program is refused and stays as it was", "[storage]
     std::remove(path.c_str());
   }
   REQUIRE_STATUS(Database::Open(dir.File("no/a.db")), StatusCode::kNotFound, "FILE_NOT_FOUND");
+  REQUIRE_STATUS(Database::Open(dir.path()), StatusCode::kFailedPrecondition, "NOT_OUR_DATABASE");
+  REQUIRE(mkfifo(dir.File("fifo").c_str(), 0600) == 0);
+  REQUIRE_STATUS(Database::Open(dir.File("fifo")), StatusCode::kFailedPrecondition,
+                 "NOT_OUR_DATABASE");
 }
 
-TEST_CASE("Another process that writes makes us busy, not wrong", "[storage]") {
+TEST_CASE("Another program's write-ahead log is not even tidied up", "[storage]") {
   const TempDir dir;
-  const auto db = OpenDatabase(dir.File("a.db"));
-  REQUIRE_OK(db->Execute("CREATE TABLE t(i INTEGER) STRICT"));
+  const std::string path = dir.File("foreign");
   sqlite3* other = nullptr;
-  REQUIRE(sqlite3_open(dir.File("a.db").c_str(), &other) == SQLITE_OK);
-  REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
-  const auto insert = [&] { return db->Execute("INSERT INTO t VALUES (1)"); };
-  REQUIRE_STATUS(db->Transact(insert), StatusCode::kUnavailable, "DATABASE_BUSY");
+  REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, "PRAGMA journal_mode=WAL; CREATE TABLE t(i)", nullptr, nullptr,
+                       nullptr) == SQLITE_OK);
+  sqlite3_db_config(other, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  sqlite3_close(other);
+  const std::string before = testing::ReadFile(path);
+  const std::string log = testing::ReadFile(path + "-wal");
+  REQUIRE(!log.empty());
+  REQUIRE_STATUS(Database::Open(path), StatusCode::kFailedPrecondition, "NOT_OUR_DATABASE");
+  CHECK(testing::ReadFile(path) == before);
+  CHECK(testing::ReadFile(path + "-wal") == log);
+}
+
+TEST_CASE("A database has one connection, whoever comes second", "[storage]") {
+  const TempDir dir;
+  const std::string path = dir.File("a.db");
+  {
+    const auto db = OpenDatabase(path);
+    REQUIRE_OK(db->Execute("CREATE TABLE t(i INTEGER) STRICT"));
+    REQUIRE_STATUS(Database::Open(path, {.busy_timeout = absl::Milliseconds(10)}),
+                   StatusCode::kUnavailable, "DATABASE_BUSY");
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
+    CHECK(sqlite3_exec(other, "INSERT INTO t VALUES (2)", nullptr, nullptr, nullptr) ==
+          SQLITE_BUSY);
+    CHECK(sqlite3_exec(other, "SELECT * FROM t", nullptr, nullptr, nullptr) == SQLITE_BUSY);
+    sqlite3_close(other);
+    REQUIRE_OK(db->Execute("INSERT INTO t VALUES (1)"));
+  }
+  // The reverse: somebody has it open for writing.
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE; INSERT INTO t VALUES (5)", nullptr, nullptr,
+                       nullptr) == SQLITE_OK);
+  REQUIRE_STATUS(Database::Open(path, {.busy_timeout = absl::Milliseconds(10)}),
+                 StatusCode::kUnavailable, "DATABASE_BUSY");
   REQUIRE(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr) == SQLITE_OK);
   sqlite3_close(other);
-  REQUIRE_OK(db->Transact(insert));
+  CHECK(ReadInt(*OpenDatabase(path), "SELECT sum(i) FROM t") == 1);
 }
 
 TEST_CASE("A backup is a whole database of ours and overwrites nothing", "[storage]") {
