@@ -41,7 +41,8 @@ class BlobStore;
 // A file on its way in. Movable. Its bytes stay in staging until Commit or Discard, whatever
 // happens to this object or the process. A failed Append changes nothing. A failed Sync takes the
 // file back to synced_size(), because the kernel may have dropped what it could not write and would
-// not say so again; every later call then fails with the same status until the file is opened again.
+// not say so again; every later call then fails with the same status until the file is opened
+// again.
 class StagedBlob {
  public:
   int64_t size() const { return size_; }           // bytes received
@@ -57,8 +58,8 @@ class StagedBlob {
   // Syncs, hashes the file as it is on disk, and moves it to its place; idempotent for the content
   // (an existing blob of the same digest stays). DATA_LOSS DIGEST_MISMATCH (metadata "expected",
   // "actual") when the bytes are not what was announced: the staging file is removed then, because
-  // no continuation can repair it. This object is finished after OK and after DIGEST_MISMATCH; after
-  // any other error Commit may be repeated.
+  // no continuation can repair it. This object is finished after OK and after DIGEST_MISMATCH;
+  // after any other error Commit may be repeated.
   absl::Status Commit(const Digest& expected);
 
   // Removes the staging file; this object is finished.

@@ -28,11 +28,17 @@ absl::Status DatabaseError(absl::string_view what) {
                     .fix = "report it"});
 }
 
-absl::Status Corrupt(absl::string_view what) {
+std::string PathOf(sqlite3* connection) {
+  const char* const path = sqlite3_db_filename(connection, "main");
+  return path == nullptr ? "" : path;
+}
+
+absl::Status Corrupt(const std::string& path, absl::string_view what) {
   return MakeError(absl::StatusCode::kDataLoss, "DATABASE_CORRUPT",
-                   {.what = absl::StrCat("database: ", what),
-                    .why = "the file was damaged, or changed by another program",
-                    .fix = "stop the server and restore the last backup"});
+                   {.what = absl::StrCat("database ", path, ": ", what),
+                    .why = "the file was damaged or changed by another program, or the disk fails",
+                    .fix = "stop the server, look at the disk, and restore the last backup",
+                    .metadata = {{"path", path}}});
 }
 
 absl::Status NotOurs(const std::string& path, absl::string_view found) {
@@ -72,7 +78,7 @@ absl::Status StatusOfCode(int code, const std::string& path, absl::string_view m
                         .metadata = metadata});
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return Corrupt(message);
+      return Corrupt(path, message);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
@@ -99,7 +105,8 @@ bool Row::Expect(int column, int type) {
                         : sqlite3_column_type(statement_, column);
   if (found == type) return true;
   if (status_.ok()) {
-    status_ = Corrupt(absl::StrCat("column ", column, ": type ", found, " found; must be ", type));
+    status_ = Corrupt(PathOf(sqlite3_db_handle(statement_)),
+                      absl::StrCat("column ", column, ": type ", found, " found; must be ", type));
   }
   return false;
 }
@@ -130,7 +137,9 @@ std::string Row::Bytes(int column) {
 Digest Row::Digest(int column) {
   const auto digest = kalavai::Digest::FromBytes(Bytes(column));
   if (digest.ok()) return *digest;
-  if (status_.ok()) status_ = Corrupt(absl::StrCat("column ", column, ": must be 32 bytes"));
+  if (status_.ok())
+    status_ = Corrupt(PathOf(sqlite3_db_handle(statement_)),
+                      absl::StrCat("column ", column, ": must be 32 bytes"));
   return kalavai::Digest();
 }
 
@@ -224,7 +233,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   const int code =
       sqlite3_open_v2(path.c_str(), &connection,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
-  std::unique_ptr<Database> database(new Database(connection));
+  std::unique_ptr<Database> database(new Database(path, connection));
   if (code != SQLITE_OK) return StatusOfCode(code, path, sqlite3_errstr(code));
   sqlite3_busy_timeout(connection,
                        static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
@@ -269,9 +278,8 @@ absl::Status Database::Configure() {
   for (const int setting : {SQLITE_DBCONFIG_ENABLE_FKEY, SQLITE_DBCONFIG_DEFENSIVE}) {
     sqlite3_db_config(connection_, setting, 1, nullptr);
   }
-  for (const int setting :
-       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_DQS_DDL,
-        SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE}) {
+  for (const int setting : {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DML,
+                            SQLITE_DBCONFIG_DQS_DDL, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE}) {
     sqlite3_db_config(connection_, setting, 0, nullptr);
   }
   std::string mode;
@@ -299,8 +307,7 @@ absl::Status Database::Configure() {
 }
 
 absl::Status Database::Fail(int code) {
-  absl::Status status = StatusOfCode(code, sqlite3_db_filename(connection_, "main"),
-                                     sqlite3_errmsg(connection_));
+  absl::Status status = StatusOfCode(code, path_, sqlite3_errmsg(connection_));
   if ((code & 0xff) == SQLITE_IOERR && failure_.ok()) failure_ = status;
   return status;
 }
@@ -412,13 +419,13 @@ absl::Status Database::BackupTo(const std::string& path) {
 }
 
 absl::Status Database::CheckIntegrity() {
-  RETURN_IF_ERROR(Query("PRAGMA quick_check(1)", [](Row& row) {
+  RETURN_IF_ERROR(Query("PRAGMA quick_check(1)", [this](Row& row) {
     const std::string finding = row.Text(0);
-    return finding == "ok" ? absl::OkStatus() : Corrupt(finding);
+    return finding == "ok" ? absl::OkStatus() : Corrupt(path_, finding);
   }));
-  return Query("PRAGMA foreign_key_check", [](Row& row) {
-    return Corrupt(
-        absl::StrCat("table ", row.Text(0), ": a row refers to none in table ", row.Text(2)));
+  return Query("PRAGMA foreign_key_check", [this](Row& row) {
+    return Corrupt(path_, absl::StrCat("table ", row.Text(0), ": a row refers to none in table ",
+                                       row.Text(2)));
   });
 }
 

@@ -8,9 +8,9 @@
 //   }));
 //
 // Why one connection: releases before 3.51.3 can lose commits when two connections write or
-// checkpoint at once (the WAL-reset bug), and commits are as fast as the disk syncs anyway. The file
-// stays locked (locking_mode=EXCLUSIVE) while it is open: a second one, here or in another process,
-// is refused with DATABASE_BUSY.
+// checkpoint at once (the WAL-reset bug), and commits are as fast as the disk syncs anyway. The
+// file stays locked (locking_mode=EXCLUSIVE) while it is open: a second one, here or in another
+// process, is refused with DATABASE_BUSY.
 //
 // Threads: any thread may call any method. A mutex is held for the whole of a Transact, and for one
 // statement outside. It is not recursive: Transact within Transact (or within a Query's callback)
@@ -180,7 +180,8 @@ class Database {
  private:
   class Scope;  // holds the mutex unless this thread already does
 
-  explicit Database(sqlite3* connection) : connection_(connection) {}
+  Database(std::string path, sqlite3* connection)
+      : path_(std::move(path)), connection_(connection) {}
   absl::Status Configure();
   absl::Status CheckOwner();
   absl::Status Fail(int code);  // the status of a failed call; remembers I/O errors
@@ -194,10 +195,11 @@ class Database {
 
   absl::Mutex mutex_;
   std::atomic<std::thread::id> holder_ = {};  // the thread that holds mutex_
-  sqlite3* connection_;                       // used by the holder only
-  absl::Status failure_;                      // not OK after an I/O error; holder only
-  bool in_transact_ = false;                  // a body runs; holder only
-  bool controlling_ = false;                  // Control runs: BEGIN and COMMIT are allowed
+  const std::string path_;
+  sqlite3* connection_;       // used by the holder only
+  absl::Status failure_;      // not OK after an I/O error; holder only
+  bool in_transact_ = false;  // a body runs; holder only
+  bool controlling_ = false;  // Control runs: BEGIN and COMMIT are allowed
 };
 
 }  // namespace kalavai

@@ -11,9 +11,8 @@
 #include "coordinator/transparency/transparency_log.h"
 #include "migrations/embedded_migrations.h"
 #include "tests/faults/every_call.h"
-#include "tests/support/temp_dir.h"
-
 #include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
 
 namespace kalavai {
 namespace {
@@ -36,25 +35,24 @@ int64_t Count(Database& database, absl::string_view sql) {
 
 TEST_CASE("A schema has a whole number of migrations", "[faults]") {
   const int64_t runs = ForEveryFault(
-      {.act =
-           [](const std::string& dir) -> absl::Status {
-             ASSIGN_OR_RETURN(const auto database, Database::Open(PathIn(dir)));
-             return Migrate(*database, EmbeddedMigrations(), kNow);
-           },
+      {.act = [](const std::string& dir) -> absl::Status {
+         ASSIGN_OR_RETURN(const auto database, Database::Open(PathIn(dir)));
+         return Migrate(*database, EmbeddedMigrations(), kNow);
+       },
        .inspect =
            [](const std::string& dir, bool done) {
              REQUIRE_OK_AND_ASSIGN(const auto database, Database::Open(PathIn(dir)));
              REQUIRE_OK(database->CheckIntegrity());
              const int64_t tables = Count(
-                 *database,
-                 "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'");
-             const size_t applied =
-                 tables == 0 ? 0
-                             : static_cast<size_t>(
-                                   Count(*database, "SELECT count(*) FROM schema_migrations"));
+                 *database, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'");
+             const size_t applied = tables == 0
+                                        ? 0
+                                        : static_cast<size_t>(Count(
+                                              *database, "SELECT count(*) FROM schema_migrations"));
              if (done) REQUIRE(applied == EmbeddedMigrations().size());
              if (tables != 0) {
-               REQUIRE_OK(CheckSchema(*database, std::span(EmbeddedMigrations()).subspan(0, applied)));
+               REQUIRE_OK(
+                   CheckSchema(*database, std::span(EmbeddedMigrations()).subspan(0, applied)));
              }
            },
        .goes_on_when_interrupted = false});
@@ -62,35 +60,35 @@ TEST_CASE("A schema has a whole number of migrations", "[faults]") {
 }
 
 TEST_CASE("A change and its leaf in the log are committed together or not at all", "[faults]") {
-  ForEveryFault(
-      {.prepare =
-           [](const std::string& dir) {
-             REQUIRE_OK_AND_ASSIGN(const auto database, Database::Open(PathIn(dir)));
-             REQUIRE_OK(Migrate(*database, EmbeddedMigrations(), kNow));
-             REQUIRE_OK(database->Execute("CREATE TABLE changes(i INTEGER) STRICT"));
-           },
-       .act =
-           [](const std::string& dir) -> absl::Status {
-             ASSIGN_OR_RETURN(const auto database, Database::Open(PathIn(dir)));
-             TransparencyLog log(*database);
-             for (int i = 0; i < 3; ++i) {
-               RETURN_IF_ERROR(database->Transact([&]() -> absl::Status {
-                 RETURN_IF_ERROR(database->Execute("INSERT INTO changes VALUES (?)", i));
-                 ASSIGN_OR_RETURN(const int64_t size, log.Size());
-                 return log.Append(size, std::string(6000, 'x'), kNow);
-               }));
-             }
-             return absl::OkStatus();
-           },
-       .inspect =
-           [](const std::string& dir, bool done) {
-             REQUIRE_OK_AND_ASSIGN(const auto database, Database::Open(PathIn(dir)));
-             REQUIRE_OK(database->CheckIntegrity());
-             REQUIRE_OK_AND_ASSIGN(const int64_t leaves, TransparencyLog(*database).Size());
-             REQUIRE(leaves == Count(*database, "SELECT count(*) FROM changes"));
-             if (done) REQUIRE(leaves >= 3);
-           },
-       .goes_on_when_interrupted = false});
+  ForEveryFault({.prepare =
+                     [](const std::string& dir) {
+                       REQUIRE_OK_AND_ASSIGN(const auto database, Database::Open(PathIn(dir)));
+                       REQUIRE_OK(Migrate(*database, EmbeddedMigrations(), kNow));
+                       REQUIRE_OK(database->Execute("CREATE TABLE changes(i INTEGER) STRICT"));
+                     },
+                 .act = [](const std::string& dir) -> absl::Status {
+                   ASSIGN_OR_RETURN(const auto database, Database::Open(PathIn(dir)));
+                   TransparencyLog log(*database);
+                   absl::Status status;
+                   for (int i = 0; i < 3 && status.ok(); ++i) {
+                     status = database->Transact([&]() -> absl::Status {
+                       RETURN_IF_ERROR(database->Execute("INSERT INTO changes VALUES (?)", i));
+                       ASSIGN_OR_RETURN(const int64_t size, log.Size());
+                       return log.Append(size, std::string(6000, 'x'), kNow);
+                     });
+                   }
+                   return status;
+                 },
+                 .inspect =
+                     [](const std::string& dir, bool done) {
+                       REQUIRE_OK_AND_ASSIGN(const auto database, Database::Open(PathIn(dir)));
+                       REQUIRE_OK(database->CheckIntegrity());
+                       REQUIRE_OK_AND_ASSIGN(const int64_t leaves,
+                                             TransparencyLog(*database).Size());
+                       REQUIRE(leaves == Count(*database, "SELECT count(*) FROM changes"));
+                       if (done) REQUIRE(leaves >= 3);
+                     },
+                 .goes_on_when_interrupted = false});
 }
 
 TEST_CASE("A connection whose disk failed says so until it is opened again", "[faults]") {

@@ -24,6 +24,9 @@ struct FaultScenario {
   std::function<absl::Status(const std::string& directory)> act = {};
   // `done`: act returned OK at least once.
   std::function<void(const std::string& directory, bool done)> inspect = {};
+  // The reason with which `act` may refuse to be repeated after a persistent fault, under which
+  // nothing can be taken back; inspected as done.
+  std::string refusal_after_persistent = "";
   // Whether an interrupted call (EINTR) and a short write are no errors but are gone on with.
   bool goes_on_when_interrupted = true;
 };

@@ -15,11 +15,10 @@
 #include "common/base/errors.h"
 #include "common/storage/atomic_file.h"
 #include "common/storage/sqlite.h"
+#include "tests/support/catch.h"
 #include "tests/support/crash_image.h"
 #include "tests/support/faulty_file_system.h"
 #include "tests/support/temp_dir.h"
-
-#include "tests/support/catch.h"
 
 namespace kalavai {
 namespace {
@@ -66,8 +65,7 @@ TEST_CASE("The chosen call fails, once or from then on, or is cut short", "[faul
     CHECK(rename(dir.File("a").c_str(), dir.File("b").c_str()) == -1);
   }
   {
-    const FaultyFileSystem faults(dir.path(),
-                                  {.call = 1, .kind = testing::FaultKind::kShortWrite});
+    const FaultyFileSystem faults(dir.path(), {.call = 1, .kind = testing::FaultKind::kShortWrite});
     CHECK(write(file, "abcd", 4) == 2);
     CHECK(write(file, "cd", 2) == 2);
   }

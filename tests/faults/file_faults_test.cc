@@ -12,9 +12,8 @@
 #include "common/storage/atomic_file.h"
 #include "common/storage/blob_store.h"
 #include "tests/faults/every_call.h"
-#include "tests/support/temp_dir.h"
-
 #include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
 
 namespace kalavai {
 namespace {
@@ -74,7 +73,8 @@ TEST_CASE("A created file is whole, or absent so that it can be created again", 
                      [](const std::string& dir, bool done) {
                        if (!done && !std::filesystem::exists(dir + "/f")) return;
                        REQUIRE(ReadFile(dir + "/f") == kNew);
-                     }});
+                     },
+                 .refusal_after_persistent = "FILE_EXISTS"});
 }
 
 TEST_CASE("A directory is made with its parents or can be made again", "[faults]") {
@@ -105,7 +105,8 @@ TEST_CASE("A signing key is saved whole and private, or not at all", "[faults]")
                        REQUIRE_OK_AND_ASSIGN(const SigningKey loaded,
                                              SigningKey::LoadFromFile(dir + "/key"));
                        REQUIRE(loaded.public_key().Pem() == key.public_key().Pem());
-                     }});
+                     },
+                 .refusal_after_persistent = "KEY_EXISTS"});
 }
 
 TEST_CASE("A safetensors file is whole or absent", "[faults]") {
@@ -120,16 +121,16 @@ TEST_CASE("A safetensors file is whole or absent", "[faults]") {
   ForEveryFault({.act = write, .inspect = [](const std::string& dir, bool done) {
                    if (!done && !std::filesystem::exists(dir + "/model.safetensors")) return;
                    REQUIRE(std::filesystem::file_size(dir + "/model.safetensors") > 12000);
-                   REQUIRE_OK(SafetensorsFile::Open(dir + "/model.safetensors", SafetensorsMode::kUpload));
+                   REQUIRE_OK(
+                       SafetensorsFile::Open(dir + "/model.safetensors", SafetensorsMode::kUpload));
                  }});
 }
 
 TEST_CASE("A blob of bytes is in the store or can be put again", "[faults]") {
-  ForEveryFault({.act =
-                     [](const std::string& dir) -> absl::Status {
-                       ASSIGN_OR_RETURN(const auto store, OpenStore(dir));
-                       return store->PutBytes(kNew).status();
-                     },
+  ForEveryFault({.act = [](const std::string& dir) -> absl::Status {
+                   ASSIGN_OR_RETURN(const auto store, OpenStore(dir));
+                   return store->PutBytes(kNew).status();
+                 },
                  .inspect =
                      [](const std::string& dir, bool done) {
                        InspectBlobs(dir);
@@ -139,11 +140,10 @@ TEST_CASE("A blob of bytes is in the store or can be put again", "[faults]") {
 
 TEST_CASE("A copied file is in the store or can be put again", "[faults]") {
   ForEveryFault({.prepare = [](const std::string& dir) { WriteFile(dir + "/source", kNew); },
-                 .act =
-                     [](const std::string& dir) -> absl::Status {
-                       ASSIGN_OR_RETURN(const auto store, OpenStore(dir));
-                       return store->PutFile(dir + "/source").status();
-                     },
+                 .act = [](const std::string& dir) -> absl::Status {
+                   ASSIGN_OR_RETURN(const auto store, OpenStore(dir));
+                   return store->PutFile(dir + "/source").status();
+                 },
                  .inspect =
                      [](const std::string& dir, bool done) {
                        InspectBlobs(dir);
@@ -214,17 +214,16 @@ TEST_CASE("Discarding and deleting remove wholly, or can be repeated", "[faults]
                        REQUIRE_OK_AND_ASSIGN(StagedBlob staged, store->CreateStaging("u"));
                        REQUIRE_OK(staged.Append(0, kOld));
                      },
-                 .act =
-                     [](const std::string& dir) -> absl::Status {
-                       ASSIGN_OR_RETURN(const auto store, OpenStore(dir));
-                       auto staged = store->OpenStaging("u");
-                       if (staged.ok()) RETURN_IF_ERROR(staged->Discard());
-                       if (!staged.ok() && !absl::IsNotFound(staged.status())) {
-                         return staged.status();
-                       }
-                       const absl::Status deleted = store->Delete(Sha256Of(kNew));
-                       return absl::IsNotFound(deleted) ? absl::OkStatus() : deleted;
-                     },
+                 .act = [](const std::string& dir) -> absl::Status {
+                   ASSIGN_OR_RETURN(const auto store, OpenStore(dir));
+                   auto staged = store->OpenStaging("u");
+                   if (staged.ok()) RETURN_IF_ERROR(staged->Discard());
+                   if (!staged.ok() && !absl::IsNotFound(staged.status())) {
+                     return staged.status();
+                   }
+                   const absl::Status deleted = store->Delete(Sha256Of(kNew));
+                   return absl::IsNotFound(deleted) ? absl::OkStatus() : deleted;
+                 },
                  .inspect =
                      [](const std::string& dir, bool done) {
                        InspectBlobs(dir);

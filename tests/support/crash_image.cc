@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -28,15 +29,19 @@ void Apply(const FileCall& change, size_t bytes_max, std::string& bytes) {
 
 struct Node {
   bool directory = false;
-  std::string bytes = {};                     // of a file: safe
-  std::vector<FileCall> unsynced = {};        // of a file: since then
-  std::map<std::string, int> names = {};      // of a directory: as the program sees it
+  std::string bytes = {};                 // of a file: safe
+  std::vector<FileCall> unsynced = {};    // of a file: since then
+  std::map<std::string, int> names = {};  // of a directory: as the program sees it
   std::map<std::string, int> safe_names = {};
+  std::set<std::string> moved_away =
+      {};  // of a directory: names gone by rename since the last sync
 };
 
 class Disk {
  public:
-  explicit Disk(std::string root) : root_(std::move(root)) { nodes_.push_back({.directory = true}); }
+  explicit Disk(std::string root) : root_(std::move(root)) {
+    nodes_.push_back({.directory = true});
+  }
 
   void Replay(const FileCall& call) {
     switch (call.kind) {
@@ -55,6 +60,7 @@ class Disk {
       case Kind::kRename: {
         const int moved = Parent(call.path).names.at(Base(call.path));
         Parent(call.path).names.erase(Base(call.path));
+        Parent(call.path).moved_away.insert(Base(call.path));
         Parent(call.target).names[Base(call.target)] = moved;
         break;
       }
@@ -81,6 +87,7 @@ class Disk {
     for (const FileCall& change : node.unsynced) Apply(change, SIZE_MAX, node.bytes);
     node.unsynced.clear();
     node.safe_names = node.names;
+    node.moved_away.clear();
   }
 
   // nullptr: removed meanwhile, still open.
@@ -127,7 +134,9 @@ class Disk {
         if (random() % 2 == 0) names[name] = node;
       }
       for (const auto& [name, node] : directory.safe_names) {
-        if (!directory.names.contains(name) && random() % 2 == 0) names.erase(name);
+        const bool removed =
+            !directory.names.contains(name) && !directory.moved_away.contains(name);
+        if (removed && random() % 2 == 0) names.erase(name);
       }
     }
     for (const auto& [name, index] : names) {

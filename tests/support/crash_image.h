@@ -9,7 +9,8 @@
 //   }
 //
 // The model: a file's bytes are safe after fsync or fdatasync of that file; a name (creation,
-// rename, link, removal) after fsync of its directory. Nothing else is promised.
+// rename, link, removal) after fsync of its directory. Nothing else is promised, but that
+// a rename between directories does not lose both names, which journals see to.
 #ifndef KALAVAI_TESTS_SUPPORT_CRASH_IMAGE_H_
 #define KALAVAI_TESTS_SUPPORT_CRASH_IMAGE_H_
 

@@ -45,7 +45,7 @@ struct FileCall {
   Kind kind = Kind::kSync;
   std::string path = {};
   std::string target = {};  // kRename, kLink
-  int64_t offset = 0;  // kWrite; kTruncate: the new size
+  int64_t offset = 0;       // kWrite; kTruncate: the new size
   std::string bytes = {};   // kWrite
 };
 
@@ -58,8 +58,10 @@ class FaultyFileSystem {
 
   void Disarm();
   bool fired() const { return fired_; }
-  const std::string& failed_call() const { return failed_call_; }  // "fsync …/staging", for messages
-  int64_t calls() const { return calls_; }                         // counted so far
+  const std::string& failed_call() const {
+    return failed_call_;
+  }                                         // "fsync …/staging", for messages
+  int64_t calls() const { return calls_; }  // counted so far
   const std::vector<FileCall>& history() const { return history_; }
 
   // For the interposed functions only.
