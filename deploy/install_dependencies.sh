@@ -21,7 +21,7 @@ packages=(
   g++                     # C++20 compiler
   cmake                   # build description (3.25 or newer)
   ninja-build             # runs the build
-  pkg-config              # finds PCRE2 and utf8proc
+  pkg-config              # finds utf8proc
   ccache                  # makes rebuilds fast
   python3                 # runs pip once, at set-up only
   python3-pip             # fetches LibTorch and google/rpc protos by hash
@@ -34,7 +34,6 @@ packages=(
   libsqlite3-dev          # the coordinator's database
   nlohmann-json3-dev      # strict JSON reading
   libcli11-dev            # commands, configuration files, environment
-  libpcre2-dev            # the tokenizer's regular expressions
   libutf8proc-dev         # the tokenizer's Unicode normalisation
   libboost-math-dev       # quantiles of the t distribution
   prometheus-cpp-dev      # metrics

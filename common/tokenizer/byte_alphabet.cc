@@ -45,20 +45,24 @@ const Alphabet& TheAlphabet() {
 
 const std::string& CharacterOfByte(uint8_t byte) { return TheAlphabet().characters[byte]; }
 
-std::string BytesOfTokenText(absl::string_view text) {
+std::optional<std::string> SpelledBytes(absl::string_view text) {
   const Alphabet& alphabet = TheAlphabet();
   std::string bytes;
   bytes.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
     uint32_t code = static_cast<unsigned char>(text[i]);
     if (code >= 0x80) {  // the alphabet has characters of one and two bytes only
-      if (code >= 0xE0 || i + 1 == text.size()) return std::string(text);
+      if (code >= 0xE0 || i + 1 == text.size()) return std::nullopt;
       code = ((code & 0x1FU) << 6U) | (static_cast<unsigned char>(text[++i]) & 0x3FU);
     }
-    if (code >= kCharacters || alphabet.bytes[code] < 0) return std::string(text);
+    if (code >= kCharacters || alphabet.bytes[code] < 0) return std::nullopt;
     bytes.push_back(static_cast<char>(alphabet.bytes[code]));
   }
   return bytes;
+}
+
+std::string BytesOfTokenText(absl::string_view text) {
+  return SpelledBytes(text).value_or(std::string(text));
 }
 
 }  // namespace kalavai

@@ -5,6 +5,7 @@
 #define KALAVAI_COMMON_TOKENIZER_BYTE_ALPHABET_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -13,6 +14,9 @@ namespace kalavai {
 
 // Returns the character of a byte, as UTF-8: ' ' is "Ġ".
 const std::string& CharacterOfByte(uint8_t byte);
+
+// Returns the bytes `text` spells; none when it has a character outside the alphabet.
+std::optional<std::string> SpelledBytes(absl::string_view text);
 
 // Returns the bytes a token's text spells. A text with a character outside the alphabet spells
 // itself: added tokens are plain text (and Hugging Face's decoder does so).

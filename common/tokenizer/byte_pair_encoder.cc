@@ -27,11 +27,11 @@ struct Candidate {
 }  // namespace
 
 BytePairEncoder::BytePairEncoder(const std::array<int32_t, 256>& byte_ids,
-                                 const std::vector<Merge>& merges)
+                                 const std::vector<Rule>& merges)
     : byte_ids_(byte_ids) {
   merges_.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const Merge& merge = merges[rank];
+    const Rule& merge = merges[rank];
     merges_[Key(merge.left, merge.right)] = {.rank = static_cast<int32_t>(rank),
                                              .id = merge.result};
   }
@@ -43,18 +43,29 @@ BytePairEncoder::Result BytePairEncoder::Find(int32_t left, int32_t right) const
 }
 
 void BytePairEncoder::Encode(absl::string_view piece, std::vector<int32_t>& ids) const {
-  std::vector<int32_t> symbols;
-  symbols.reserve(piece.size());
-  for (const char c : piece) {
-    const int32_t id = byte_ids_[static_cast<unsigned char>(c)];
-    KALAVAI_CHECK(id >= 0, "every byte of valid UTF-8 has a token");
-    symbols.push_back(id);
+  std::array<int32_t, kShortPiece> few;
+  std::vector<int32_t> many;
+  int32_t* symbols = few.data();
+  if (piece.size() > kShortPiece) {
+    many.resize(piece.size());
+    symbols = many.data();
   }
-  if (symbols.size() <= kShortPiece) return EncodeShort(std::move(symbols), ids);
-  EncodeLong(std::move(symbols), ids);
+  for (size_t i = 0; i < piece.size(); ++i) {
+    symbols[i] = byte_ids_[static_cast<unsigned char>(piece[i])];
+    KALAVAI_CHECK(symbols[i] >= 0, "every byte of valid UTF-8 has a token");
+  }
+  if (piece.size() > kShortPiece) return MergeLong(std::move(many), ids);
+  MergeShort({few.data(), piece.size()}, ids);
 }
 
-void BytePairEncoder::EncodeShort(std::vector<int32_t> symbols, std::vector<int32_t>& ids) const {
+void BytePairEncoder::Merge(std::span<const int32_t> symbols, std::vector<int32_t>& ids) const {
+  if (symbols.size() > kShortPiece) return MergeLong({symbols.begin(), symbols.end()}, ids);
+  std::array<int32_t, kShortPiece> few;
+  std::copy(symbols.begin(), symbols.end(), few.begin());
+  MergeShort({few.data(), symbols.size()}, ids);
+}
+
+void BytePairEncoder::MergeShort(std::span<int32_t> symbols, std::vector<int32_t>& ids) const {
   size_t count = symbols.size();
   std::array<Result, kShortPiece> pairs;  // pairs[i]: the merge of symbols i and i+1
   for (size_t i = 0; i + 1 < count; ++i) pairs[i] = Find(symbols[i], symbols[i + 1]);
@@ -78,7 +89,7 @@ void BytePairEncoder::EncodeShort(std::vector<int32_t> symbols, std::vector<int3
 
 // Symbols as a doubly linked list over their first positions; a merge keeps the left position and
 // marks the right one dead.
-void BytePairEncoder::EncodeLong(std::vector<int32_t> symbols, std::vector<int32_t>& ids) const {
+void BytePairEncoder::MergeLong(std::vector<int32_t> symbols, std::vector<int32_t>& ids) const {
   constexpr int32_t kDead = -1;
   const auto count = static_cast<int32_t>(symbols.size());
   std::vector<int32_t> next(symbols.size());

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,7 +18,7 @@ namespace kalavai {
 
 class BytePairEncoder {
  public:
-  struct Merge {
+  struct Rule {
     int32_t left = 0;
     int32_t right = 0;
     int32_t result = 0;
@@ -25,10 +26,12 @@ class BytePairEncoder {
 
   // `byte_ids[b]` is the id of the token of byte b alone, -1 where no text can need it. The rank
   // of a merge is its index; the pairs are distinct.
-  BytePairEncoder(const std::array<int32_t, 256>& byte_ids, const std::vector<Merge>& merges);
+  BytePairEncoder(const std::array<int32_t, 256>& byte_ids, const std::vector<Rule>& merges);
 
-  // Appends the ids of `piece`.
+  // Appends the ids of the bytes of `piece`.
   void Encode(absl::string_view piece, std::vector<int32_t>& ids) const;
+  // Appends what `symbols`, ids of the smallest parts of a text, merge to.
+  void Merge(std::span<const int32_t> symbols, std::vector<int32_t>& ids) const;
 
  private:
   struct Result {
@@ -42,8 +45,9 @@ class BytePairEncoder {
            static_cast<uint32_t>(right);
   }
   Result Find(int32_t left, int32_t right) const;
-  void EncodeShort(std::vector<int32_t> symbols, std::vector<int32_t>& ids) const;
-  void EncodeLong(std::vector<int32_t> symbols, std::vector<int32_t>& ids) const;
+  // `symbols` is working memory and changes.
+  void MergeShort(std::span<int32_t> symbols, std::vector<int32_t>& ids) const;
+  void MergeLong(std::vector<int32_t> symbols, std::vector<int32_t>& ids) const;
 
   std::array<int32_t, 256> byte_ids_;
   absl::flat_hash_map<uint64_t, Result> merges_;

@@ -7,8 +7,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/functional/function_ref.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/synchronization/mutex.h"
 
 #include "common/base/errors.h"
@@ -18,8 +19,10 @@
 #include "common/storage/atomic_file.h"
 #include "common/tokenizer/added_token_matcher.h"
 #include "common/tokenizer/byte_pair_encoder.h"
+#include "common/tokenizer/normalization.h"
 #include "common/tokenizer/pre_tokenizer.h"
 #include "common/tokenizer/tokenizer_definition.h"
+#include "common/tokenizer/unicode_classes.h"
 
 namespace kalavai {
 namespace {
@@ -30,55 +33,39 @@ constexpr size_t kCachedPieces = 1 << 17;
 constexpr std::array<absl::string_view, 4> kEndOfTextTokens = {"<|endoftext|>", "<|end_of_text|>",
                                                                "</s>", "<eos>"};
 
-// What one Encode works with: the ids of pieces seen before, and PCRE2's memory. Never changes a
-// result.
+// What one Encode works with: the ids of pieces seen before, and memory to build in. Never changes
+// a result.
 struct Workspace {
-  PreTokenizer::Scratch scratch;
   // Piece → its ids, as a range of `ids`.
   absl::flat_hash_map<std::string, std::pair<uint32_t, uint32_t>> ranges;
   std::vector<int32_t> ids;
+  std::vector<int32_t> symbols;
 };
 
-using TokenList = std::vector<std::pair<std::string, int32_t>>;
-
-TokenList AddedTokens(const TokenizerDefinition& definition, bool normalized) {
-  TokenList tokens;
+std::vector<AddedTokenMatcher::Token> AddedTokens(const TokenizerDefinition& definition,
+                                                  bool normalized) {
+  std::vector<AddedTokenMatcher::Token> tokens;
   for (const AddedToken& token : definition.added) {
     if (token.normalized != normalized) continue;
     // Where the text is normalised before the search, so is what is searched.
-    tokens.emplace_back(normalized && definition.nfc ? NormalizeNfc(token.content) : token.content,
-                        token.id);
+    tokens.push_back({.content = normalized ? Normalize(definition, token.content) : token.content,
+                      .id = token.id,
+                      .strip_left = token.strip_left,
+                      .strip_right = token.strip_right});
   }
   return tokens;
-}
-
-// Calls `token` with the ids of the added tokens in `text`, `gap` with what lies between.
-absl::Status CutOut(const AddedTokenMatcher& matcher, absl::string_view text,
-                    absl::FunctionRef<void(int32_t)> token,
-                    absl::FunctionRef<absl::Status(absl::string_view)> gap) {
-  for (size_t position = 0; position < text.size();) {
-    const AddedTokenMatcher::Match match = matcher.Find(text, position);
-    if (match.begin > position) {
-      RETURN_IF_ERROR(gap(text.substr(position, match.begin - position)));
-    }
-    if (match.end > match.begin) token(match.id);
-    position = match.end;
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
 
 struct Tokenizer::State {
-  State(TokenizerDefinition definition, const Digest& file_digest)
-      : nfc(definition.nfc),
-        ignore_merges(definition.ignore_merges),
+  State(TokenizerDefinition read, const Digest& file_digest)
+      : definition(std::move(read)),
         digest(file_digest),
         raw_tokens(AddedTokens(definition, /*normalized=*/false)),
         normalized_tokens(AddedTokens(definition, /*normalized=*/true)),
-        pre_tokenizer(definition.patterns),
-        encoder(definition.byte_ids, definition.merges),
-        tokens(std::move(definition.tokens)) {
+        pre_tokenizer(definition.cut_rules),
+        encoder(definition.byte_ids, definition.merges) {
     for (const AddedToken& token : definition.added) {
       if (token.special) special.emplace(token.id);
     }
@@ -86,10 +73,6 @@ struct Tokenizer::State {
       for (const AddedToken& token : definition.added) {
         if (token.special && token.content == kEndOfTextTokens[i]) end_of_text = token.id;
       }
-    }
-    if (!ignore_merges) return;
-    for (size_t id = 0; id < tokens.size(); ++id) {
-      if (!tokens[id].empty()) id_of_bytes.emplace(tokens[id], static_cast<int32_t>(id));
     }
   }
 
@@ -116,12 +99,7 @@ struct Tokenizer::State {
       }
     }
     const size_t before = ids.size();
-    const auto whole = ignore_merges ? id_of_bytes.find(piece) : id_of_bytes.end();
-    if (whole != id_of_bytes.end()) {
-      ids.push_back(whole->second);
-    } else {
-      encoder.Encode(piece, ids);
-    }
+    MergePiece(piece, workspace, ids);
     if (!cached || workspace.ranges.size() >= kCachedPieces) return;
     workspace.ranges.emplace(piece, std::pair(static_cast<uint32_t>(workspace.ids.size()),
                                               static_cast<uint32_t>(ids.size() - before)));
@@ -129,30 +107,97 @@ struct Tokenizer::State {
                          ids.end());
   }
 
-  absl::Status EncodeInto(absl::string_view text, Workspace& workspace,
-                          std::vector<int32_t>& ids) const {
+  void MergePiece(absl::string_view piece, Workspace& workspace, std::vector<int32_t>& ids) const {
+    if (definition.ignore_merges) {
+      const auto whole = definition.whole_pieces.find(piece);
+      if (whole != definition.whole_pieces.end()) return ids.push_back(whole->second);
+    }
+    if (definition.alphabet == Alphabet::kBytes && definition.every_byte) {
+      return encoder.Encode(piece, ids);
+    }
+    FindSymbols(piece, workspace.symbols);
+    encoder.Merge(workspace.symbols, ids);
+  }
+
+  // The smallest parts of a piece, when some may have no token. What `tokenizers` does with those,
+  // to the order: bytes of fallback come before the unknown token of what stood before them.
+  void FindSymbols(absl::string_view piece, std::vector<int32_t>& symbols) const {
+    symbols.clear();
+    bool unknown = false;  // one is due
+    for (size_t i = 0; i < piece.size();) {
+      const bool characters = definition.alphabet == Alphabet::kCharacters;
+      const size_t size = characters ? CodePointAt(piece, i).size : 1;
+      const absl::string_view part = piece.substr(i, size);
+      i += size;
+      const int32_t id = SymbolOf(part);
+      if (id >= 0) {
+        if (std::exchange(unknown, false)) symbols.push_back(definition.unknown_id);
+        symbols.push_back(id);
+      } else if (characters && AppendFallback(part, symbols)) {
+        continue;
+      } else if (definition.unknown_id >= 0) {
+        if (unknown && !definition.fuse_unknown) symbols.push_back(definition.unknown_id);
+        unknown = true;
+      }
+    }
+    if (unknown) symbols.push_back(definition.unknown_id);
+  }
+
+  // The id of a byte or character; -1 when it has none.
+  int32_t SymbolOf(absl::string_view part) const {
+    if (definition.alphabet == Alphabet::kBytes) {
+      return definition.byte_ids[static_cast<unsigned char>(part[0])];
+    }
+    const auto known = definition.character_ids.find(CodePointAt(part, 0).value);
+    return known == definition.character_ids.end() ? -1 : known->second;
+  }
+
+  // Appends the tokens of a character's bytes; false when one is missing.
+  bool AppendFallback(absl::string_view character, std::vector<int32_t>& symbols) const {
+    for (const char c : character) {
+      if (definition.byte_ids[static_cast<unsigned char>(c)] < 0) return false;
+    }
+    for (const char c : character) {
+      symbols.push_back(definition.byte_ids[static_cast<unsigned char>(c)]);
+    }
+    return true;
+  }
+
+  // A text without added tokens, normalised. `at_begin`: it begins the whole text.
+  void EncodeText(absl::string_view text, bool at_begin, Workspace& workspace,
+                  std::vector<int32_t>& ids) const {
+    if (definition.alphabet == Alphabet::kBytes || definition.metaspace_normalizes) {
+      return pre_tokenizer.Split(
+          text, [&](absl::string_view piece) { EncodePiece(piece, workspace, ids); });
+    }
+    std::string piece = absl::StrReplaceAll(text, {{" ", kMetaSpace}});
+    const bool prefix = definition.prefix == Prefix::kEachText ||
+                        (definition.prefix == Prefix::kFirstText && at_begin);
+    if (prefix && !absl::StartsWith(piece, kMetaSpace)) piece = absl::StrCat(kMetaSpace, piece);
+    EncodePiece(piece, workspace, ids);
+  }
+
+  void EncodeInto(absl::string_view text, Workspace& workspace, std::vector<int32_t>& ids) const {
     const auto token = [&ids](int32_t id) { ids.push_back(id); };
-    const auto piece = [&](absl::string_view bytes) { EncodePiece(bytes, workspace, ids); };
-    return CutOut(raw_tokens, text, token, [&](absl::string_view raw) {
-      const bool as_is = !nfc || IsSurelyNfc(raw);
-      const std::string composed = as_is ? "" : NormalizeNfc(raw);
-      return CutOut(normalized_tokens, as_is ? raw : composed, token, [&](absl::string_view rest) {
-        return pre_tokenizer.Split(rest, workspace.scratch, piece);
+    raw_tokens.Cut(text, token, [&](absl::string_view raw) {
+      const bool as_is = !definition.metaspace_normalizes && (!definition.nfc || IsSurelyNfc(raw));
+      const std::string changed = as_is ? "" : Normalize(definition, raw);
+      const absl::string_view normalized = as_is ? raw : changed;
+      normalized_tokens.Cut(normalized, token, [&](absl::string_view rest) {
+        const bool at_begin = raw.data() == text.data() && rest.data() == normalized.data();
+        EncodeText(rest, at_begin, workspace, ids);
       });
     });
   }
 
-  const bool nfc;
-  const bool ignore_merges;
+  const TokenizerDefinition definition;
   const Digest digest;
   const AddedTokenMatcher raw_tokens;
   const AddedTokenMatcher normalized_tokens;
   const PreTokenizer pre_tokenizer;
   const BytePairEncoder encoder;
-  const std::vector<std::string> tokens;  // bytes by id
   absl::flat_hash_set<int32_t> special;
   std::optional<int32_t> end_of_text;
-  absl::flat_hash_map<std::string, int32_t> id_of_bytes;  // filled for ignore_merges only
 
   absl::Mutex mutex;
   std::vector<std::unique_ptr<Workspace>> idle ABSL_GUARDED_BY(mutex);
@@ -179,9 +224,8 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(absl::string_view text) c
   std::vector<int32_t> ids;
   ids.reserve(text.size() / 3);
   std::unique_ptr<Workspace> workspace = state_->TakeWorkspace();
-  const absl::Status status = state_->EncodeInto(text, *workspace, ids);
+  state_->EncodeInto(text, *workspace, ids);
   state_->ReturnWorkspace(std::move(workspace));
-  RETURN_IF_ERROR(status);
   return ids;
 }
 
@@ -199,12 +243,24 @@ bool Tokenizer::HasToken(int32_t id) const { return !TokenBytes(id).empty(); }
 
 absl::string_view Tokenizer::TokenBytes(int32_t id) const {
   if (id < 0 || id >= VocabularySize()) return "";
-  return state_->tokens[static_cast<size_t>(id)];
+  return state_->definition.tokens[static_cast<size_t>(id)];
 }
 
 bool Tokenizer::IsSpecial(int32_t id) const { return state_->special.contains(id); }
 
-int32_t Tokenizer::VocabularySize() const { return static_cast<int32_t>(state_->tokens.size()); }
+bool Tokenizer::IsByteFallback(int32_t id) const {
+  return HasToken(id) && state_->definition.is_byte[static_cast<size_t>(id)];
+}
+
+bool Tokenizer::DecodesByCharacters() const {
+  return state_->definition.alphabet == Alphabet::kCharacters;
+}
+
+bool Tokenizer::DecoderStripsSpace() const { return state_->definition.decoder_strips_space; }
+
+int32_t Tokenizer::VocabularySize() const {
+  return static_cast<int32_t>(state_->definition.tokens.size());
+}
 
 std::optional<int32_t> Tokenizer::EndOfTextId() const { return state_->end_of_text; }
 
@@ -221,6 +277,7 @@ absl::StatusOr<std::string> StreamingDecoder::Push(int32_t id) {
          .fix = "",
          .metadata = {{"field", "token_id"}, {"actual", absl::StrCat(id)}}});
   }
+  if (tokenizer_.DecodesByCharacters()) return PushCharacters(bytes, tokenizer_.IsByteFallback(id));
   pending_.append(bytes.data(), bytes.size());
   const auto kept = static_cast<size_t>(IncompleteUtf8Suffix(pending_));
   const std::string rest = pending_.substr(pending_.size() - kept);
@@ -230,6 +287,35 @@ absl::StatusOr<std::string> StreamingDecoder::Push(int32_t id) {
   return text;
 }
 
-std::string StreamingDecoder::Finish() { return ReplaceInvalidUtf8(std::exchange(pending_, "")); }
+std::string StreamingDecoder::PushCharacters(absl::string_view bytes, bool is_byte) {
+  if (is_byte) {
+    pending_.append(bytes.data(), bytes.size());
+    return "";
+  }
+  std::string text = TakeFallbackBytes();
+  text.append(bytes.data(), bytes.size());
+  return StripFirstSpace(std::move(text));
+}
+
+// As `tokenizers` has it: a run of byte tokens is text as a whole, or each of them is U+FFFD.
+std::string StreamingDecoder::TakeFallbackBytes() {
+  const std::string run = std::exchange(pending_, "");
+  if (ValidUtf8Prefix(run) == static_cast<int64_t>(run.size())) return run;
+  std::string replaced;
+  for (size_t i = 0; i < run.size(); ++i) replaced += "\xEF\xBF\xBD";
+  return replaced;
+}
+
+std::string StreamingDecoder::StripFirstSpace(std::string text) {
+  if (text.empty() || std::exchange(started_, true) || !tokenizer_.DecoderStripsSpace()) {
+    return text;
+  }
+  return text[0] == ' ' ? text.substr(1) : text;
+}
+
+std::string StreamingDecoder::Finish() {
+  if (tokenizer_.DecodesByCharacters()) return StripFirstSpace(TakeFallbackBytes());
+  return ReplaceInvalidUtf8(std::exchange(pending_, ""));
+}
 
 }  // namespace kalavai

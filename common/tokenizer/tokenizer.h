@@ -1,12 +1,13 @@
-// Byte-level BPE from a Hugging Face `tokenizer.json`: the GPT-NeoX/Pythia/OLMo family, GPT-2,
-// SmolLM2 and Qwen2/2.5/3. Gives the ids Hugging Face's `tokenizers` gives with
-// add_special_tokens=False.
+// BPE from a Hugging Face `tokenizer.json`: byte-level (GPT-NeoX/Pythia/OLMo, GPT-2, SmolLM2,
+// Qwen2/2.5/3, Llama 3) and characters with byte fallback (Llama 2, Mistral, Gemma). Gives the ids
+// Hugging Face's `tokenizers` 0.23.3 gives with add_special_tokens=False; what it is compared on:
+// docs/formats/tokenizer.md.
 //
 //   ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(path));
 //   ASSIGN_OR_RETURN(const std::vector<int32_t> ids, tokenizer->Encode("Bore da"));
 //
-// Text → added tokens cut out → NFC where the file says so → pieces (regular expressions, PCRE2)
-// → bytes → merges by rank. Thread-safe: constant after Load but for caches behind a mutex.
+// Text → added tokens cut out → normalised as the file says → pieces → bytes or characters → merges
+// by rank. Thread-safe: constant after Load but for caches behind a mutex.
 #ifndef KALAVAI_COMMON_TOKENIZER_TOKENIZER_H_
 #define KALAVAI_COMMON_TOKENIZER_TOKENIZER_H_
 
@@ -51,6 +52,12 @@ class Tokenizer {
   bool HasToken(int32_t id) const;
   bool IsSpecial(int32_t id) const;  // an added token marked special
 
+  // For StreamingDecoder. Whether tokens are characters with byte fallback, not bytes; whether `id`
+  // is then the token of one byte; whether the first space of a decoded text goes.
+  bool DecodesByCharacters() const;
+  bool IsByteFallback(int32_t id) const;
+  bool DecoderStripsSpace() const;
+
   // One more than the largest id: a model needs at least so many embedding rows.
   int32_t VocabularySize() const;
   // Returns the id of the special token `<|endoftext|>`, `<|end_of_text|>`, `</s>` or `<eos>`, the
@@ -67,19 +74,25 @@ class Tokenizer {
 };
 
 // Turns ids into text as they arrive; never splits a character. The texts of Push and Finish,
-// joined, are Decode of all ids. Not thread-safe; the tokenizer must outlive it.
+// joined, are Decode of all ids. (With byte fallback a run of byte tokens waits for its end: only
+// then is known whether it is text.) Not thread-safe; the tokenizer must outlive it.
 class StreamingDecoder {
  public:
   explicit StreamingDecoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
   // Returns the characters `id` completed, perhaps none. Errors: FIELD_INVALID.
   absl::StatusOr<std::string> Push(int32_t id);
-  // Returns what is left: "" or one U+FFFD for a character that never ended.
+  // Returns what is left: "", or U+FFFD for a character that never ended.
   std::string Finish();
 
  private:
+  std::string PushCharacters(absl::string_view bytes, bool is_byte);
+  std::string TakeFallbackBytes();
+  std::string StripFirstSpace(std::string text);
+
   const Tokenizer& tokenizer_;
-  std::string pending_;
+  std::string pending_;   // bytes that may still become a character
+  bool started_ = false;  // some text was returned
 };
 
 }  // namespace kalavai

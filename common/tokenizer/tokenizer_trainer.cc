@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
 #include "common/tokenizer/byte_alphabet.h"
+#include "common/tokenizer/normalization.h"
 #include "common/tokenizer/pre_tokenizer.h"
 
 namespace kalavai {
@@ -57,8 +58,7 @@ struct Candidate {
 };
 
 absl::StatusOr<WordCounts> CountWords(std::span<const absl::string_view> documents) {
-  const PreTokenizer pre_tokenizer({std::string(kGpt2Pattern)});
-  PreTokenizer::Scratch scratch;
+  const PreTokenizer pre_tokenizer({CutRule::kGpt2});
   WordCounts counts;
   for (size_t i = 0; i < documents.size(); ++i) {
     const absl::Status valid = CheckUtf8(documents[i]);
@@ -69,9 +69,9 @@ absl::StatusOr<WordCounts> CountWords(std::span<const absl::string_view> documen
       return MakeError(valid.code(), "TEXT_NOT_UTF8", std::move(text));
     }
     const std::string composed = NormalizeNfc(documents[i]);
-    RETURN_IF_ERROR(pre_tokenizer.Split(composed, scratch, [&](absl::string_view piece) {
+    pre_tokenizer.Split(composed, [&](absl::string_view piece) {
       if (piece.size() <= kTrainedPieceBytesMax) ++counts[piece];
-    }));
+    });
   }
   return counts;
 }

@@ -15,7 +15,7 @@ namespace kalavai {
 namespace {
 
 std::vector<int32_t> ByDefinition(const std::string& piece,
-                                  const std::vector<BytePairEncoder::Merge>& merges) {
+                                  const std::vector<BytePairEncoder::Rule>& merges) {
   std::vector<int32_t> symbols(piece.begin(), piece.end());
   while (true) {
     size_t best_rank = merges.size();
@@ -41,7 +41,7 @@ TEST_CASE("Pieces of every length are merged as the definition says") {
   for (int round = 0; round < 20; ++round) {
     std::vector<int32_t> known = {'a', 'b', 'c'};
     std::set<std::pair<int32_t, int32_t>> pairs;
-    std::vector<BytePairEncoder::Merge> merges;
+    std::vector<BytePairEncoder::Rule> merges;
     while (merges.size() < 30) {
       const int32_t left = known[random() % known.size()];
       const int32_t right = known[random() % known.size()];

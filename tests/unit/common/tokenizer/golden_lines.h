@@ -1,4 +1,5 @@
-// The texts of tests/golden/tokenizer/lines.jsonl with the ids Hugging Face's tokenizers give them.
+// The texts of tests/golden/tokenizer/lines.jsonl and hard.jsonl with the ids Hugging Face's
+// tokenizers give them.
 #ifndef KALAVAI_TESTS_UNIT_COMMON_TOKENIZER_GOLDEN_LINES_H_
 #define KALAVAI_TESTS_UNIT_COMMON_TOKENIZER_GOLDEN_LINES_H_
 
@@ -18,11 +19,23 @@ inline std::string TokenizerGolden(const std::string& name) {
   return ReadFile(std::string(KALAVAI_GOLDEN_DIR) + "/tokenizer/" + name);
 }
 
-inline std::vector<nlohmann::json> GoldenLines() {
-  std::istringstream lines(TokenizerGolden("lines.jsonl"));
+inline std::vector<nlohmann::json> GoldenRows(const std::string& name) {
+  std::istringstream lines(TokenizerGolden(name));
   std::vector<nlohmann::json> rows;
   for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  return rows;
+}
+
+inline std::vector<nlohmann::json> GoldenLines() {
+  std::vector<nlohmann::json> rows = GoldenRows("lines.jsonl");
   KALAVAI_CHECK(rows.size() > 200, "the golden file is whole");
+  return rows;
+}
+
+// One line each where readers of tokenizer.json differ.
+inline std::vector<nlohmann::json> HardLines() {
+  std::vector<nlohmann::json> rows = GoldenRows("hard.jsonl");
+  KALAVAI_CHECK(rows.size() > 40, "the golden file is whole");
   return rows;
 }
 

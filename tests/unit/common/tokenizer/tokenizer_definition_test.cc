@@ -38,7 +38,22 @@ TEST_CASE("A changed file is refused, and the error names what") {
        R"({"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":false},)"
        R"({"type":"Digits","individual_digits":true}]})",
        unsupported, "pre_tokenizer"},
-      {"/post_processor", R"({"type":"TemplateProcessing"})", unsupported, "post_processor"},
+      {"/post_processor", R"({"type":"Other"})", unsupported, "post_processor"},
+      {"/post_processor",
+       R"({"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"Other"}]})", unsupported,
+       "post_processor"},
+      {"/version", R"("2.0")", unsupported, "version"},
+      {"/version", "1", unsupported, "version"},
+      {"/pre_tokenizer",
+       R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}"},)"
+       R"("behavior":"Removed","invert":true},{"type":"ByteLevel","add_prefix_space":false}]})",
+       unsupported, "pre_tokenizer.behavior"},
+      {"/pre_tokenizer",
+       R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"String":" "},)"
+       R"("behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false}]})",
+       unsupported, "pre_tokenizer.pattern"},
+      {"/normalizer", R"({"type":"Prepend","prepend":"\u2581"})", unsupported, "normalizer"},
+      {"/decoder", R"({"type":"Sequence","decoders":[]})", unsupported, "decoder"},
       {"/decoder", "null", unsupported, "decoder"},
       {"/truncation", R"({"max_length":8})", unsupported, "truncation"},
       {"/padding", R"({"pad_id":0})", unsupported, "padding"},
@@ -46,9 +61,13 @@ TEST_CASE("A changed file is refused, and the error names what") {
       {"/model", "null", unsupported, "model"},
       {"/model/dropout", "0.1", unsupported, "model.dropout"},
       {"/model/end_of_word_suffix", R"("</w>")", unsupported, "model.end_of_word_suffix"},
-      {"/model/byte_fallback", "true", unsupported, "model.byte_fallback"},
-      {"/added_tokens/0/lstrip", "true", unsupported, "added_tokens.lstrip"},
-      {"/model/vocab", "{}", unsupported, "model.vocab"},
+      {"/model/continuing_subword_prefix", R"("##")", unsupported,
+       "model.continuing_subword_prefix"},
+      {"/model/unk_token", R"("<none>")", invalid},
+      {"/model/unk_token", "7", invalid},
+      {"/added_tokens/0/single_word", "true", unsupported, "added_tokens.single_word"},
+      {"/added_tokens/1/id", "900", invalid},  // not the next after the vocabulary
+      {"/model/vocab", "{}", invalid},
       {"/model/vocab", "[]", invalid},
       {"/model/vocab/new", "3", invalid},
       {"/model/vocab/new", "-1", invalid},
@@ -78,6 +97,32 @@ TEST_CASE("A changed file is refused, and the error names what") {
     REQUIRE_STATUS(definition, absl::StatusCode::kInvalidArgument, row.reason);
     const auto detail = GetErrorDetail(definition.status());
     if (!row.component.empty()) REQUIRE(detail->text.metadata.at("component") == row.component);
+  }
+}
+
+TEST_CASE("A vocabulary of characters is taken in known forms only") {
+  const json golden = json::parse(testing::TokenizerGolden("llama2.json"));
+  REQUIRE_OK_AND_ASSIGN(const TokenizerDefinition definition,
+                        ReadTokenizerDefinition(golden.dump()));
+  REQUIRE(definition.alphabet == Alphabet::kCharacters);
+  REQUIRE(definition.prefix == Prefix::kEachText);
+  REQUIRE(definition.decoder_strips_space);
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"/model/byte_fallback", "false"},
+      {"/decoder", R"({"type":"ByteLevel"})"},
+      {"/decoder/decoders/3/start", "2"},
+      {"/decoder/decoders/0/content", R"("_")"},
+      {"/normalizer/normalizers/0/prepend", R"("_")"},
+      {"/normalizer/normalizers/1/pattern/String", R"("_")"},
+      {"/normalizer", "null"},
+      {"/pre_tokenizer", R"({"type":"Metaspace","replacement":"\u2581","split":false})"},
+  };
+  for (const auto& [pointer, value] : rows) {
+    INFO(pointer << " = " << value);
+    json changed = golden;
+    changed[json::json_pointer(pointer)] = json::parse(value);
+    REQUIRE_STATUS(ReadTokenizerDefinition(changed.dump()), absl::StatusCode::kInvalidArgument,
+                   "TOKENIZER_UNSUPPORTED");
   }
 }
 

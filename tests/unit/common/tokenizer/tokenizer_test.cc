@@ -1,12 +1,14 @@
 // Goal: ids and texts are those of Hugging Face's tokenizers, also from several threads.
-// Method: golden lines for tokenizers of three families; streaming against whole decoding; bad
-// input.
+// Method: golden and hard lines for tokenizers of five families; streaming against whole decoding;
+// bad input.
 #include "common/tokenizer/tokenizer.h"
 
+#include <array>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "common/base/utf8.h"
 #include "tests/support/catch.h"
 #include "tests/unit/common/tokenizer/golden_lines.h"
 
@@ -14,6 +16,7 @@ namespace kalavai {
 namespace {
 
 using testing::GoldenLines;
+using testing::HardLines;
 using testing::TokenizerGolden;
 
 std::unique_ptr<Tokenizer> GoldenTokenizer(const std::string& name) {
@@ -22,12 +25,17 @@ std::unique_ptr<Tokenizer> GoldenTokenizer(const std::string& name) {
   return *std::move(tokenizer);
 }
 
-TEST_CASE("Golden lines get the ids and texts of Hugging Face's tokenizers") {
-  for (const std::string name : {"neox", "digits", "qwen", "trained"}) {
+constexpr std::array<const char*, 7> kGoldens = {"neox",   "digits", "qwen",     "trained",
+                                                 "llama3", "llama2", "metaspace"};
+
+TEST_CASE("Golden and hard lines get the ids and texts of Hugging Face's tokenizers") {
+  std::vector<nlohmann::json> rows = GoldenLines();
+  for (nlohmann::json& row : HardLines()) rows.push_back(std::move(row));
+  for (const std::string name : kGoldens) {
     const auto tokenizer = GoldenTokenizer(name);
-    for (const nlohmann::json& row : GoldenLines()) {
+    for (const nlohmann::json& row : rows) {
       const std::string text = row.at("text");
-      INFO(name << ": " << text);
+      INFO(name << ": " << row.at("text").dump(-1, ' ', true));
       REQUIRE_OK_AND_ASSIGN(const std::vector<int32_t> ids, tokenizer->Encode(text));
       REQUIRE(ids == row.at(name).get<std::vector<int32_t>>());
       REQUIRE_OK_AND_ASSIGN(const std::string decoded, tokenizer->Decode(ids));
@@ -56,20 +64,39 @@ TEST_CASE("Encoding twice, and from several threads, gives the same ids") {
 }
 
 TEST_CASE("Streamed characters are whole and join to the decoded text") {
-  const auto tokenizer = GoldenTokenizer("neox");
-  for (const nlohmann::json& row : GoldenLines()) {
-    const std::vector<int32_t> ids = row.at("neox");
-    StreamingDecoder decoder(*tokenizer);
-    std::string joined;
-    for (const int32_t id : ids) {
-      REQUIRE_OK_AND_ASSIGN(const std::string part, decoder.Push(id));
-      REQUIRE(part.find("\xEF\xBF\xBD") == std::string::npos);
-      joined += part;
+  std::vector<nlohmann::json> rows = GoldenLines();
+  for (nlohmann::json& row : HardLines()) rows.push_back(std::move(row));
+  for (const std::string name : kGoldens) {
+    const auto tokenizer = GoldenTokenizer(name);
+    for (const nlohmann::json& row : rows) {
+      const std::vector<int32_t> ids = row.at(name);
+      StreamingDecoder decoder(*tokenizer);
+      std::string joined;
+      for (const int32_t id : ids) {
+        REQUIRE_OK_AND_ASSIGN(const std::string part, decoder.Push(id));
+        REQUIRE_OK(CheckUtf8(part));
+        joined += part;
+      }
+      joined += decoder.Finish();
+      REQUIRE_OK_AND_ASSIGN(const std::string whole, tokenizer->Decode(ids));
+      REQUIRE(joined == whole);
     }
-    joined += decoder.Finish();
-    REQUIRE_OK_AND_ASSIGN(const std::string whole, tokenizer->Decode(ids));
-    REQUIRE(joined == whole);
   }
+}
+
+TEST_CASE("A run of fallback bytes is text as a whole, or each is a replacement character") {
+  const auto tokenizer = GoldenTokenizer("llama2");
+  std::vector<int32_t> byte_ids(256, -1);
+  for (int32_t id = 0; id < tokenizer->VocabularySize(); ++id) {
+    if (!tokenizer->IsByteFallback(id)) continue;
+    byte_ids[static_cast<unsigned char>(tokenizer->TokenBytes(id)[0])] = id;
+  }
+  const std::vector<int32_t> euro = {byte_ids[0xE2], byte_ids[0x82], byte_ids[0xAC]};
+  REQUIRE_OK_AND_ASSIGN(const std::string whole, tokenizer->Decode(euro));
+  REQUIRE(whole == "\u20ac");
+  REQUIRE_OK_AND_ASSIGN(const std::string broken,
+                        tokenizer->Decode(std::vector<int32_t>{euro[0], euro[1], euro[0]}));
+  REQUIRE(broken == "\uFFFD\uFFFD\uFFFD");
 }
 
 TEST_CASE("A character that never ends becomes one replacement character") {
