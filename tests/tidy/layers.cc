@@ -123,7 +123,6 @@ bool TestedElsewhere(const std::string& path) {
     if (absl::EndsWith(path, suffix)) return true;
   }
   static const std::set<std::string> kElsewhere = {
-      "common/base/version.cc",  // two constants
       "common/base/check.cc",                // aborts
       "common/base/clock.cc",                // the machine's clock
       "common/base/version.cc",              // two constants
