@@ -12,6 +12,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/tls_credentials.h"
 #include "common/storage/atomic_file.h"
+#include "contributor/log_history.h"
 
 namespace kalavai::contributor {
 
@@ -24,6 +25,12 @@ absl::StatusOr<PublicKey> LoadCoordinatorKey(const Workspace& workspace) {
 }
 
 absl::StatusOr<CoordinatorConnection> Connect(const Workspace& workspace) {
+  ASSIGN_OR_RETURN(CoordinatorConnection coordinator, ConnectUnchecked(workspace));
+  RETURN_IF_ERROR(CheckLogHistory(workspace, coordinator.address(), coordinator.channel).status());
+  return coordinator;
+}
+
+absl::StatusOr<CoordinatorConnection> ConnectUnchecked(const Workspace& workspace) {
   ASSIGN_OR_RETURN(Membership membership, workspace.LoadMembership());
   ASSIGN_OR_RETURN(PublicKey coordinator_key, LoadCoordinatorKey(workspace));
   ASSIGN_OR_RETURN(const std::string authority,

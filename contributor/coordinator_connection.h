@@ -7,8 +7,10 @@
 //                    CallUnary(coordinator.address(), *stub, &Stub::Method, request));
 //
 // Only the authority pinned by the invitation is trusted, and the member shows its certificate in
-// every handshake. Errors: NOT_JOINED; CERTIFICATE_INVALID when the member's certificate is over;
-// those of the files. Connects when first used. Any thread.
+// every handshake. Connect also demands that the record of now continues the record this workspace
+// has seen (log_history.h), so that nothing is sent to a coordinator that rewrote it.
+// Errors: NOT_JOINED; CERTIFICATE_INVALID when the member's certificate is over; DATA_LOSS
+// LOG_INCONSISTENT; those of the files and, of Connect, of the connection. Any thread.
 #ifndef KALAVAI_CONTRIBUTOR_COORDINATOR_CONNECTION_H_
 #define KALAVAI_CONTRIBUTOR_COORDINATOR_CONNECTION_H_
 
@@ -32,6 +34,10 @@ struct CoordinatorConnection {
 };
 
 absl::StatusOr<CoordinatorConnection> Connect(const Workspace& workspace);
+
+// Connects when first used and demands nothing: for leaving, which must stay possible whatever the
+// coordinator did to its record.
+absl::StatusOr<CoordinatorConnection> ConnectUnchecked(const Workspace& workspace);
 
 // The key that signed charter, base, receipts and releases, as enrolment delivered it.
 absl::StatusOr<PublicKey> LoadCoordinatorKey(const Workspace& workspace);

@@ -124,12 +124,15 @@ std::string Workspace::SubmissionPartialDirectory() const {
 }
 std::string Workspace::ReceiptsDirectory() const { return absl::StrCat(root_, "/receipts"); }
 std::string Workspace::EgressDirectory() const { return absl::StrCat(root_, "/egress"); }
+std::string Workspace::LogDirectory() const { return absl::StrCat(root_, "/log"); }
+std::string Workspace::LogKeyFile() const { return absl::StrCat(root_, "/log/verifier_key"); }
+std::string Workspace::TreeHeadFile() const { return absl::StrCat(root_, "/log/tree_head"); }
 
 absl::Status Workspace::Create() const {
   // base/, specialist/ and submission/ appear whole, by rename, when their content is complete.
   for (const std::string& directory :
        {root_, absl::StrCat(root_, "/keys"), absl::StrCat(root_, "/tls"), TrainingDirectory(),
-        ReceiptsDirectory(), EgressDirectory()}) {
+        ReceiptsDirectory(), EgressDirectory(), LogDirectory()}) {
     RETURN_IF_ERROR(EnsureDirectory(directory, kPrivateDirectory));
     RETURN_IF_ERROR(CheckOwnDirectory(directory));
   }

@@ -8,6 +8,8 @@
 //     tls/client.key            0600
 //     tls/client.pem            the certificate chain from enrolment, leaf first
 //     tls/authority.pem         the CA the coordinator's certificate must come from
+//     log/verifier_key          key of the coordinator's record, pinned at joining
+//     log/tree_head             the last tree head seen, a signed note; log/lock guards it
 //     base/                     the canonical base, verified; base.partial/ while it arrives
 //     training/                 training state, report.json (measured losses), privacy.json (audit)
 //     specialist/               the trained specialist: config.json, model.safetensors, …
@@ -89,6 +91,9 @@ class Workspace {
   std::string SubmissionPartialDirectory() const;
   std::string ReceiptsDirectory() const;
   std::string EgressDirectory() const;
+  std::string LogDirectory() const;
+  std::string LogKeyFile() const;
+  std::string TreeHeadFile() const;
 
   // Creates the directory and its folders, mode 0700. Idempotent.
   absl::Status Create() const;

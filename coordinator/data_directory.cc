@@ -127,6 +127,15 @@ absl::Status MakeDatabase(const DataDirectory& directory, absl::string_view admi
   return certificates.Insert(row, now);
 }
 
+std::string LogName(absl::string_view coordinator_id) {
+  return absl::StrCat("kalavai/", coordinator_id);
+}
+
+absl::Status MakeLogKey(const DataDirectory& directory, absl::string_view coordinator_id) {
+  ASSIGN_OR_RETURN(const NoteSigner signer, NoteSigner::Create(LogName(coordinator_id)));
+  return signer.SaveToFile(directory.LogKeyPath());
+}
+
 absl::Status MakeEverything(const DataDirectory& directory, const std::vector<std::string>& hosts,
                             absl::Time now) {
   RETURN_IF_ERROR(EnsureDirectory(Join(directory.path(), "keys"), kPrivateDirectory));
@@ -143,6 +152,7 @@ absl::Status MakeEverything(const DataDirectory& directory, const std::vector<st
   RETURN_IF_ERROR(IssueServer(directory, authority, server_key, hosts, now));
   ASSIGN_OR_RETURN(const SigningKey signing_key, SigningKey::Create());
   RETURN_IF_ERROR(signing_key.SaveToFile(directory.SigningKeyPath()));
+  RETURN_IF_ERROR(MakeLogKey(directory, signing_key.public_key().Hint()));
 
   ASSIGN_OR_RETURN(const SigningKey administrator_key, SigningKey::Create());
   ASSIGN_OR_RETURN(const std::string request, CreateCsr(administrator_key, "administrator"));
@@ -178,6 +188,7 @@ std::string DataDirectory::AuthorityKeyPath() const { return Join(path_, "keys/a
 std::string DataDirectory::ServerCertificatePath() const { return Join(path_, "keys/server.pem"); }
 std::string DataDirectory::ServerKeyPath() const { return Join(path_, "keys/server.key"); }
 std::string DataDirectory::SigningKeyPath() const { return Join(path_, "keys/signing.key"); }
+std::string DataDirectory::LogKeyPath() const { return Join(path_, "keys/log.key"); }
 std::string DataDirectory::AdministratorPath() const { return Join(path_, "administrator"); }
 std::string DataDirectory::LockPath() const { return Join(path_, "lock"); }
 
@@ -214,9 +225,13 @@ absl::StatusOr<CoordinatorKeys> LoadCoordinatorKeys(const DataDirectory& directo
   ASSIGN_OR_RETURN(server.private_key_pem, server_key.PrivatePem());
   ASSIGN_OR_RETURN(server.certificate_chain_pem, ReadPem(directory.ServerCertificatePath()));
   std::string id = signing_key.public_key().Hint();
+  if (!fs::exists(directory.LogKeyPath())) RETURN_IF_ERROR(MakeLogKey(directory, id));
+  ASSIGN_OR_RETURN(NoteSigner log_signer,
+                   NoteSigner::LoadFromFile(directory.LogKeyPath(), LogName(id)));
   return CoordinatorKeys{.authority = std::move(authority),
                          .signing_key = std::move(signing_key),
                          .server = std::move(server),
+                         .log_signer = std::move(log_signer),
                          .coordinator_id = std::move(id)};
 }
 

@@ -9,6 +9,7 @@
 //   DATA/keys/server.{pem,key}       TLS of both listeners; the chain ends with the CA, so that a
 //                                    joining member can compare its fingerprint
 //   DATA/keys/signing.key            P-256: charter, base, receipts, releases
+//   DATA/keys/log.key                Ed25519: the record's tree heads
 //   DATA/administrator/              authority.pem, client.pem, client.key, address: copy this
 //                                    folder to run administrator's commands from another machine
 //   DATA/lock                        flock(2) held by the running server
@@ -28,6 +29,7 @@
 #include "absl/time/time.h"
 
 #include "common/crypto/certificate.h"
+#include "common/crypto/note_key.h"
 #include "common/crypto/signing_key.h"
 #include "common/rpc/tls_credentials.h"
 #include "common/storage/file_descriptor.h"
@@ -48,6 +50,7 @@ class DataDirectory {
   std::string ServerCertificatePath() const;
   std::string ServerKeyPath() const;
   std::string SigningKeyPath() const;
+  std::string LogKeyPath() const;
   std::string AdministratorPath() const;
   std::string LockPath() const;
 
@@ -73,8 +76,10 @@ struct CoordinatorKeys {
   CertificateAuthority authority;
   SigningKey signing_key;
   TlsIdentity server;
+  NoteSigner log_signer;       // named "kalavai/" + coordinator_id
   std::string coordinator_id;  // hint of the signing key
 };
+// A directory made before the record was signed gets its log key here.
 absl::StatusOr<CoordinatorKeys> LoadCoordinatorKeys(const DataDirectory& directory);
 
 // Issues the server's certificate anew, for the hosts given at init, when it ends within 90 days.

@@ -22,6 +22,7 @@
 #include "common/rpc/tls_credentials.h"
 #include "common/storage/atomic_file.h"
 #include "contributor/join/charter.h"
+#include "contributor/log_history.h"
 #include "contributor/workspace.h"
 #include "kalavai/v1/enrollment.grpc.pb.h"
 
@@ -129,6 +130,10 @@ absl::Status Save(const Workspace& workspace, const Enrollment& enrollment,
         {workspace.CharterFile(), response.cooperative().charter_envelope()}}) {
     RETURN_IF_ERROR(WriteFileAtomically(path, bytes, kPrivateFile));
   }
+  ASSIGN_OR_RETURN(const PublicKey coordinator_key,
+                   PublicKey::FromPem(response.coordinator_public_key()));
+  RETURN_IF_ERROR(
+      PinLog(workspace, coordinator_key, response.log_verifier_key(), response.tree_head()));
   return workspace.SaveMembership(membership);
 }
 
@@ -140,6 +145,7 @@ void Report(const Workspace& workspace, const Membership& member, const Charter&
                                  {"domain", member.domain},
                                  {"coordinator", member.coordinator},
                                  {"coordinator_key", charter.coordinator},
+                                 {"log_verifier_key", enrollment.response.log_verifier_key()},
                                  {"authority_fingerprint", member.authority_fingerprint},
                                  {"base_digest", member.base_digest},
                                  {"freeze_depth", member.freeze_depth},
@@ -150,9 +156,10 @@ void Report(const Workspace& workspace, const Membership& member, const Charter&
           "joined ", member.cooperative, " as ", member.ContributorId(), ", domain ", member.domain,
           "\n  from now on this workspace trusts\n    authority   ", member.authority_fingerprint,
           "  (TLS of ", member.coordinator, ")\n    coordinator ", charter.coordinator,
-          "  (signs charter, base, receipts, releases)\n  charter of ", charter.launch_time,
-          ", verified\n    base        ", charter.base_digest, "\n    domains     ",
-          absl::StrJoin(charter.domains, ", "), "\n    frozen      ",
+          "  (signs charter, base, receipts, releases)\n    record      ",
+          enrollment.response.log_verifier_key(), "  (signs tree heads)\n  charter of ",
+          charter.launch_time, ", verified\n    base        ", charter.base_digest,
+          "\n    domains     ", absl::StrJoin(charter.domains, ", "), "\n    frozen      ",
           charter.freeze_depth == 0
               ? std::string("nothing")
               : absl::StrCat("input embedding and the lowest ", charter.freeze_depth, " blocks"),

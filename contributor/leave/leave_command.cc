@@ -42,7 +42,7 @@ absl::Status Confirm(const Membership& member, Console& console) {
 
 absl::Status Leave(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
-  ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
+  ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, ConnectUnchecked(workspace));
   const Membership& member = coordinator.membership;
   if (!flags.yes) RETURN_IF_ERROR(Confirm(member, console));
   const auto stub = v1::CooperativeAdmin::NewStub(coordinator.channel);

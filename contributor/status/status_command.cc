@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include <CLI/CLI.hpp>
 
+#include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/submission/submission_verdict.h"
@@ -59,6 +60,8 @@ absl::Status Status(const Flags& flags, Console& console) {
     asked = found.status();
     if (asked.ok()) submission = *std::move(found);
   }
+  // Not one more thing that is unknown: a coordinator that contradicts itself.
+  if (GetErrorReason(asked) == "LOG_INCONSISTENT") return asked;
   if (!asked.ok()) {
     remote = std::string(asked.message());
     console.Warn(absl::StrCat("the coordinator's side is unknown: ", remote));

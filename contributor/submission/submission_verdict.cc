@@ -1,5 +1,7 @@
 #include "contributor/submission/submission_verdict.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "common/base/errors.h"
@@ -43,12 +45,12 @@ absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
   return found;
 }
 
-absl::StatusOr<std::string> SaveReceipt(const Workspace& workspace,
-                                        const PublicKey& coordinator_key,
-                                        const v1::Submission& submission) {
+absl::StatusOr<SavedReceipt> SaveReceipt(const Workspace& workspace,
+                                         const PublicKey& coordinator_key,
+                                         const v1::Submission& submission) {
   ASSIGN_OR_RETURN(const std::string payload,
                    VerifyEnvelope(submission.receipt_envelope(), coordinator_key, kReceiptType));
-  ASSIGN_OR_RETURN(const nlohmann::json receipt, ReadJson(payload));
+  ASSIGN_OR_RETURN(nlohmann::json receipt, ReadJson(payload));
   ASSIGN_OR_RETURN(const std::string name, JsonString(receipt, "submission"));
   ASSIGN_OR_RETURN(const std::string state, JsonString(receipt, "state"));
   ASSIGN_OR_RETURN(const std::string root, JsonString(receipt, "root_digest"));
@@ -66,7 +68,7 @@ absl::StatusOr<std::string> SaveReceipt(const Workspace& workspace,
   const std::string path = absl::StrCat(workspace.ReceiptsDirectory(), "/", parsed.id, ".json");
   RETURN_IF_ERROR(EnsureDirectory(workspace.ReceiptsDirectory(), 0700));
   RETURN_IF_ERROR(WriteFileAtomically(path, submission.receipt_envelope() + "\n", 0600));
-  return path;
+  return SavedReceipt{.path = path, .payload = std::move(receipt)};
 }
 
 nlohmann::json ToJson(const v1::Submission& submission) {

@@ -27,11 +27,16 @@ absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
     v1::SubmissionService::Stub& stub, const CoordinatorConnection& coordinator);
 
 // Verifies the receipt with the coordinator's key, demands that it is about this submission, its
-// verdict and its root digest, and keeps it in receipts/. Returns its path. Errors of
-// VerifyEnvelope; PERMISSION_DENIED SIGNATURE_INVALID when it tells of something else.
-absl::StatusOr<std::string> SaveReceipt(const Workspace& workspace,
-                                        const PublicKey& coordinator_key,
-                                        const v1::Submission& submission);
+// verdict and its root digest, and keeps it in receipts/. Errors of
+// VerifyEnvelope; PERMISSION_DENIED SIGNATURE_INVALID when it tells of something else. That it is
+// recorded: CheckReceiptRecorded of contributor/log_history.h, with `payload`.
+struct SavedReceipt {
+  std::string path;
+  nlohmann::json payload;
+};
+absl::StatusOr<SavedReceipt> SaveReceipt(const Workspace& workspace,
+                                         const PublicKey& coordinator_key,
+                                         const v1::Submission& submission);
 
 nlohmann::json ToJson(const v1::Submission& submission);
 // One line a check.

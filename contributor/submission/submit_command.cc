@@ -19,6 +19,7 @@
 #include "common/rpc/retry.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/egress_receipt.h"
+#include "contributor/log_history.h"
 #include "contributor/submission/resumable_uploader.h"
 #include "contributor/submission/submission_builder.h"
 #include "contributor/submission/submission_verdict.h"
@@ -189,10 +190,13 @@ class Submit {
   }
 
   absl::Status Conclude(const v1::Submission& submission) {
-    ASSIGN_OR_RETURN(const std::string receipt,
+    ASSIGN_OR_RETURN(const SavedReceipt receipt,
                      SaveReceipt(workspace_, coordinator_.coordinator_key, submission));
+    RETURN_IF_ERROR(CheckReceiptRecorded(workspace_, coordinator_.address(), coordinator_.channel,
+                                         receipt.payload));
     nlohmann::json result = ToJson(submission);
-    result["receipt"] = receipt;
+    result["receipt"] = receipt.path;
+    result["log_index"] = receipt.payload["log_index"];
     result["egress_receipt"] = egress_receipt_;
     result["sent_bytes"] = sent_bytes_;
     const bool admitted = submission.state() == v1::Submission::ADMITTED;
@@ -200,7 +204,8 @@ class Submit {
         result,
         absl::StrCat(v1::Submission::State_Name(submission.state()), "  ", submission.name(), "\n",
                      DescribeChecks(submission), "  root digest ", submission.root_digest(),
-                     "\n  receipt ", receipt, " (verified)",
+                     "\n  receipt ", receipt.path, " (signature and log entry ",
+                     receipt.payload["log_index"].dump(), " verified)",
                      egress_receipt_.empty() ? std::string()
                                              : absl::StrCat("\n  sent ", sent_bytes_,
                                                             " bytes, listed in ", egress_receipt_),

@@ -80,6 +80,8 @@ absl::Status EnrollmentService::EnrollInTransaction(const v1::EnrollContributorR
   *response.mutable_cooperative() = ToMessage(cooperative, base);
   response.set_certificate_chain(absl::StrCat(certificate, parts_.authority.certificate_pem()));
   response.set_coordinator_public_key(parts_.coordinator_public_key);
+  response.set_log_verifier_key(parts_.log.verifier().Text());
+  ASSIGN_OR_RETURN(*response.mutable_tree_head(), parts_.log.Head());
   return absl::OkStatus();
 }
 

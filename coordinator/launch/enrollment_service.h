@@ -18,6 +18,7 @@
 #include "coordinator/certificate_store.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/launch/later_phases.h"
+#include "coordinator/transparency/signed_log.h"
 #include "kalavai/v1/enrollment.grpc.pb.h"
 
 namespace kalavai::coordinator {
@@ -32,6 +33,7 @@ class EnrollmentService final : public v1::EnrollmentService::CallbackService {
     Audit& audit;
     const CertificateAuthority& authority;
     std::string coordinator_public_key;  // PEM
+    const SignedLog& log;
     const LaterPhases& later;
     const Clock& clock;
   };

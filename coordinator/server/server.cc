@@ -47,6 +47,7 @@
 #include "coordinator/submission/submission_store.h"
 #include "coordinator/submission/submission_watch.h"
 #include "coordinator/submission/upload_session.h"
+#include "coordinator/transparency/signed_log.h"
 #include "coordinator/transparency/transparency_log.h"
 #include "coordinator/transparency/transparency_service.h"
 #include "migrations/embedded_migrations.h"
@@ -75,6 +76,7 @@ absl::StatusOr<Ground> OpenGround(const ServerOptions& options) {
   ASSIGN_OR_RETURN(CoordinatorKeys keys, LoadCoordinatorKeys(directory));
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(directory.DatabasePath()));
   RETURN_IF_ERROR(Migrate(*database, EmbeddedMigrations(), options.clock->Now()));
+  RETURN_IF_ERROR(TransparencyLog(*database).Prepare());
   ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> blobs,
                    BlobStore::Open(directory.BlobsPath(),
                                    {.free_space_floor_bytes = options.free_space_floor_bytes}));
@@ -120,6 +122,7 @@ struct Server::Wiring {
   ServerMetrics server_metrics{metrics};
 
   TransparencyLog log{database};
+  SignedLog signed_log{log, ground.keys.log_signer};
   Audit audit{log, clock};
   CertificateStore certificates{database};
   CallerResolver resolver{certificates, clock};
@@ -141,6 +144,7 @@ struct Server::Wiring {
                              .checkpoints = checkpoints,
                              .blobs = blobs,
                              .audit = audit,
+                             .log = signed_log,
                              .signing_key = ground.keys.signing_key,
                              .queue = admission_queue,
                              .clock = clock}};
@@ -179,6 +183,7 @@ struct Server::Wiring {
        .audit = audit,
        .authority = ground.keys.authority,
        .coordinator_public_key = ground.keys.signing_key.public_key().Pem(),
+       .log = signed_log,
        .later = later,
        .clock = clock}};
   CheckpointService checkpoint_service{checkpoints, blobs, resolver};
@@ -201,7 +206,7 @@ struct Server::Wiring {
                                         .resolver = resolver,
                                         .fusions = fusion_results,
                                         .clock = clock}};
-  TransparencyService transparency_service{log, resolver};
+  TransparencyService transparency_service{signed_log, resolver};
   OperationsService operations_service{metrics, [this] { return CheckHealth(); }, resolver};
 
   std::unique_ptr<Listener> main_listener;

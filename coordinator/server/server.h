@@ -6,7 +6,8 @@
 //
 // Main listener: mutual TLS, every service. Enrolment listener: server-authenticated TLS, one
 // method. One server a data directory (flock) and one process a port. At start the database is
-// brought to this program's schema and work that a restart interrupted goes on.
+// brought to this program's schema, the record is recomputed (LOG_DAMAGED) and work that a restart
+// interrupted goes on.
 //
 // Errors: DATA_DIRECTORY_INVALID, PORT_IN_USE, FIELD_INVALID, MIGRATION_DRIFT, SCHEMA_NEWER and
 // those of the database and the keys.

@@ -86,14 +86,20 @@ absl::StatusOr<std::string> AdmissionWorker::SignReceipt(const SubmissionRecord&
                                                          absl::string_view reason,
                                                          const std::optional<Digest>& root_digest,
                                                          int64_t log_index) {
+  ASSIGN_OR_RETURN(const LeafEvidence evidence, parts_.log.Prove(log_index));
+  nlohmann::json proof = nlohmann::json::array();
+  for (const Digest& hash : evidence.inclusion_proof) proof.push_back(hash.Hex());
   const nlohmann::json receipt = {
-      {"schema", "kalavai.receipt/1"},
+      {"schema", "kalavai.receipt/2"},
       {"submission", record.name},
       {"contributor", record.contributor},
       {"root_digest", HexOrEmpty(root_digest)},
       {"state", std::string(SubmissionStateName(state))},
       {"reason", std::string(reason)},
       {"log_index", log_index},
+      {"leaf", evidence.leaf},
+      {"tree_head", evidence.tree_head},
+      {"inclusion_proof", proof},
       {"time", absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", parts_.clock.Now(), absl::UTCTimeZone())}};
   return SignEnvelope(parts_.signing_key, kReceiptType, receipt.dump());
 }

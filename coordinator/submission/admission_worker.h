@@ -10,8 +10,10 @@
 //
 // The receipt is a DSSE envelope by the coordinator's signing key, type kReceiptType, over
 // canonical JSON (docs/formats/submission.md):
-//   {"contributor":…,"log_index":N,"reason":"","root_digest":hex,"schema":"kalavai.receipt/1",
-//    "state":"ADMITTED","submission":…,"time":"…Z"}
+//   {"contributor":…,"inclusion_proof":[hex, …],"leaf":"{…}","log_index":N,"reason":"",
+//    "root_digest":hex,"schema":"kalavai.receipt/2","state":"ADMITTED","submission":…,"time":"…Z",
+//    "tree_head":note}
+// The proof shows that `leaf` is number log_index under tree_head (common/crypto/tree_head.h).
 #ifndef KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_WORKER_H_
 #define KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_WORKER_H_
 
@@ -32,6 +34,7 @@
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/submission/admission.h"
 #include "coordinator/submission/submission_store.h"
+#include "coordinator/transparency/signed_log.h"
 
 namespace kalavai::coordinator {
 
@@ -47,6 +50,7 @@ class AdmissionWorker {
     CheckpointStore& checkpoints;
     const BlobStore& blobs;
     Audit& audit;
+    const SignedLog& log;
     const SigningKey& signing_key;  // the coordinator's
     WorkerQueue& queue;
     const Clock& clock;

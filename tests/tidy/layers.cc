@@ -51,7 +51,7 @@ const std::vector<Layer>& Layers() {
     const std::vector<std::string> phases = {"launch",     "checkpoint", "submission",
                                              "prediction", "fusion",     "serving"};
     std::vector<std::string> earlier = {"common/", "migrations/",
-                                        "coordinator/transparency/transparency_log.h"};
+                                        "coordinator/transparency/*_log.h"};
     for (const std::string& phase : phases) {
       layers.push_back({absl::StrCat("coordinator/", phase), earlier, {}});
       earlier.push_back(absl::StrCat("coordinator/", phase, "/*_store.h"));
@@ -62,7 +62,7 @@ const std::vector<Layer>& Layers() {
                       {kSqlite}});
     layers.push_back({"coordinator/server", {"common/", "coordinator/", "migrations/"}, {}});
     layers.push_back({"coordinator",
-                      {"common/", "migrations/", "coordinator/transparency/transparency_log.h"},
+                      {"common/", "migrations/", "coordinator/transparency/*_log.h"},
                       {}});
     return layers;
   }();
@@ -129,6 +129,7 @@ bool TestedElsewhere(const std::string& path) {
       "common/tokenizer/unicode_ranges.cc",  // data, counted by unicode_classes_test.cc
       // Wiring and live connections: every integration test drives them over real TLS.
       "contributor/coordinator_connection.cc",
+      "contributor/log_history.cc",
       "coordinator/admin/admin_connection.cc",
       "coordinator/server/model_phases.cc",
       "coordinator/server/server.cc",

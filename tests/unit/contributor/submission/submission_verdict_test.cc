@@ -57,7 +57,9 @@ TEST_CASE("A receipt is kept when it is the coordinator's and of this verdict", 
     INFO(receipt.dump());
     REQUIRE_STATUS(save(receipt, key), refused, "SIGNATURE_INVALID");
   }
-  REQUIRE_OK_AND_ASSIGN(const std::string path, save(ReceiptOf(submission), key));
+  REQUIRE_OK_AND_ASSIGN(const SavedReceipt saved, save(ReceiptOf(submission), key));
+  CHECK(saved.payload == ReceiptOf(submission));
+  const std::string& path = saved.path;
   CHECK(path == workspace.ReceiptsDirectory() + "/ann-1.json");
   CHECK(testing::ReadFile(path) == submission.receipt_envelope() + "\n");
   // After a withdrawal the receipt of the verdict is still the receipt.
