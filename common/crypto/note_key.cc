@@ -32,7 +32,7 @@ absl::Status NoteKeyInvalid(absl::string_view found) {
       {.what = absl::StrCat("verifier key: ", found,
                             "; must be NAME+KEY ID+base64 of 0x01 and an Ed25519 public key"),
        .why = "a tree head counts only when the log's own key signed it",
-       .fix = "take the line that 'kalavai-coordinator log head' prints"});
+       .fix = "take the line that 'kalavai join' printed"});
 }
 
 // White space of Unicode beyond ASCII, as UTF-8.
