@@ -11,6 +11,8 @@
 #include "contributor/submission/submit_command.h"
 #include "contributor/tokenizer/tokenizer_decode_command.h"
 #include "contributor/tokenizer/tokenizer_encode_command.h"
+#include "contributor/tokenizer/tokenizer_fit_command.h"
+#include "contributor/tokenizer/tokenizer_train_command.h"
 #include "contributor/training/evaluate_command.h"
 #include "contributor/training/train_command.h"
 
@@ -39,6 +41,8 @@ int main(int argc, char** argv) {
                                  MakeLeaveCommand(),
                                  MakeTokenizerEncodeCommand(),
                                  MakeTokenizerDecodeCommand(),
+                                 MakeTokenizerFitCommand(),
+                                 MakeTokenizerTrainCommand(),
                              },
                              argc, argv);
 }

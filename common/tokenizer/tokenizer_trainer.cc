@@ -23,10 +23,8 @@
 namespace kalavai {
 namespace {
 
-constexpr int64_t kVocabularyMin = 257;
+constexpr int64_t kBytes = 256;
 constexpr int64_t kVocabularyMax = 1'000'000;
-constexpr int64_t kPairCountMin = 2;
-constexpr absl::string_view kEndOfText = "<|endoftext|>";
 
 using WordCounts = absl::flat_hash_map<std::string, int64_t>;
 
@@ -79,8 +77,9 @@ absl::StatusOr<WordCounts> CountWords(std::span<const absl::string_view> documen
 // The growing vocabulary, and the words in its terms.
 class Trainer {
  public:
-  explicit Trainer(const WordCounts& counts) {
-    AddToken(std::string(kEndOfText));
+  Trainer(const WordCounts& counts, const TokenizerTraining& training)
+      : min_frequency_(training.min_frequency) {
+    for (const std::string& special : training.special_tokens) AddToken(special);
     std::vector<std::pair<uint32_t, uint8_t>> bytes;  // ids in the order of the characters
     for (uint32_t byte = 0; byte < 256; ++byte) {
       const std::string& character = CharacterOfByte(static_cast<uint8_t>(byte));
@@ -110,7 +109,7 @@ class Trainer {
       const Candidate best = candidates_.top();
       candidates_.pop();
       const int64_t count = counts_[best.pair];
-      if (count < kPairCountMin) continue;
+      if (count < min_frequency_) continue;
       if (count != best.count) {
         candidates_.push({count, best.pair});
         continue;
@@ -175,6 +174,7 @@ class Trainer {
     for (const Pair& each : grown_) candidates_.push({counts_[each], each});
   }
 
+  const int64_t min_frequency_;
   std::vector<std::string> tokens_;
   absl::flat_hash_map<std::string, int32_t> ids_;
   std::vector<Pair> merges_;
@@ -186,17 +186,59 @@ class Trainer {
   std::vector<Pair> grown_;  // pairs whose count the merge at hand may have raised
 };
 
+std::string AddedTokensJson(const std::vector<std::string>& special_tokens) {
+  std::string json;
+  for (size_t id = 0; id < special_tokens.size(); ++id) {
+    absl::StrAppend(
+        &json, id == 0 ? "" : ",", R"({"id":)", id, R"(,"content":)",
+        nlohmann::json(special_tokens[id]).dump(),
+        R"(,"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true})");
+  }
+  return json;
+}
+
+absl::Status Refuse(absl::string_view field, absl::string_view what, absl::string_view why) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
+                   {.what = absl::StrCat(field, ": ", what),
+                    .why = std::string(why),
+                    .fix = "",
+                    .metadata = {{"field", std::string(field)}}});
+}
+
+absl::Status CheckTraining(const TokenizerTraining& training) {
+  absl::flat_hash_set<std::string> seen;
+  for (const std::string& special : training.special_tokens) {
+    if (special.empty() || special.size() > kTrainedPieceBytesMax || !CheckUtf8(special).ok()) {
+      return Refuse("special_tokens", "must be UTF-8 of 1 to 256 bytes", "");
+    }
+    if (BytesOfTokenText(special).size() == 1 || !seen.insert(special).second) {
+      return Refuse("special_tokens", absl::StrCat("'", special, "' found twice"),
+                    "every byte is a token already");
+    }
+  }
+  const auto least = kBytes + static_cast<int64_t>(training.special_tokens.size());
+  if (training.vocabulary_size < least || training.vocabulary_size > kVocabularyMax) {
+    return Refuse("vocabulary_size",
+                  absl::StrCat(training.vocabulary_size, " found; must be from ", least, " to ",
+                               kVocabularyMax),
+                  "the special tokens and the 256 bytes come first");
+  }
+  if (training.min_frequency < 1) {
+    return Refuse("min_frequency",
+                  absl::StrCat(training.min_frequency, " found; must be at least 1"), "");
+  }
+  return absl::OkStatus();
+}
+
 // tokenizer.json as Hugging Face's `tokenizers` writes it, but for white space; merges in the older
 // of its two spellings, which every version reads.
-std::string ToJson(const Trainer& trainer) {
+std::string ToJson(const Trainer& trainer, const std::vector<std::string>& special_tokens) {
   constexpr absl::string_view kByteLevel =
       R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true})";
   std::string json = absl::StrCat(
-      R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[{"id":0,"content":")",
-      kEndOfText,
-      R"(","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],)",
-      R"("normalizer":{"type":"NFC"},"pre_tokenizer":)", kByteLevel, R"(,"post_processor":)",
-      kByteLevel, R"(,"decoder":)", kByteLevel,
+      R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[)",
+      AddedTokensJson(special_tokens), R"(],"normalizer":{"type":"NFC"},"pre_tokenizer":)",
+      kByteLevel, R"(,"post_processor":)", kByteLevel, R"(,"decoder":)", kByteLevel,
       R"(,"model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)",
       R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"vocab":{)");
   for (size_t id = 0; id < trainer.tokens().size(); ++id) {
@@ -218,20 +260,17 @@ std::string ToJson(const Trainer& trainer) {
 }  // namespace
 
 absl::StatusOr<std::string> TrainTokenizer(std::span<const absl::string_view> documents,
-                                           int64_t vocabulary_size) {
-  if (vocabulary_size < kVocabularyMin || vocabulary_size > kVocabularyMax) {
-    return MakeError(
-        absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
-        {.what = absl::StrCat("vocabulary_size: ", vocabulary_size, " found; must be from ",
-                              kVocabularyMin, " to ", kVocabularyMax),
-         .why = "257 ids are the end of text and the bytes",
-         .fix = "choose for instance 4096",
-         .metadata = {{"field", "vocabulary_size"}}});
-  }
+                                           const TokenizerTraining& training) {
+  RETURN_IF_ERROR(CheckTraining(training));
   ASSIGN_OR_RETURN(const WordCounts counts, CountWords(documents));
-  Trainer trainer(counts);
-  trainer.Train(static_cast<size_t>(vocabulary_size));
-  return ToJson(trainer);
+  Trainer trainer(counts, training);
+  trainer.Train(static_cast<size_t>(training.vocabulary_size));
+  return ToJson(trainer, training.special_tokens);
+}
+
+absl::StatusOr<std::string> TrainTokenizer(std::span<const absl::string_view> documents,
+                                           int64_t vocabulary_size) {
+  return TrainTokenizer(documents, TokenizerTraining{.vocabulary_size = vocabulary_size});
 }
 
 }  // namespace kalavai

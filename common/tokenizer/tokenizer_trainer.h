@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -21,8 +22,20 @@ namespace kalavai {
 // Longer pieces (encoded data, not words) are not counted.
 inline constexpr size_t kTrainedPieceBytesMax = 256;
 
-// `vocabulary_size` is an upper bound, 257 … 1,000,000: training stops when no pair occurs twice.
+struct TokenizerTraining {
+  int64_t vocabulary_size = 4096;  // an upper bound: training stops when no pair is frequent enough
+  int64_t min_frequency = 2;       // of a pair that merges; at least 1
+  // The first ids, in order; distinct, not empty, UTF-8, none a token of one byte.
+  std::vector<std::string> special_tokens = {"<|endoftext|>"};
+};
+
 // Errors: INVALID_ARGUMENT: TEXT_NOT_UTF8 (metadata `document`, `offset`); FIELD_INVALID.
+absl::StatusOr<std::string> TrainTokenizer(std::span<const absl::string_view> documents,
+                                           const TokenizerTraining& training);
+
+// The same with the other fields as above. `vocabulary_size` is an upper bound, 257 … 1,000,000:
+// training stops when no pair occurs twice. Errors: INVALID_ARGUMENT: TEXT_NOT_UTF8 (metadata
+// `document`, `offset`); FIELD_INVALID.
 absl::StatusOr<std::string> TrainTokenizer(std::span<const absl::string_view> documents,
                                            int64_t vocabulary_size);
 

@@ -56,5 +56,36 @@ TEST_CASE("Sizes out of range and text that is no UTF-8 are refused") {
   REQUIRE(GetErrorDetail(trained.status())->text.metadata.at("offset") == "1");
 }
 
+TEST_CASE("Special tokens come first, and a pair merges when it is frequent enough") {
+  const std::vector<absl::string_view> texts = {"aaab aaab aaab", "cd cd"};
+  REQUIRE_OK_AND_ASSIGN(
+      const std::string json,
+      TrainTokenizer(texts, TokenizerTraining{.vocabulary_size = 300,
+                                              .min_frequency = 3,
+                                              .special_tokens = {"<a>", "<\"b\">"}}));
+  REQUIRE_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Parse(json));
+  REQUIRE(tokenizer->TokenBytes(0) == "<a>");
+  REQUIRE(tokenizer->TokenBytes(1) == "<\"b\">");
+  REQUIRE(tokenizer->IsSpecial(1));
+  std::vector<std::string> learned;
+  for (int32_t id = 258; id < tokenizer->VocabularySize(); ++id) {
+    learned.emplace_back(tokenizer->TokenBytes(id));
+  }
+  REQUIRE_FALSE(learned.empty());
+  for (const std::string& token : learned) REQUIRE(token.find('c') == std::string::npos);
+}
+
+TEST_CASE("Bad training options are refused by name") {
+  const std::vector<absl::string_view> texts = {"a"};
+  for (const TokenizerTraining& bad :
+       {TokenizerTraining{.vocabulary_size = 256}, TokenizerTraining{.min_frequency = 0},
+        TokenizerTraining{.special_tokens = {""}}, TokenizerTraining{.special_tokens = {"a"}},
+        TokenizerTraining{.special_tokens = {"<x>", "<x>"}},
+        TokenizerTraining{.special_tokens = {"\xFF"}},
+        TokenizerTraining{.vocabulary_size = 257, .special_tokens = {"<x>", "<y>"}}}) {
+    REQUIRE_STATUS(TrainTokenizer(texts, bad), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  }
+}
+
 }  // namespace
 }  // namespace kalavai
