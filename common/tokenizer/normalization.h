@@ -2,8 +2,8 @@
 // tokenizer_trainer.cc. Pure functions; any thread.
 //
 // utf8proc composes; but `tokenizers` knows combining classes and compositions of Unicode 9 only,
-// so 109 characters assigned later stay where they stand (compared for every code point, alone and
-// among marks: tests/experiments/tokenizer_fuzz.py).
+// so 110 characters assigned later stay where they stand. They were found by setting utf8proc 2.8
+// beside `tokenizers` 0.23.3 for every code point alone, and outside Han and Hangul among marks.
 #ifndef KALAVAI_COMMON_TOKENIZER_NORMALIZATION_H_
 #define KALAVAI_COMMON_TOKENIZER_NORMALIZATION_H_
 
