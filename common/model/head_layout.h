@@ -2,9 +2,9 @@
 // their positions, and lays each head out contiguously, in one pass over memory (and one pass back
 // for the gradient: the inverse rotation). Tensors of a GPU take the library's operations.
 //
-// Rotary embedding as in transformers' modeling_gpt_neox: of the first 2R dimensions of a head, i
-// and i + R (i < R) turn by the angle of position and i; the rest stays. The arithmetic is float32
-// for both types, rounded once.
+// Rotary embedding as in transformers: of the first 2R dimensions of a head, i and i + R (i < R)
+// turn by the angle of position and i; the rest stays. The arithmetic is float32 for both types,
+// rounded once.
 //
 // Errors: LibTorch's exceptions (callers are inside CatchTorch). Threads: pure functions.
 #ifndef KALAVAI_COMMON_MODEL_HEAD_LAYOUT_H_
@@ -12,23 +12,33 @@
 
 #include <cstdint>
 
+#include "common/model/rotary_table.h"
 #include "common/model/torch.h"
 
 namespace kalavai {
 
+// What the columns of the fused projection are, in units of a head's width S.
+struct HeadLayout {
+  int64_t heads = 0;        // H query heads
+  int64_t kv_heads = 0;     // G key and value heads; each serves H / G query heads in a row
+  bool interleaved = true;  // head by head: H × (query, key, value), G = H; else H queries, G keys,
+                            // G values
+
+  int64_t slots() const { return heads + 2 * kv_heads; }
+};
+HeadLayout HeadLayoutOf(const ModelConfig& config);
+
 struct Heads {
-  at::Tensor query_BHTS, key_BHTS, value_BHTS;  // contiguous
+  at::Tensor query_BHTS, key_BGTS, value_BGTS;  // contiguous
 };
 
-// `fused` [B, T, 3·H·S], ordered head by head: H × (query, key, value) × S; float32 or bfloat16.
-// cos_TR, sin_TR: float32, contiguous, one row for each of the T positions. Gradients flow to
-// `fused` when they are enabled and it requires them.
-Heads SplitHeads(const at::Tensor& fused, const at::Tensor& cos_TR, const at::Tensor& sin_TR,
-                 int64_t head_count);
+// `fused` [B, T, slots() · S], float32 or bfloat16; `rotation`: one row for each of the T
+// positions. Gradients flow to `fused` when they are enabled and it requires them.
+Heads SplitHeads(const at::Tensor& fused, const RotaryTable& rotation, const HeadLayout& layout);
 
 // The same from the library's own operations, on any device: SplitHeads off the processor.
-Heads SplitHeadsAnywhere(const at::Tensor& fused, const at::Tensor& cos_TR,
-                         const at::Tensor& sin_TR, int64_t head_count);
+Heads SplitHeadsAnywhere(const at::Tensor& fused, const RotaryTable& rotation,
+                         const HeadLayout& layout);
 
 }  // namespace kalavai
 

@@ -34,7 +34,8 @@ class NormalGenerator {
   SplitMix64 generator_;
 };
 
-bool WritesIntoResidual(absl::string_view name) {
+// GPT-NeoX starts these smaller, by the depth; transformers starts Llama and Qwen2 all alike.
+bool StartsSmaller(absl::string_view name) {
   return absl::EndsWith(name, "attention.dense.weight") ||
          absl::EndsWith(name, "mlp.dense_4h_to_h.weight");
 }
@@ -52,7 +53,7 @@ absl::StatusOr<Transformer> InitializeTransformer(const ModelConfig& config, uin
         tensor.fill_(1.0);
       } else if (shape.size() == 2) {
         double deviation = config.initializer_range;
-        if (WritesIntoResidual(name)) {
+        if (StartsSmaller(name)) {
           deviation /= std::sqrt(2.0 * static_cast<double>(config.layer_count));
         }
         generator.Fill(tensor, deviation);

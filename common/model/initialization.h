@@ -15,8 +15,9 @@
 
 namespace kalavai {
 
-// Float32; weights normal with initializer_range, the two layers that write into the residual
-// stream scaled by 1/√(2 · layer_count) (GPT-2, GPT-NeoX), biases 0, norms 1.
+// Float32; weights normal with initializer_range, biases 0, norms 1, as transformers starts them.
+// GPT-NeoX: the two layers that write into the residual stream are scaled by 1/√(2 · layer_count)
+// (as GPT-2 and the GPT-NeoX library do).
 absl::StatusOr<Transformer> InitializeTransformer(const ModelConfig& config, uint64_t seed);
 
 }  // namespace kalavai

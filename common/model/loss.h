@@ -20,7 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "common/model/transformer.h"
+#include "common/model/forward.h"
 
 namespace kalavai {
 

@@ -11,6 +11,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
+#include "common/model/forward.h"
 #include "common/model/weights.h"
 
 namespace kalavai {
@@ -37,17 +38,23 @@ absl::Status StateInvalid(absl::string_view what) {
        .fix = "start again without resuming, or with the settings of the first start"});
 }
 
-// The copy that computes: bfloat16 matrices, float32 embedding lookup and norms (the residual
-// stream stays float32). Gradients flow back through the casts.
-absl::StatusOr<Transformer> MixedCopy(const Transformer& master) {
-  NamedTensors copies;
-  for (const auto& [name, tensor] : master.parameters) {
-    const bool keep = absl::StrContains(name, "norm.") || absl::StrContains(name, "embed_in");
-    copies[name] = keep ? tensor : tensor.to(at::kBFloat16);
+// The model that computes, bound to the master's weights so that gradients flow back to them.
+// kMixed: bfloat16 matrices, float32 embedding lookup and norms (the residual stream stays
+// float32). Only its reading-order members are of use.
+absl::StatusOr<Transformer> ComputeCopy(const Transformer& master, Precision precision) {
+  NamedTensors copies = master.parameters;
+  if (precision == Precision::kMixed) {
+    for (auto& [name, tensor] : copies) {
+      const bool keep =
+          absl::StrContains(name, "norm.") || name == EmbedInName(master.config.family);
+      if (!keep) tensor = tensor.to(at::kBFloat16);
+    }
   }
-  ASSIGN_OR_RETURN(Transformer copy, BindParameters(master.config, std::move(copies)));
+  ASSIGN_OR_RETURN(Transformer copy,
+                   BindParameters(master.config, std::move(copies), master.rotary));
   // A tied head multiplies with the lookup table: its own cast.
-  copy.embed_out_VD = copy.embed_out_VD.to(at::kBFloat16);
+  if (precision == Precision::kMixed) copy.embed_out_VD = copy.embed_out_VD.to(at::kBFloat16);
+  copy.parameters.clear();  // what was fused needs no second copy
   return copy;
 }
 
@@ -156,10 +163,7 @@ void OptimizerStep::ZeroGradients() {
 }
 
 absl::StatusOr<double> OptimizerStep::Accumulate(ChunkSpan chunks) {
-  Transformer compute = model_;
-  if (precision_ == Precision::kMixed) {
-    ASSIGN_OR_RETURN(compute, MixedCopy(model_));
-  }
+  ASSIGN_OR_RETURN(const Transformer compute, ComputeCopy(model_, precision_));
   Tensor head_VD = model_.embed_out_VD;
   Tensor head_gradient_VD;
   if (head_VD.requires_grad()) {

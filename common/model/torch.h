@@ -26,7 +26,7 @@
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
-#ifdef KALAVAI_TORCH_CUSTOM_GRADIENTS  // defined by the one file that writes a gradient by hand
+#ifdef KALAVAI_TORCH_CUSTOM_GRADIENTS  // defined by files that write a gradient by hand
 #include <torch/csrc/autograd/custom_function.h>
 #endif
 

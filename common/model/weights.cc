@@ -13,7 +13,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/safetensors/checkpoint_directory.h"
-#include "common/safetensors/writer.h"
+#include "common/safetensors/shard_writer.h"
 #include "common/storage/atomic_file.h"
 
 namespace kalavai {
@@ -71,16 +71,18 @@ absl::StatusOr<Tensor> ReadTensor(const CheckpointDirectory& directory,
   return stored == at::kHalf ? result.to(at::kFloat) : result;
 }
 
-absl::Status CheckNames(const ModelConfig& config, const CheckpointDirectory& directory) {
-  const auto shapes = ParameterShapes(config);
+// Names, shapes and types, before a byte of them is read.
+absl::Status CheckTensors(const ModelConfig& config, const CheckpointDirectory& directory) {
+  auto shapes = ParameterShapes(config);
+  const std::string tied_copy = config.tied_embeddings ? EmbedOutName(config.family) : "";
+  if (config.tied_embeddings && directory.Find(tied_copy) != nullptr) {
+    shapes[tied_copy] = {config.vocab_size, config.hidden_size};
+  }
   for (const CheckpointTensor& tensor : directory.tensors()) {
+    if (IsComputedBuffer(tensor.name())) continue;
     const auto expected = shapes.find(std::string(tensor.name()));
     if (expected == shapes.end()) {
-      const bool tied_copy = config.tied_embeddings && tensor.name() == "embed_out.weight";
-      if (IsComputedBuffer(tensor.name())) continue;
-      return WeightsInvalid(directory.path(), tensor.name(),
-                            tied_copy ? "must be absent, as config.json ties it to embed_in"
-                                      : "not a tensor of this model");
+      return WeightsInvalid(directory.path(), tensor.name(), "not a tensor of this model");
     }
     if (!(tensor.info->shape == expected->second)) {
       return WeightsInvalid(
@@ -88,12 +90,31 @@ absl::Status CheckNames(const ModelConfig& config, const CheckpointDirectory& di
           absl::StrCat("shape [", absl::StrJoin(tensor.info->shape, ","), "] found; must be [",
                        absl::StrJoin(expected->second, ","), "]"));
     }
+    RETURN_IF_ERROR(StoredType(directory.path(), tensor).status());
   }
   for (const auto& [name, shape] : shapes) {
     if (directory.Find(name) == nullptr) {
-      return WeightsInvalid(directory.path(), name, "missing");
+      return WeightsInvalid(directory.path(), name,
+                            name == EmbedOutName(config.family)
+                                ? "missing, though config.json does not tie it to the embedding"
+                                : "missing");
     }
   }
+  return absl::OkStatus();
+}
+
+// Some files hold a tied output matrix all the same: it must be the embedding, and is dropped.
+absl::Status DropTiedCopy(const std::string& dir, const ModelConfig& config,
+                          NamedTensors& parameters) {
+  if (!config.tied_embeddings) return absl::OkStatus();
+  const auto copy = parameters.find(EmbedOutName(config.family));
+  if (copy == parameters.end()) return absl::OkStatus();
+  if (!at::equal(copy->second, parameters.at(EmbedInName(config.family)))) {
+    return WeightsInvalid(dir, copy->first,
+                          absl::StrCat("differs from ", EmbedInName(config.family),
+                                       ", though config.json ties the two"));
+  }
+  parameters.erase(copy);
   return absl::OkStatus();
 }
 
@@ -105,7 +126,7 @@ absl::StatusOr<ModelConfig> ReadConfig(const CheckpointDirectory& directory) {
 
 absl::StatusOr<Transformer> Load(const CheckpointDirectory& directory, const ModelConfig& config,
                                  const LoadOptions& options) {
-  RETURN_IF_ERROR(CheckNames(config, directory));
+  RETURN_IF_ERROR(CheckTensors(config, directory));
   NamedTensors parameters;
   std::optional<at::ScalarType> common;  // a forward pass computes in one type
   for (const CheckpointTensor& tensor : directory.tensors()) {
@@ -118,6 +139,7 @@ absl::StatusOr<Transformer> Load(const CheckpointDirectory& directory, const Mod
     common = value.scalar_type();
     parameters[std::string(tensor.name())] = value.to(TorchDevice(options.device));
   }
+  RETURN_IF_ERROR(DropTiedCopy(directory.path(), config, parameters));
   ModelConfig own = config;
   own.weight_type = common == at::kBFloat16 ? WeightType::kBfloat16 : WeightType::kFloat32;
   return BindParameters(own, std::move(parameters));
@@ -141,7 +163,8 @@ absl::StatusOr<Transformer> LoadTransformer(const std::string& dir, const LoadOp
   });
 }
 
-absl::Status SaveTransformer(const Transformer& model, const std::string& dir, WeightType type) {
+absl::Status SaveTransformer(const Transformer& model, const std::string& dir, WeightType type,
+                             int64_t shard_bytes) {
   return CatchTorch("save weights", [&]() -> absl::Status {
     NamedTensors stored;
     std::vector<TensorView> views;
@@ -151,25 +174,11 @@ absl::Status SaveTransformer(const Transformer& model, const std::string& dir, W
       stored[name] = value;
       views.push_back(ViewOf(name, value));
     }
-    RETURN_IF_ERROR(WriteSafetensors(absl::StrCat(dir, "/model.safetensors"), std::move(views)));
+    RETURN_IF_ERROR(WriteWeights(dir, views, shard_bytes).status());
     ModelConfig config = model.config;
     config.weight_type = type;
     return WriteFileAtomically(absl::StrCat(dir, "/config.json"), config.ToJson());
   });
-}
-
-std::vector<std::string> FrozenNames(const ModelConfig& config, int64_t freeze_depth) {
-  std::vector<std::string> names;
-  if (freeze_depth <= 0) return names;
-  for (const auto& [name, shape] : ParameterShapes(config)) {
-    if (name == "gpt_neox.embed_in.weight") names.push_back(name);
-    for (int64_t layer = 0; layer < freeze_depth; ++layer) {
-      if (absl::StartsWith(name, absl::StrCat("gpt_neox.layers.", layer, "."))) {
-        names.push_back(name);
-      }
-    }
-  }
-  return names;
 }
 
 absl::StatusOr<Transformer> WeightAverage(const std::vector<std::string>& dirs) {

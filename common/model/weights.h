@@ -4,9 +4,10 @@
 //   WeightType::kBfloat16})); RETURN_IF_ERROR(SaveTransformer(base, out_dir,
 //   WeightType::kFloat32));
 //
-// The names are those of ParameterShapes (transformers' GPTNeoXForCausalLM). A file may also hold
-// the buffers older versions wrote (attention.bias, attention.masked_bias, rotary_emb.inv_freq);
-// they are skipped, every other surplus name is refused.
+// The names are those of common/model/name_table.h (transformers' …ForCausalLM classes). A file may
+// also hold the buffers older versions wrote (IsComputedBuffer), which are skipped, and the output
+// matrix of a model that ties it to the embedding, which must equal it; every other surplus name is
+// refused. Names, shapes and types are checked before memory of their size is asked for.
 //
 // Errors: those of ModelConfig::FromJson and of common/safetensors; INVALID_ARGUMENT with reason
 // WEIGHTS_INVALID (a tensor missing, surplus, of another shape or type: named) or
@@ -26,6 +27,7 @@
 #include "common/model/device.h"
 #include "common/model/initialization.h"  // IWYU pragma: export
 #include "common/model/transformer.h"
+#include "common/safetensors/shard_writer.h"
 
 namespace kalavai {
 
@@ -36,13 +38,11 @@ struct LoadOptions {
 
 absl::StatusOr<Transformer> LoadTransformer(const std::string& dir, const LoadOptions& options);
 
-// Writes dir/config.json and dir/model.safetensors (canonical: equal weights give equal bytes).
-// `dir` must exist; tokenizer.json is the caller's. Non-finite weights are refused.
-absl::Status SaveTransformer(const Transformer& model, const std::string& dir, WeightType type);
-
-// The tensors a specialist must not change at this freeze depth: none at 0; at K ≥ 1 embed_in (and
-// with it a tied embed_out) and the first K blocks. Sorted.
-std::vector<std::string> FrozenNames(const ModelConfig& config, int64_t freeze_depth);
+// Writes dir/config.json and dir/model.safetensors, or shards and their index when the weights are
+// larger than `shard_bytes` (canonical: equal weights give equal bytes). `dir` must exist;
+// tokenizer.json is the caller's. Non-finite weights are refused before anything is written.
+absl::Status SaveTransformer(const Transformer& model, const std::string& dir, WeightType type,
+                             int64_t shard_bytes = kDefaultShardBytes);
 
 // The unweighted mean of the models' weights, in float32: a baseline of every fusion report. All
 // must have the same config; at least one. WEIGHTS_INVALID otherwise.

@@ -10,9 +10,9 @@
 
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/model/forward.h"
 #include "common/model/loss.h"
 #include "common/model/torch.h"
-#include "common/model/transformer.h"
 #include "common/model/weights.h"
 
 namespace kalavai {

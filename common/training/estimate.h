@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 
 #include "common/model/model_config.h"
+#include "common/model/model_cost.h"
 
 namespace kalavai {
 

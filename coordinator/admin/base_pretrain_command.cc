@@ -25,6 +25,7 @@ struct Flags {
   int64_t steps = 600;
   double learning_rate = 2e-3;
   int64_t micro_batch = 16;
+  std::string family = "gpt_neox";
   std::string precision = "bf16";
   std::string dtype;
   int64_t threads = 0;
@@ -44,6 +45,10 @@ void Configure(Flags& flags, CLI::App& app) {
                      "checkpoint to go on from, with its tokenizer; replaces the options of shape")
           ->type_name("DIR")
           ->check(CLI::ExistingDirectory);
+  app.add_option("--family", flags.family, "architecture")
+      ->check(CLI::IsMember({"gpt_neox", "llama", "qwen2"}))
+      ->capture_default_str()
+      ->excludes(from);
   const auto number = [&app](const char* name, int64_t& value, const char* text) {
     return app.add_option(name, value, text)->check(CLI::PositiveNumber)->capture_default_str();
   };
@@ -51,6 +56,12 @@ void Configure(Flags& flags, CLI::App& app) {
   number("--hidden", options.hidden_size, "width")->excludes(from);
   number("--layers", options.layer_count, "blocks")->excludes(from);
   number("--heads", options.head_count, "attention heads; must divide the width")->excludes(from);
+  app.add_option("--kv-heads", options.kv_head_count,
+                 "heads of keys and values, each shared by several query heads (llama, qwen2); 0: "
+                 "as many as query heads")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->excludes(from);
   number("--chunk-tokens", options.chunk_tokens, "tokens of a training chunk");
   number("--context", options.context_length, "longest text the model can read, tokens")
       ->excludes(from);
@@ -89,6 +100,7 @@ absl::Status Pretrain(const Flags& flags, Console& console) {
                              .warmup_steps = flags.steps / 10,
                              .steps = flags.steps,
                              .micro_batch = flags.micro_batch};
+  ASSIGN_OR_RETURN(options.family, FamilyFromName(flags.family));
   ASSIGN_OR_RETURN(options.precision, PrecisionFromName(flags.precision));
   ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
   if (!flags.dtype.empty()) {
@@ -134,19 +146,20 @@ absl::Status Pretrain(const Flags& flags, Console& console) {
 
 Command MakeBasePretrainCommand() {
   auto flags = std::make_shared<Flags>();
-  return {
-      .name = "base pretrain",
-      .summary = "train a small base on public text, or go on from one",
-      .details =
-          "  kalavai-coordinator base pretrain --out base --text general.txt --text "
-          "news.jsonl\n"
-          "  kalavai-coordinator base pretrain --from base --out pooled --text a.jsonl "
-          "--text b.jsonl\n\n"
-          "For demos and for languages no published base knows; else import a published "
-          "GPT-NeoX\n(Pythia) checkpoint with 'base import'. With --from, training goes on from a "
-          "checkpoint: on\npooled text, the model that 'fuse --reference' compares with.\n",
-      .configure = [flags](CLI::App& app) { Configure(*flags, app); },
-      .run = [flags](Console& console) { return Pretrain(*flags, console); }};
+  return {.name = "base pretrain",
+          .summary = "train a small base on public text, or go on from one",
+          .details =
+              "  kalavai-coordinator base pretrain --out base --text general.txt --text "
+              "news.jsonl\n"
+              "  kalavai-coordinator base pretrain --from base --out pooled --text a.jsonl "
+              "--text b.jsonl\n\n"
+              "For demos and for languages no published base knows; else import a published "
+              "GPT-NeoX\n(Pythia), Llama or Qwen2 checkpoint with 'base import'. With --from, "
+              "training goes "
+              "on from a\ncheckpoint: on pooled text, the model that 'fuse --reference' compares "
+              "with.\n",
+          .configure = [flags](CLI::App& app) { Configure(*flags, app); },
+          .run = [flags](Console& console) { return Pretrain(*flags, console); }};
 }
 
 }  // namespace kalavai::coordinator

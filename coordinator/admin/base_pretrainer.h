@@ -1,4 +1,4 @@
-// Makes a small base from nothing, a tokenizer and a GPT-NeoX model trained on public text; or goes
+// Makes a small base from nothing, a tokenizer and a model trained on public text; or goes
 // on from a checkpoint with its tokenizer, on text that may be pooled: the monolithic model a
 // cooperative is compared with (design §2).
 //
@@ -28,13 +28,15 @@ namespace kalavai::coordinator {
 struct BasePretrainOptions {
   std::string directory = {};           // to write; must not exist, or be an earlier result
   std::vector<std::string> files = {};  // .txt, .jsonl
-  // A checkpoint to go on from: its tokenizer and shape are kept, and vocabulary, hidden_size,
-  // layer_count, head_count and context_length are not used.
+  // A checkpoint to go on from: its tokenizer and shape are kept, and family, vocabulary,
+  // hidden_size, layer_count, head_count, kv_head_count and context_length are not used.
   std::string from = {};
+  Family family = Family::kGptNeox;
   int64_t vocabulary = 2048;  // upper bound; the text may not have so many pairs
   int64_t hidden_size = 192;
   int64_t layer_count = 4;
   int64_t head_count = 4;
+  int64_t kv_head_count = 0;  // 0: one a query head; gpt_neox has no other
   int64_t chunk_tokens = 256;
   int64_t context_length = 1024;  // of the model; at least chunk_tokens
   int64_t batch = 16;

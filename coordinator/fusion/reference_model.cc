@@ -14,6 +14,7 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
 #include "common/model/model_config.h"
+#include "common/model/name_table.h"
 #include "common/safetensors/checkpoint_directory.h"
 #include "common/safetensors/reader.h"
 #include "common/storage/atomic_file.h"

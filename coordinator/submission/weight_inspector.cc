@@ -6,16 +6,13 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
-#include "common/model/model_config.h"
+#include "common/model/name_table.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -105,15 +102,6 @@ absl::StatusOr<WeightSet> WeightSet::Open(const std::vector<std::string>& locati
   return set;
 }
 
-bool IsFrozen(absl::string_view tensor_name, int64_t freeze_depth) {
-  if (freeze_depth <= 0) return false;
-  if (absl::StartsWith(tensor_name, "gpt_neox.embed_in.")) return true;
-  if (!absl::ConsumePrefix(&tensor_name, "gpt_neox.layers.")) return false;
-  int64_t layer = 0;
-  return absl::SimpleAtoi(tensor_name.substr(0, tensor_name.find('.')), &layer) &&
-         layer < freeze_depth;
-}
-
 absl::Status CompareShapes(const WeightSet& own, const WeightSet& base) {
   const auto fail = [](absl::string_view tensor, absl::string_view what) {
     return TensorError(absl::StatusCode::kInvalidArgument, "WEIGHTS_INVALID", tensor, what,
@@ -138,7 +126,7 @@ absl::Status CompareShapes(const WeightSet& own, const WeightSet& base) {
 
 absl::Status CompareFrozen(const WeightSet& own, const WeightSet& base, int64_t freeze_depth) {
   for (const auto& [name, tensor] : own.tensors()) {
-    if (!IsFrozen(name, freeze_depth)) continue;
+    if (!IsFrozenName(name, freeze_depth)) continue;
     if (AsText(tensor.Bytes()) == AsText(base.tensors().at(name).Bytes())) continue;
     return TensorError(absl::StatusCode::kFailedPrecondition, "BASE_MISMATCH", name,
                        "frozen, yet its bytes differ from the base's; must be bit-equal",

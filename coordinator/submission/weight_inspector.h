@@ -54,10 +54,6 @@ class WeightSet {
   std::map<std::string, Tensor> tensors_;
 };
 
-// Whether GPT-NeoX keeps this tensor frozen: the input embedding and blocks 0 … freeze_depth − 1.
-// Depth 0 freezes nothing, the embedding included.
-bool IsFrozen(absl::string_view tensor_name, int64_t freeze_depth);
-
 // INVALID_ARGUMENT WEIGHTS_INVALID (metadata "tensor"): a tensor of the base is missing, one is
 // extra, or shape or dtype differ.
 absl::Status CompareShapes(const WeightSet& own, const WeightSet& base);

@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/model/model_config.h"
+#include "common/model/model_cost.h"
 #include "tests/fuzz/fuzz_targets.h"
 
 namespace kalavai::fuzz {

@@ -181,15 +181,5 @@ TEST_CASE("The weight average is the mean of the weights", "[model]") {
                  absl::StatusCode::kInvalidArgument, "WEIGHTS_INVALID");
 }
 
-TEST_CASE("Frozen names are none at 0, then the embedding and whole blocks", "[model]") {
-  ModelConfig config = LoadGolden("parallel").config;
-  config.layer_count = 12;
-  CHECK(FrozenNames(config, 0).empty());
-  const std::vector<std::string> names = FrozenNames(config, 2);
-  CHECK(names.size() == 1 + 2 * 12);
-  CHECK(names.front() == "gpt_neox.embed_in.weight");
-  for (const std::string& name : names) CHECK(name.find("layers.10.") == std::string::npos);
-}
-
 }  // namespace
 }  // namespace kalavai

@@ -46,16 +46,5 @@ TEST_CASE("The last element's bit pattern decides whether a tensor is finite", "
   }
 }
 
-TEST_CASE("Freeze depth K keeps the input embedding and blocks 0 to K-1", "[submission]") {
-  CHECK_FALSE(IsFrozen("gpt_neox.embed_in.weight", 0));
-  CHECK(IsFrozen("gpt_neox.embed_in.weight", 1));
-  CHECK(IsFrozen("gpt_neox.layers.0.mlp.dense_h_to_4h.weight", 1));
-  CHECK_FALSE(IsFrozen("gpt_neox.layers.1.mlp.dense_h_to_4h.weight", 1));
-  CHECK_FALSE(IsFrozen("gpt_neox.layers.10.attention.dense.bias", 2));
-  CHECK(IsFrozen("gpt_neox.layers.10.attention.dense.bias", 11));
-  CHECK_FALSE(IsFrozen("gpt_neox.final_layer_norm.weight", 99));
-  CHECK_FALSE(IsFrozen("embed_out.weight", 99));
-}
-
 }  // namespace
 }  // namespace kalavai::coordinator

@@ -1,0 +1,186 @@
+#include "common/model/forward.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "common/base/errors.h"
+#include "common/base/status_macros.h"
+#include "common/model/decoder_block.h"
+#include "common/model/shape_error.h"
+
+namespace kalavai {
+namespace {
+
+using at::Tensor;
+
+constexpr int64_t kLogitsBlockBytes = 32 * 1024 * 1024;  // float32 logits alive at a time
+
+absl::Status CheckTokens(const ModelConfig& config, const Tensor& tokens_BT) {
+  if (tokens_BT.dim() != 2 || tokens_BT.numel() == 0) {
+    return ShapeMismatch("tokens: must be a non-empty matrix, batch x positions");
+  }
+  const int64_t low = tokens_BT.min().item<int64_t>();
+  const int64_t high = tokens_BT.max().item<int64_t>();
+  if (low >= 0 && high < config.vocab_size) return absl::OkStatus();
+  const int64_t bad = low < 0 ? low : high;
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "TOKEN_OUT_OF_RANGE",
+      {.what = absl::StrCat("token ", bad, " found; must be in [0, ", config.vocab_size, ")"),
+       .why = "the model has one embedding a token of its vocabulary",
+       .fix = "encode the text with the tokenizer of this model",
+       .metadata = {{"actual", absl::StrCat(bad)}, {"max", absl::StrCat(config.vocab_size - 1)}}});
+}
+
+// The context, and, with a cache, its range, batch and room.
+absl::Status CheckRoom(const ModelConfig& config, int64_t batch, int64_t tokens, LayerRange layers,
+                       const KvCache* cache) {
+  if (cache == nullptr) {
+    if (tokens <= config.context_length) return absl::OkStatus();
+    return ContextExceeded(tokens, config.context_length, "the model's context length");
+  }
+  const int64_t count = static_cast<int64_t>(cache->keys_BGTS.size());
+  if (cache->first_layer != layers.first || count != layers.last - layers.first) {
+    return ShapeMismatch(absl::StrCat("cache: covers blocks [", cache->first_layer, ", ",
+                                      cache->first_layer + count, "); must cover [", layers.first,
+                                      ", ", layers.last, ")"));
+  }
+  if (cache->batch != batch) {
+    return ShapeMismatch(
+        absl::StrCat("cache: made for ", cache->batch, " sequences; ", batch, " found"));
+  }
+  if (cache->length + tokens <= cache->capacity) return absl::OkStatus();
+  return ContextExceeded(cache->length + tokens, cache->capacity, "the capacity of the cache");
+}
+
+// Blocks [first, last) over the stream; `trunk`, if not null, receives the stream after
+// `trunk_depth` blocks.
+Tensor RunBlocks(const Transformer& model, Tensor x_BTD, LayerRange layers, KvCache* cache,
+                 int64_t trunk_depth, Tensor* trunk) {
+  const int64_t tokens = x_BTD.size(1);
+  const int64_t past = cache == nullptr ? 0 : cache->length;
+  const RotaryTable rotation = model.rotary.Rows(past, tokens);
+  for (int64_t layer = layers.first; layer < layers.last; ++layer) {
+    if (trunk != nullptr && layer == trunk_depth) *trunk = x_BTD;
+    x_BTD = DecoderBlock(model, layer, x_BTD, rotation, cache);
+  }
+  if (trunk != nullptr && trunk_depth == layers.last) *trunk = x_BTD;
+  if (cache != nullptr) cache->length = past + tokens;
+  return x_BTD;
+}
+
+Tensor Embed(const Transformer& model, const Tensor& tokens_BT) {
+  return at::embedding(model.embed_in_VD, tokens_BT.to(model.device()));
+}
+
+ForwardResult Finish(const Transformer& model, const Tensor& x_BTD, LogitsWanted wanted) {
+  ForwardResult result;
+  result.hidden_BTD = Norm(model.config, x_BTD, model.final_norm);
+  if (wanted == LogitsWanted::kNone) return result;
+  Tensor hidden = result.hidden_BTD;
+  if (wanted == LogitsWanted::kLast) hidden = hidden.narrow(1, hidden.size(1) - 1, 1);
+  result.logits_BTV = Linear(hidden, {model.embed_out_VD, {}});
+  return result;
+}
+
+// Calls visit(first_row, log_probs_NV) for blocks of rows of `hidden`, float32.
+template <typename Visit>
+void ForLogitsBlocks(const Transformer& model, const Tensor& hidden_ND, const Visit& visit) {
+  const int64_t rows = hidden_ND.size(0);
+  const int64_t step = std::max<int64_t>(1, kLogitsBlockBytes / (4 * model.config.vocab_size));
+  for (int64_t first = 0; first < rows; first += step) {
+    const int64_t count = std::min(step, rows - first);
+    const Tensor logits = Linear(hidden_ND.narrow(0, first, count), {model.embed_out_VD, {}});
+    visit(first, at::log_softmax(logits, -1, at::kFloat));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<ForwardResult> Forward(const Transformer& model, const Tensor& tokens_BT,
+                                      KvCache* cache, const ForwardOptions& options) {
+  return CatchTorch("forward", [&]() -> absl::StatusOr<ForwardResult> {
+    RETURN_IF_ERROR(CheckTokens(model.config, tokens_BT));
+    const LayerRange all = {0, model.config.layer_count};
+    RETURN_IF_ERROR(CheckRoom(model.config, tokens_BT.size(0), tokens_BT.size(1), all, cache));
+    if (options.trunk_depth > model.config.layer_count) {
+      return ShapeMismatch(absl::StrCat("trunk depth: ", options.trunk_depth, " found; must be ",
+                                        "at most ", model.config.layer_count));
+    }
+    Tensor trunk;
+    const Tensor x_BTD =
+        RunBlocks(model, Embed(model, tokens_BT), all, cache, options.trunk_depth, &trunk);
+    ForwardResult result = Finish(model, x_BTD, options.logits);
+    result.trunk_BTD = trunk;
+    return result;
+  });
+}
+
+absl::StatusOr<Tensor> ForwardTrunk(const Transformer& model, const Tensor& tokens_BT,
+                                    int64_t depth, KvCache* cache) {
+  return CatchTorch("forward trunk", [&]() -> absl::StatusOr<Tensor> {
+    RETURN_IF_ERROR(CheckTokens(model.config, tokens_BT));
+    const LayerRange layers = {0, depth};
+    if (depth < 0 || depth > model.config.layer_count) {
+      return ShapeMismatch(absl::StrCat("trunk depth: ", depth, " found; must be in [0, ",
+                                        model.config.layer_count, "]"));
+    }
+    RETURN_IF_ERROR(CheckRoom(model.config, tokens_BT.size(0), tokens_BT.size(1), layers, cache));
+    return RunBlocks(model, Embed(model, tokens_BT), layers, cache, -1, nullptr);
+  });
+}
+
+absl::StatusOr<ForwardResult> ForwardFromTrunk(const Transformer& model, const Tensor& trunk_BTD,
+                                               int64_t depth, KvCache* cache,
+                                               const ForwardOptions& options) {
+  return CatchTorch("forward from trunk", [&]() -> absl::StatusOr<ForwardResult> {
+    const LayerRange layers = {depth, model.config.layer_count};
+    if (depth < 0 || depth > model.config.layer_count || trunk_BTD.dim() != 3 ||
+        trunk_BTD.size(2) != model.config.hidden_size || trunk_BTD.numel() == 0) {
+      return ShapeMismatch(absl::StrCat("trunk: depth ", depth, " and shape [",
+                                        absl::StrJoin(trunk_BTD.sizes(), ","), "] do not fit"));
+    }
+    RETURN_IF_ERROR(CheckRoom(model.config, trunk_BTD.size(0), trunk_BTD.size(1), layers, cache));
+    Tensor trunk;
+    const Tensor x_BTD = RunBlocks(model, trunk_BTD, layers, cache, options.trunk_depth, &trunk);
+    ForwardResult result = Finish(model, x_BTD, options.logits);
+    result.trunk_BTD = trunk;
+    return result;
+  });
+}
+
+absl::StatusOr<Tensor> LogProbsOfTargets(const Transformer& model, const Tensor& hidden_BTD,
+                                         const Tensor& targets_BT) {
+  return CatchTorch("log-probabilities", [&]() -> absl::StatusOr<Tensor> {
+    const at::NoGradGuard no_graph;
+    if (hidden_BTD.dim() != 3 || hidden_BTD.size(2) != model.config.hidden_size ||
+        targets_BT.dim() != 2 || targets_BT.size(0) != hidden_BTD.size(0) ||
+        targets_BT.size(1) != hidden_BTD.size(1)) {
+      return ShapeMismatch(
+          "log-probabilities: hidden and targets must agree in batch and position");
+    }
+    RETURN_IF_ERROR(CheckTokens(model.config, targets_BT));
+    const Tensor hidden_ND = hidden_BTD.reshape({-1, model.config.hidden_size});
+    const Tensor targets_N1 = targets_BT.to(hidden_ND.device(), at::kLong).reshape({-1, 1});
+    Tensor result_N1 = at::empty({hidden_ND.size(0), 1}, hidden_ND.options().dtype(at::kFloat));
+    ForLogitsBlocks(model, hidden_ND, [&](int64_t first, const Tensor& log_probs_NV) {
+      const int64_t count = log_probs_NV.size(0);
+      result_N1.narrow(0, first, count)
+          .copy_(log_probs_NV.gather(1, targets_N1.narrow(0, first, count)));
+    });
+    return result_N1.view(targets_BT.sizes());
+  });
+}
+
+absl::StatusOr<Tensor> LogProbsOfVocabulary(const Transformer& model, const Tensor& hidden) {
+  return CatchTorch("log-probabilities", [&]() -> absl::StatusOr<Tensor> {
+    const at::NoGradGuard no_graph;
+    if (hidden.dim() < 1 || hidden.size(-1) != model.config.hidden_size) {
+      return ShapeMismatch("log-probabilities: the last dimension of hidden must be hidden_size");
+    }
+    return at::log_softmax(Linear(hidden, {model.embed_out_VD, {}}), -1, at::kFloat);
+  });
+}
+
+}  // namespace kalavai
