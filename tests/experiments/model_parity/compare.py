@@ -3,7 +3,7 @@
   compare.py losses  RUN_TOKENS MODEL_DIR CORPUS_FILE…      (NAME is the file's directory and stem)
   compare.py stories RUN_TOKENS MODEL_DIR tok512.bin STORY.txt
 
-RUN_TOKENS is the program model_parity_run_tokens. `losses`: mean cross-entropy of the first 24
+RUN_TOKENS is the program model_parity_run_tokens. `losses`: mean cross-entropy of the first 8
 chunks of 256 tokens of each file, float32, and 100 greedy tokens after each of five prompts; needs
 torch, transformers, tokenizers. `stories`: the text that llama2.c prints at temperature 0.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-CHUNKS, LENGTH, GREEDY = 24, 256, 100
+CHUNKS, LENGTH, GREEDY = 8, 256, 100
 PROMPTS = ["The capital of France is", "Once upon a time, a small robot",
            "def fibonacci(n):\n    ", "Patients with type 2 diabetes",
            "In the case of Smith v. Jones, the court held that"]

@@ -112,6 +112,42 @@ TEST_CASE("Old buffers are skipped and float16 becomes float32", "[model]") {
   CHECK(loaded.parameters.size() == model.parameters.size());
 }
 
+TEST_CASE("A stored output matrix of a tied model must be the embedding", "[model]") {
+  for (const Family family : {Family::kGptNeox, Family::kLlama}) {
+    ModelConfig config = ModelConfig::Defaults(family);
+    config.vocab_size = 11;
+    config.hidden_size = 16;
+    config.layer_count = 1;
+    config.head_count = 2;
+    config.intermediate_size = 8;
+    config.tied_embeddings = true;
+    REQUIRE_OK_AND_ASSIGN(const Transformer model, InitializeTransformer(config, 1));
+    NamedTensors tensors = model.parameters;
+    tensors[EmbedOutName(family)] = model.embed_in_VD.clone();
+    {
+      const TempDir dir;
+      WriteTensors(dir, config.ToJson(), tensors);
+      REQUIRE_OK_AND_ASSIGN(const Transformer loaded, LoadTransformer(dir.path(), {}));
+      CHECK(loaded.embed_out_VD.is_same(loaded.embed_in_VD));
+      CHECK_FALSE(loaded.parameters.contains(EmbedOutName(family)));
+    }
+    tensors[EmbedOutName(family)] = model.embed_in_VD + 1.0;
+    {
+      const TempDir dir;
+      WriteTensors(dir, config.ToJson(), tensors);
+      REQUIRE_STATUS(LoadTransformer(dir.path(), {}), absl::StatusCode::kInvalidArgument,
+                     "WEIGHTS_INVALID");
+    }
+    config.tied_embeddings = false;
+    {
+      const TempDir dir;
+      WriteTensors(dir, config.ToJson(), model.parameters);  // without the matrix
+      REQUIRE_STATUS(LoadTransformer(dir.path(), {}), absl::StatusCode::kInvalidArgument,
+                     "WEIGHTS_INVALID");
+    }
+  }
+}
+
 TEST_CASE("Tensors that do not fit config.json are refused by name", "[model]") {
   const Transformer model = LoadGolden("parallel");
   const std::string dense = "gpt_neox.layers.1.attention.dense.weight";

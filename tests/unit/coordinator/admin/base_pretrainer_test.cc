@@ -68,6 +68,30 @@ TEST_CASE("A base is trained, written and repeatable", "[admin]") {
   REQUIRE_FALSE(std::filesystem::exists(options.directory + ".tokenizer.json"));
 }
 
+TEST_CASE("Every family is trained in mixed precision and goes on from its checkpoint", "[admin]") {
+  REQUIRE_OK(SetThreads(1));
+  for (const Family family : {Family::kLlama, Family::kQwen2}) {
+    INFO(NameOf(family));
+    const TempDir directory;
+    BasePretrainOptions options = Options(directory);
+    options.family = family;
+    options.head_count = 4;
+    options.kv_head_count = 2;
+    options.precision = Precision::kMixed;
+    REQUIRE_OK_AND_ASSIGN(const BasePretrainReport report, PretrainBase(options, Silent()));
+    CHECK(report.held_out_loss < 0.8 * report.summary.curve.front().loss);
+    CHECK(report.config.family == family);
+    CHECK(report.config.kv_heads() == 2);
+    CHECK(report.config.intermediate_size == 96);
+
+    options.from = options.directory;
+    options.directory = directory.File("longer");
+    REQUIRE_OK_AND_ASSIGN(const BasePretrainReport longer, PretrainBase(options, Silent()));
+    CHECK(longer.config.family == family);
+    CHECK(longer.held_out_loss < report.held_out_loss);
+  }
+}
+
 TEST_CASE("A directory of something else is left alone", "[admin]") {
   const TempDir directory;
   BasePretrainOptions options = Options(directory);
