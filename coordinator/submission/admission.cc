@@ -16,6 +16,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
+#include "common/model/model_config.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/submission/declared_files.h"
 #include "coordinator/submission/weight_inspector.h"
@@ -163,6 +164,15 @@ absl::Status Admission::Config() const {
     base.erase(field);
   }
   if (own == base) return absl::OkStatus();
+  // Versions of transformers, and we, write the same model in different words: compare what it
+  // means, defaults filled in.
+  const absl::StatusOr<ModelConfig> own_model = ModelConfig::FromJson(own.dump());
+  const absl::StatusOr<ModelConfig> base_model = ModelConfig::FromJson(base.dump());
+  if (own_model.ok() && base_model.ok()) {
+    if (*own_model == *base_model) return absl::OkStatus();
+    own = nlohmann::json::parse(own_model->ToJson());
+    base = nlohmann::json::parse(base_model->ToJson());
+  }
   std::vector<std::string> fields;
   for (const auto& change : nlohmann::json::diff(base, own)) {
     fields.push_back(change.value("path", ""));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 
+#include "common/model/model_config.h"
 #include "tests/support/catch.h"
 #include "tests/unit/coordinator/submission/candidate_fixture.h"
 
@@ -33,6 +34,28 @@ TEST_CASE("A specialist of the base, signed and better than it, is admitted", "[
   REQUIRE_NEAR(*outcome.divergence_percent, 15.0, 1e-9);
   REQUIRE(outcome.root_digest.has_value());
   CHECK(*outcome.root_digest == RootDigest(EnumerateDirectory(fixture.directory).value()));
+}
+
+TEST_CASE("A config.json that says the same in other words is the base's", "[submission]") {
+  Fixture fixture;
+  const std::string published = R"({"model_type":"llama","vocab_size":300,"hidden_size":32,
+      "num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":64,
+      "rope_theta":100000.0,"torch_dtype":"bfloat16","transformers_version":"4.40.0"})";
+  REQUIRE_OK_AND_ASSIGN(ModelConfig config, ModelConfig::FromJson(published));
+  testing::WriteFile(fixture.base_directory + "/config.json", published);
+  testing::WriteFile(fixture.directory + "/config.json", config.ToJson());
+  fixture.binding["base_digest"] = fixture.BaseDigest().Hex();
+  fixture.WriteAll();
+  const AdmissionOutcome same = Outcome(fixture.Candidate());
+  INFO(same.Reason());
+  CHECK(same.state == State::kAdmitted);
+
+  config.rotary_base = 10000.0;
+  testing::WriteFile(fixture.directory + "/config.json", config.ToJson());
+  fixture.Sign();
+  const AdmissionOutcome other = Outcome(fixture.Candidate());
+  CHECK(other.state == State::kRejected);
+  CHECK(other.Reason() == "BASE_MISMATCH");
 }
 
 struct Case {
