@@ -67,12 +67,12 @@ TEST_CASE("What members cannot train from is no base") {
        "TOKENIZER_UNSUPPORTED"},
       {"an architecture we do not run",
        [](const std::string& d) {
-         testing::WriteFile(d + "/config.json", R"({"model_type":"llama"})");
+         testing::WriteFile(d + "/config.json", R"({"model_type":"mamba"})");
        },
        absl::StatusCode::kUnimplemented, "MODEL_UNSUPPORTED"},
       {"weights cut off",
        [](const std::string& d) { fs::resize_file(d + "/model.safetensors", 100); }, invalid,
-       "SAFETENSORS_INVALID"},
+       "SAFETENSORS_TOO_SHORT"},
   };
   for (const Case& bad : cases) {
     INFO(bad.what);
