@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/json_reader.h"
 #include "common/base/limits.h"
@@ -41,6 +43,18 @@ absl::Status Inconsistent(const Workspace& workspace, absl::string_view what) {
        .metadata = {{"kept_tree_head", workspace.TreeHeadFile()}}});
 }
 
+// The kept key and head are this member's own files: damage there accuses nobody.
+absl::Status Damaged(const Workspace& workspace, const std::string& path, absl::string_view what) {
+  return MakeError(
+      absl::StatusCode::kDataLoss, "KEPT_HEAD_DAMAGED",
+      {.what = absl::StrCat(path, ": ", what),
+       .why = "without the head that this workspace kept, a rewritten record would go unnoticed",
+       .fix = absl::StrCat("put ", workspace.LogDirectory(),
+                           " back from a backup; without one, remove it, run 'kalavai status' and "
+                           "compare size and root with another member's"),
+       .metadata = {{"path", path}}});
+}
+
 std::string LogName(const PublicKey& coordinator_key) {
   return absl::StrCat("kalavai/", coordinator_key.Hint());
 }
@@ -53,9 +67,13 @@ bool Exists(const std::string& path) {
 absl::StatusOr<NoteVerifier> LoadVerifier(const Workspace& workspace) {
   ASSIGN_OR_RETURN(const std::string text,
                    ReadFileBounded(workspace.LogKeyFile(), limits::kKeyFileBytesMax));
-  auto verifier = NoteVerifier::FromText(absl::StripAsciiWhitespace(text));
-  if (!verifier.ok()) return Annotate(verifier.status(), workspace.LogKeyFile());
-  return verifier;
+  return NoteVerifier::FromText(absl::StripAsciiWhitespace(text));
+}
+
+absl::StatusOr<TreeState> LoadHead(const Workspace& workspace, const NoteVerifier& verifier) {
+  ASSIGN_OR_RETURN(const std::string note,
+                   ReadFileBounded(workspace.TreeHeadFile(), limits::kNoteBytesMax));
+  return VerifyTreeHead(note, verifier);
 }
 
 // One process of a workspace at a time, so that an older head never replaces a newer one.
@@ -120,20 +138,23 @@ class History {
         stub_(v1::TransparencyLogService::NewStub(channel)) {}
 
   // Head of now, proved and kept.
-  absl::StatusOr<TreeState> Advance() {
+  absl::StatusOr<KeptHead> Advance() {
     ASSIGN_OR_RETURN(const FileDescriptor lock, LockLog(workspace_));
+    ASSIGN_OR_RETURN(std::optional<KeptHead> kept, ReadKeptHead(workspace_));
     ASSIGN_OR_RETURN(const v1::TreeHead head,
                      CallUnary(address_, *stub_, &Stub::GetTreeHead, v1::GetTreeHeadRequest()));
-    if (!Exists(workspace_.LogKeyFile())) RETURN_IF_ERROR(PinFirst(workspace_, head));
-    ASSIGN_OR_RETURN(const NoteVerifier verifier, LoadVerifier(workspace_));
-    ASSIGN_OR_RETURN(const TreeState now, Verify(head.note(), verifier, "its tree head"));
-    if (Exists(workspace_.TreeHeadFile())) {
-      ASSIGN_OR_RETURN(const TreeState kept, Kept(verifier));
-      RETURN_IF_ERROR(Demand(kept, now));
-      if (kept == now) return now;
+    if (!kept.has_value()) {
+      RETURN_IF_ERROR(PinFirst(workspace_, head));
+      ASSIGN_OR_RETURN(kept, ReadKeptHead(workspace_));
+      KALAVAI_CHECK(kept.has_value(), "PinLog keeps key and head");
+      return *std::move(kept);
     }
+    ASSIGN_OR_RETURN(const TreeState now, Verify(head.note(), kept->verifier, "its tree head"));
+    RETURN_IF_ERROR(Demand(kept->state, now));
+    if (kept->state == now) return *std::move(kept);
     RETURN_IF_ERROR(WriteFileAtomically(workspace_.TreeHeadFile(), head.note(), kPrivateFile));
-    return now;
+    kept->state = now;
+    return *std::move(kept);
   }
 
   // What a receipt without evidence says is recorded: its leaf and proof under the kept head.
@@ -195,15 +216,6 @@ class History {
     return Inconsistent(workspace_, absl::StrCat(whose, ": ", state.status().message()));
   }
 
-  // The kept head is this member's own file: damage there accuses nobody.
-  absl::StatusOr<TreeState> Kept(const NoteVerifier& verifier) {
-    ASSIGN_OR_RETURN(const std::string note,
-                     ReadFileBounded(workspace_.TreeHeadFile(), limits::kNoteBytesMax));
-    absl::StatusOr<TreeState> kept = VerifyTreeHead(note, verifier);
-    if (!kept.ok()) return Annotate(kept.status(), workspace_.TreeHeadFile());
-    return kept;
-  }
-
  private:
   const Workspace& workspace_;
   const std::string address_;
@@ -259,9 +271,31 @@ absl::Status PinLog(const Workspace& workspace, const PublicKey& coordinator_key
                              kPrivateFile);
 }
 
+absl::StatusOr<std::optional<KeptHead>> ReadKeptHead(const Workspace& workspace) {
+  const bool has_key = Exists(workspace.LogKeyFile());
+  const bool has_head = Exists(workspace.TreeHeadFile());
+  if (!has_key && !has_head) return std::nullopt;
+  if (!has_key) {
+    return Damaged(workspace, workspace.LogKeyFile(),
+                   "is missing beside the tree head; must hold the record's verifier key");
+  }
+  if (!has_head) {
+    return Damaged(workspace, workspace.TreeHeadFile(),
+                   "is missing beside the key; must hold the tree head last seen");
+  }
+  absl::StatusOr<NoteVerifier> verifier = LoadVerifier(workspace);
+  if (!verifier.ok()) {
+    return Damaged(workspace, workspace.LogKeyFile(), verifier.status().message());
+  }
+  const absl::StatusOr<TreeState> state = LoadHead(workspace, *verifier);
+  if (!state.ok()) return Damaged(workspace, workspace.TreeHeadFile(), state.status().message());
+  return KeptHead{.verifier = *std::move(verifier), .state = *state};
+}
+
 absl::StatusOr<TreeState> CheckLogHistory(const Workspace& workspace, const std::string& address,
                                           const std::shared_ptr<grpc::Channel>& channel) {
-  return History(workspace, address, channel).Advance();
+  ASSIGN_OR_RETURN(const KeptHead now, History(workspace, address, channel).Advance());
+  return now.state;
 }
 
 absl::Status CheckReceiptRecorded(const Workspace& workspace, const std::string& address,
@@ -271,25 +305,24 @@ absl::Status CheckReceiptRecorded(const Workspace& workspace, const std::string&
     return Inconsistent(workspace, absl::StrCat("the receipt: ", status.message()));
   };
   History history(workspace, address, channel);
-  ASSIGN_OR_RETURN(const TreeState now, history.Advance());
-  ASSIGN_OR_RETURN(const NoteVerifier verifier, LoadVerifier(workspace));
+  ASSIGN_OR_RETURN(const KeptHead now, history.Advance());
   absl::StatusOr<Recorded> recorded = ReadRecorded(receipt);
   if (!receipt.contains("leaf")) {
     // Signed before receipts carried evidence: the log must have it now.
-    ASSIGN_OR_RETURN(recorded, history.AskFor(receipt, now));
+    ASSIGN_OR_RETURN(recorded, history.AskFor(receipt, now.state));
   }
   if (!recorded.ok()) return refuse(recorded.status());
   const absl::Status matches = MatchLeaf(*recorded, receipt);
   if (!matches.ok()) return refuse(matches);
   ASSIGN_OR_RETURN(const TreeState then,
-                   history.Verify(recorded->tree_head, verifier, "the receipt's tree head"));
+                   history.Verify(recorded->tree_head, now.verifier, "the receipt's tree head"));
   const absl::Status included =
       recorded->index < 0
           ? absl::InvalidArgumentError("log_index: must not be negative")
           : VerifyInclusion({.index = static_cast<uint64_t>(recorded->index), .size = then.size},
                             LeafHash(recorded->leaf), recorded->proof, then.root);
   if (!included.ok()) return refuse(included);
-  return history.Demand(then, now);
+  return history.Demand(then, now.state);
 }
 
 }  // namespace kalavai::contributor

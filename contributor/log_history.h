@@ -8,12 +8,15 @@
 // durably, all or nothing, one process of a workspace at a time.
 //
 // Errors: DATA_LOSS LOG_INCONSISTENT (exit code 4) when the log shrank, forked, changed its key or
-// cannot prove itself; the kept head stays, as evidence. Those of the connection and the files as
-// they are: a coordinator that does not answer is not one that lies. Any thread.
+// cannot prove itself; the kept head stays, as evidence. DATA_LOSS KEPT_HEAD_DAMAGED (exit code 1)
+// when this member's own key or head is not what was kept: that accuses nobody, nothing is asked
+// and nothing is written. Those of the connection as they are: a coordinator that does not answer
+// is not one that lies. What is signed and hashed: docs/formats/transparency-log.md. Any thread.
 #ifndef KALAVAI_CONTRIBUTOR_LOG_HISTORY_H_
 #define KALAVAI_CONTRIBUTOR_LOG_HISTORY_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -23,10 +26,21 @@
 #include "nlohmann/json.hpp"
 
 #include "common/crypto/merkle_proof.h"
+#include "common/crypto/note_key.h"
 #include "common/crypto/signing_key.h"
 #include "contributor/workspace.h"
 
 namespace kalavai::contributor {
+
+// The record as this workspace last saw and proved it.
+struct KeptHead {
+  NoteVerifier verifier;  // pinned
+  TreeState state;        // what its note says
+};
+
+// Read from the files and verified; nothing when neither key nor head is kept (a workspace from
+// before logs were signed). KEPT_HEAD_DAMAGED when one is missing or does not verify.
+absl::StatusOr<std::optional<KeptHead>> ReadKeptHead(const Workspace& workspace);
 
 // At joining: the key must be named after the coordinator's key and have signed the head; both are
 // kept. PERMISSION_DENIED COORDINATOR_NOT_TRUSTED otherwise.

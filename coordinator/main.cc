@@ -55,6 +55,8 @@ int main(int argc, char** argv) {
                                  MakeReleaseCommand(),
                                  MakeModelsCommand(),
                                  MakeLogCommand(),
+                                 MakeLogVerifyCommand(),
+                                 MakeLogProveCommand(),
                                  MakeHealthCommand(),
                                  MakeMetricsCommand(),
                              },

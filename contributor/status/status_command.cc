@@ -1,5 +1,6 @@
 #include "contributor/status/status_command.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "contributor/coordinator_connection.h"
+#include "contributor/log_history.h"
 #include "contributor/submission/submission_verdict.h"
 #include "contributor/workspace.h"
 
@@ -45,35 +47,66 @@ std::string NextStep(const Workspace& workspace, const std::optional<v1::Submiss
   return "kalavai submit";
 }
 
+// What is known of the coordinator's record, and what of it was checked just now.
+struct Record {
+  std::optional<KeptHead> before;
+  std::optional<KeptHead> now;
+  bool is_checked = false;  // the coordinator answered, and proved it
+};
+
+std::string Describe(const Record& record) {
+  if (!record.now.has_value()) return "nothing kept yet";
+  const TreeState& now = record.now->state;
+  std::string text = absl::StrCat(now.size, " leaves, root ", now.root.Hex(), "\n    signed by ",
+                                  record.now->verifier.name(), ", the key kept from joining\n    ");
+  if (!record.is_checked) return absl::StrCat(text, "as last seen; not compared now");
+  if (!record.before.has_value()) return absl::StrCat(text, "kept from now on");
+  const uint64_t before = record.before->state.size;
+  if (before == now.size) return absl::StrCat(text, "checked now: unchanged");
+  return absl::StrCat(text, "checked now: begins with the ", before, " leaves seen before");
+}
+
+nlohmann::json RecordJson(const Record& record) {
+  if (!record.now.has_value()) return nullptr;
+  nlohmann::json json = {{"size", record.now->state.size},
+                         {"root", record.now->state.root.Hex()},
+                         {"verifier_key", record.now->verifier.Text()},
+                         {"checked", record.is_checked}};
+  if (record.before.has_value()) json["size_before"] = record.before->state.size;
+  return json;
+}
+
 absl::Status Status(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const Membership member, workspace.LoadMembership());
+  Record record;
+  ASSIGN_OR_RETURN(record.before, ReadKeptHead(workspace));
   const bool has_base = workspace.HasBase();
   const absl::StatusOr<TrainingReport> report = workspace.LoadTrainingReport();
   std::optional<v1::Submission> submission;
   std::string remote = "answers";
   absl::StatusOr<CoordinatorConnection> coordinator = Connect(workspace);
   absl::Status asked = coordinator.status();
+  record.is_checked = asked.ok();
   if (asked.ok()) {
     const auto stub = v1::SubmissionService::NewStub(coordinator->channel);
     auto found = FindOwnSubmission(*stub, *coordinator);
     asked = found.status();
     if (asked.ok()) submission = *std::move(found);
   }
-  // Not one more thing that is unknown: a coordinator that contradicts itself.
-  if (GetErrorReason(asked) == "LOG_INCONSISTENT") return asked;
+  // Not one more thing that is unknown: a coordinator that contradicts itself, a damaged memory.
+  const std::string reason = GetErrorReason(asked);
+  if (reason == "LOG_INCONSISTENT" || reason == "KEPT_HEAD_DAMAGED") return asked;
+  ASSIGN_OR_RETURN(record.now, ReadKeptHead(workspace));
   if (!asked.ok()) {
     remote = std::string(asked.message());
     console.Warn(absl::StrCat("the coordinator's side is unknown: ", remote));
   }
   const std::string next = NextStep(workspace, submission);
-  nlohmann::json result = {{"workspace", workspace.root()},
-                           {"contributor", member.contributor},
-                           {"domain", member.domain},
-                           {"coordinator", member.coordinator},
-                           {"coordinator_answers", asked.ok()},
-                           {"base_fetched", has_base},
-                           {"next", next}};
+  nlohmann::json result = {{"workspace", workspace.root()},     {"contributor", member.contributor},
+                           {"domain", member.domain},           {"coordinator", member.coordinator},
+                           {"coordinator_answers", asked.ok()}, {"base_fetched", has_base},
+                           {"record", RecordJson(record)},          {"next", next}};
   if (report.ok()) {
     result["training"] = {{"pilot", report->pilot},
                           {"steps", report->steps},
@@ -82,7 +115,8 @@ absl::Status Status(const Flags& flags, Console& console) {
   if (submission.has_value()) result["submission"] = ToJson(*submission);
   console.Result(
       result, absl::StrCat(member.contributor, "  domain ", member.domain, "\n  coordinator ",
-                           member.coordinator, "  ", remote, "\n  base        ",
+                           member.coordinator, "  ", remote, "\n  record      ", Describe(record),
+                           "\n  base        ",
                            has_base ? absl::StrCat("fetched, ", member.base_digest) : "not fetched",
                            "\n  training    ",
                            report.ok() ? absl::StrFormat("%s, %d steps, divergence %.2f %%",

@@ -180,7 +180,9 @@ TEST_CASE("Damage of the member's own files accuses nobody", "[integration]") {
   Ground ground;
   const std::string kept = ground.Kept();
   WriteFile(ground.workspace.TreeHeadFile(), "damaged");
-  CHECK(ground.Status() == 0);  // shown as a warning: the coordinator's side is unknown
+  CHECK(ground.Status() == 1);  // an error of its own, and no contradiction (4)
+  REQUIRE_STATUS(contributor::Connect(ground.workspace), absl::StatusCode::kDataLoss,
+                 "KEPT_HEAD_DAMAGED");
   CHECK(ReadFile(ground.workspace.TreeHeadFile()) == "damaged");
   WriteFile(ground.workspace.TreeHeadFile(), kept);
   CHECK(ground.Status() == 0);

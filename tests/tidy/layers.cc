@@ -129,8 +129,8 @@ bool TestedElsewhere(const std::string& path) {
       "common/tokenizer/unicode_ranges.cc",  // data, counted by unicode_classes_test.cc
       // Wiring and live connections: every integration test drives them over real TLS.
       "contributor/coordinator_connection.cc",
-      "contributor/log_history.cc",
       "coordinator/admin/admin_connection.cc",
+      "coordinator/admin/log_reader.cc",
       "coordinator/server/model_phases.cc",
       "coordinator/server/server.cc",
       "coordinator/unary_handler.cc",
