@@ -76,6 +76,17 @@ absl::Status CheckVerificationMaterial(const Json& bundle, const PublicKey& key)
   }
   ASSIGN_OR_RETURN(const Json* named,
                    Member(*material, "publicKey", Json::value_t::object, kWhere));
+  // Producers before 1.1.0 put the key itself in place of a hint. It is not even read: the enrolled
+  // key decides, by the signature. Never both, and never neither.
+  if (named->contains("rawBytes")) {
+    constexpr std::array kOlderFields = {"rawBytes", "keyDetails"};
+    RETURN_IF_ERROR(OnlyFields(*named, kOlderFields, "publicKey with rawBytes"));
+    for (const auto& [field, value] : named->items()) {
+      RETURN_IF_ERROR(
+          Member(*named, field.c_str(), Json::value_t::string, "publicKey with rawBytes").status());
+    }
+    return absl::OkStatus();
+  }
   constexpr std::array kKeyFields = {"hint"};
   RETURN_IF_ERROR(OnlyFields(*named, kKeyFields, "publicKey"));
   ASSIGN_OR_RETURN(const Json* hint, Member(*named, "hint", Json::value_t::string, "publicKey"));

@@ -8,8 +8,10 @@
 //
 // Always verify with the key enrolled for an authenticated identity, never with one the file names.
 // Stricter than the reference verifier, because each of its tolerances gives one signed object two
-// readings: duplicate keys or names, more than one signature, a missing hint, signed ignore_paths
-// (parsed, never honoured), empty manifests and names that are not canonical are refused.
+// readings: duplicate keys or names, more than one signature, base64 of the URL-safe alphabet, a
+// missing hint, signed ignore_paths (parsed, never honoured), empty manifests and names that are
+// not canonical are refused. Bundles of model-signing 0.3 to 1.0.1 have the key itself, `rawBytes`,
+// in place of the hint: accepted, and the key that they name is never looked at.
 //
 // Root digest = SHA-256 over the raw resource digests in listed order (we list by name, bytewise,
 // as the specification says). For a checkpoint directory it is the canonical checkpoint hash.
