@@ -3,9 +3,11 @@
 #include <optional>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "grpcpp/security/auth_context.h"
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/certificate.h"
 #include "common/rpc/resource_name.h"
@@ -57,7 +59,26 @@ absl::Status Caller::RequireContributor(absl::string_view cooperative_id,
   return IsAdministrator() || own ? absl::OkStatus() : PermissionDenied();
 }
 
-absl::StatusOr<Caller> CallerResolver::Resolve(const grpc::ServerContextBase& context) const {
+absl::Status CheckMessageSize(const google::protobuf::MessageLite& message) {
+  const auto size = static_cast<int64_t>(message.ByteSizeLong());
+  if (size <= limits::kMessageBytesMax) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kResourceExhausted, "MESSAGE_TOO_LARGE",
+                   {.what = absl::StrCat("request: ", size, " bytes; must be at most ",
+                                         limits::kMessageBytesMax),
+                    .why = "only the chunks of an upload may be larger",
+                    .fix = "shorten the request's texts and lists, or split it",
+                    .metadata = {{"size_bytes", absl::StrCat(size)},
+                                 {"size_bytes_max", absl::StrCat(limits::kMessageBytesMax)}}});
+}
+
+absl::StatusOr<Caller> CallerResolver::Resolve(const grpc::ServerContextBase& context,
+                                               const google::protobuf::MessageLite& request) const {
+  ASSIGN_OR_RETURN(Caller caller, ResolveStream(context));
+  RETURN_IF_ERROR(CheckMessageSize(request));
+  return caller;
+}
+
+absl::StatusOr<Caller> CallerResolver::ResolveStream(const grpc::ServerContextBase& context) const {
   const auto authentication = context.auth_context();
   if (authentication == nullptr || !authentication->IsPeerAuthenticated()) {
     return Unauthenticated();

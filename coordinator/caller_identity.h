@@ -1,7 +1,7 @@
 // Who is calling: from the certificate of the TLS connection, and from nothing else. No request
 // field names a caller.
 //
-//   return HandleUnary(context, resolver_, "SubmissionService/CreateSubmission",
+//   return HandleUnary(context, *request, resolver_, "SubmissionService/CreateSubmission",
 //                      [&](const Caller& caller) -> absl::Status {   // coordinator/unary_handler.h
 //     ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request->parent()));
 //     RETURN_IF_ERROR(caller.RequireMemberOf(cooperative));
@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/message_lite.h"
 #include "grpcpp/server_context.h"
 
 #include "common/base/clock.h"
@@ -48,12 +49,21 @@ struct Caller {
 // What the Require functions return, for services that look something up first.
 absl::Status PermissionDenied();
 
+// OK, or RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE for a message above limits::kMessageBytesMax: gRPC
+// has one limit a server, and the main listener's is the upload's, so that every other message is
+// measured after it was read. Every message but WriteUpload's passes here.
+absl::Status CheckMessageSize(const google::protobuf::MessageLite& message);
+
 class CallerResolver {
  public:
   CallerResolver(const CertificateStore& certificates, const Clock& clock)
       : certificates_(certificates), clock_(clock) {}
 
-  absl::StatusOr<Caller> Resolve(const grpc::ServerContextBase& context) const;
+  // `request`: the call's one message, which must pass CheckMessageSize.
+  absl::StatusOr<Caller> Resolve(const grpc::ServerContextBase& context,
+                                 const google::protobuf::MessageLite& request) const;
+  // For calls whose messages are still to come; they check each themselves.
+  absl::StatusOr<Caller> ResolveStream(const grpc::ServerContextBase& context) const;
   // The same from a certificate in PEM; "" when the caller showed none.
   absl::StatusOr<Caller> ResolvePem(absl::string_view certificate_pem) const;
 

@@ -28,11 +28,12 @@ grpc::Status RequestLog::End(const absl::Status& status) const {
 }
 
 grpc::ServerUnaryReactor* HandleUnary(grpc::CallbackServerContext* context,
+                                      const google::protobuf::MessageLite& request,
                                       const CallerResolver& resolver, absl::string_view method,
                                       absl::FunctionRef<absl::Status(const Caller&)> body) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   RequestLog log(method);
-  const absl::StatusOr<Caller> caller = resolver.Resolve(*context);
+  const absl::StatusOr<Caller> caller = resolver.Resolve(*context, request);
   if (!caller.ok()) {
     reactor->Finish(log.End(caller.status()));
     return reactor;
@@ -43,11 +44,13 @@ grpc::ServerUnaryReactor* HandleUnary(grpc::CallbackServerContext* context,
 }
 
 grpc::ServerUnaryReactor* HandleAnonymousUnary(grpc::CallbackServerContext* context,
+                                               const google::protobuf::MessageLite& request,
                                                absl::string_view method,
                                                absl::FunctionRef<absl::Status()> body) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   const RequestLog log(method);
-  reactor->Finish(log.End(body()));
+  const absl::Status sized = CheckMessageSize(request);
+  reactor->Finish(log.End(sized.ok() ? body() : sized));
   return reactor;
 }
 

@@ -1,10 +1,11 @@
-// What every handler does around its own work: resolve the caller, run, convert the status, write
+// What every handler does around its own work: resolve the caller (and refuse a request that is too
+// large for anything but an upload), run, convert the status, write
 // one line of log (method, caller, code, reason, milliseconds). No request or response is logged.
 //
 // Unary:
 //   grpc::ServerUnaryReactor* Service::GetX(grpc::CallbackServerContext* context,
 //                                           const v1::GetXRequest* request, v1::X* response) {
-//     return HandleUnary(context, resolver_, "XService/GetX",
+//     return HandleUnary(context, *request, resolver_, "XService/GetX",
 //                        [&](const Caller& caller) -> absl::Status { … fill *response … });
 //   }
 // Streams hold a RequestLog and call Finish(log.End(status)) once.
@@ -19,6 +20,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/message_lite.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "grpcpp/support/status.h"
@@ -42,11 +44,13 @@ class RequestLog {
 };
 
 grpc::ServerUnaryReactor* HandleUnary(grpc::CallbackServerContext* context,
+                                      const google::protobuf::MessageLite& request,
                                       const CallerResolver& resolver, absl::string_view method,
                                       absl::FunctionRef<absl::Status(const Caller&)> body);
 
 // Without a caller: the enrolment listener.
 grpc::ServerUnaryReactor* HandleAnonymousUnary(grpc::CallbackServerContext* context,
+                                               const google::protobuf::MessageLite& request,
                                                absl::string_view method,
                                                absl::FunctionRef<absl::Status()> body);
 

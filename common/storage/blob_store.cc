@@ -306,6 +306,21 @@ absl::StatusOr<std::vector<std::string>> BlobStore::ListStaging() const {
   return names;
 }
 
+absl::StatusOr<int64_t> BlobStore::StagingBytes() const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListStaging());
+  int64_t bytes = 0;
+  for (const std::string& name : names) {
+    const std::string path = absl::StrCat(StagingDirectory(), "/", name);
+    struct stat info = {};
+    if (stat(path.c_str(), &info) == 0) {
+      bytes += info.st_size;
+    } else if (errno != ENOENT) {  // it may have been moved to its place meanwhile
+      return ErrnoError(errno, "stat", path);
+    }
+  }
+  return bytes;
+}
+
 bool BlobStore::Contains(const Digest& digest) const { return Size(digest).ok(); }
 
 absl::Status BlobStore::NotFound(const Digest& digest) const {

@@ -97,6 +97,8 @@ class BlobStore {
   absl::StatusOr<StagedBlob> OpenStaging(absl::string_view id) const;
   // Ids in staging, sorted; for the sweeper of expired uploads.
   absl::StatusOr<std::vector<std::string>> ListStaging() const;
+  // Bytes of everything in staging now.
+  absl::StatusOr<int64_t> StagingBytes() const;
 
   bool Contains(const Digest& digest) const;
   // Where the blob is or would be. For readers that map files; never write there.

@@ -43,14 +43,15 @@ grpc::ServerUnaryReactor* CheckpointService::GetCheckpoint(grpc::CallbackServerC
     }
     return absl::OkStatus();
   };
-  return HandleUnary(context, resolver_, "CheckpointDistributionService/GetCheckpoint", body);
+  return HandleUnary(context, *request, resolver_, "CheckpointDistributionService/GetCheckpoint",
+                     body);
 }
 
 grpc::ServerWriteReactor<v1::ReadFileResponse>* CheckpointService::ReadFile(
     grpc::CallbackServerContext* context, const v1::ReadFileRequest* request) {
   RequestLog log("CheckpointDistributionService/ReadFile");
   const auto range = [&]() -> absl::StatusOr<FileStream::Range> {
-    ASSIGN_OR_RETURN(const Caller caller, resolver_.Resolve(*context));
+    ASSIGN_OR_RETURN(const Caller caller, resolver_.Resolve(*context, *request));
     log.SetCaller(caller);
     ASSIGN_OR_RETURN(const CheckpointRow row, Find(caller, request->name()));
     const CheckpointFileRow* const file = row.Find(request->path());

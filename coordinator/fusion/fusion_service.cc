@@ -107,7 +107,7 @@ grpc::ServerUnaryReactor* FusionService::CreateFusion(grpc::CallbackServerContex
     return CreateOnWorker(context, request, response);
   }
   return HandleUnary(
-      context, dependencies_.resolver, "FusionService/CreateFusion",
+      context, *request, dependencies_.resolver, "FusionService/CreateFusion",
       [&](const Caller& caller) -> absl::Status { return Create(caller, *request, *response); });
 }
 
@@ -118,7 +118,7 @@ grpc::ServerUnaryReactor* FusionService::CreateOnWorker(grpc::CallbackServerCont
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   auto log = std::make_shared<RequestLog>("FusionService/CreateFusion");
   const auto allowed = [&]() -> absl::StatusOr<Caller> {
-    ASSIGN_OR_RETURN(Caller caller, dependencies_.resolver.Resolve(*context));
+    ASSIGN_OR_RETURN(Caller caller, dependencies_.resolver.Resolve(*context, *request));
     log->SetCaller(caller);
     RETURN_IF_ERROR(caller.RequireAdministrator());
     return caller;
@@ -192,7 +192,7 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
 grpc::ServerUnaryReactor* FusionService::GetFusion(grpc::CallbackServerContext* context,
                                                    const v1::GetFusionRequest* request,
                                                    v1::Fusion* response) {
-  return HandleUnary(context, dependencies_.resolver, "FusionService/GetFusion",
+  return HandleUnary(context, *request, dependencies_.resolver, "FusionService/GetFusion",
                      [&](const Caller& caller) -> absl::Status {
                        ASSIGN_OR_RETURN(const ChildName name, ParseFusionName(request->name()));
                        RETURN_IF_ERROR(caller.RequireCooperative(name.cooperative));
@@ -206,14 +206,14 @@ grpc::ServerUnaryReactor* FusionService::GetFusion(grpc::CallbackServerContext* 
 grpc::ServerWriteReactor<v1::Fusion>* FusionService::WatchFusion(
     grpc::CallbackServerContext* context, const v1::GetFusionRequest* request) {
   return StartFusionWatch(*context, dependencies_.resolver, dependencies_.fusions,
-                          dependencies_.watch, request->name());
+                          dependencies_.watch, *request);
 }
 
 grpc::ServerUnaryReactor* FusionService::ListFusions(grpc::CallbackServerContext* context,
                                                      const v1::ListFusionsRequest* request,
                                                      v1::ListFusionsResponse* response) {
   return HandleUnary(
-      context, dependencies_.resolver, "FusionService/ListFusions",
+      context, *request, dependencies_.resolver, "FusionService/ListFusions",
       [&](const Caller& caller) -> absl::Status {
         ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request->parent()));
         RETURN_IF_ERROR(caller.RequireCooperative(cooperative));
@@ -238,7 +238,7 @@ grpc::ServerUnaryReactor* FusionService::ReleaseModel(grpc::CallbackServerContex
                                                       const v1::ReleaseModelRequest* request,
                                                       v1::Model* response) {
   return HandleUnary(
-      context, dependencies_.resolver, "FusionService/ReleaseModel",
+      context, *request, dependencies_.resolver, "FusionService/ReleaseModel",
       [&](const Caller& caller) -> absl::Status { return Release(caller, *request, *response); });
 }
 

@@ -21,8 +21,9 @@ class FusionWatchStream final : public grpc::ServerWriteReactor<v1::Fusion> {
         watch_(watch),
         fusion_(std::move(fusion)) {}
 
-  void Begin(const grpc::CallbackServerContext& context, const CallerResolver& resolver) {
-    const absl::Status status = Admit(context, resolver);
+  void Begin(const grpc::CallbackServerContext& context, const CallerResolver& resolver,
+             const v1::GetFusionRequest& request) {
+    const absl::Status status = Admit(context, resolver, request);
     if (!status.ok()) {
       const absl::MutexLock lock(&mutex_);
       finished_ = true;
@@ -48,8 +49,9 @@ class FusionWatchStream final : public grpc::ServerWriteReactor<v1::Fusion> {
   }
 
  private:
-  absl::Status Admit(const grpc::CallbackServerContext& context, const CallerResolver& resolver) {
-    ASSIGN_OR_RETURN(const Caller caller, resolver.Resolve(context));
+  absl::Status Admit(const grpc::CallbackServerContext& context, const CallerResolver& resolver,
+                     const v1::GetFusionRequest& request) {
+    ASSIGN_OR_RETURN(const Caller caller, resolver.Resolve(context, request));
     log_.SetCaller(caller);
     ASSIGN_OR_RETURN(const ChildName name, ParseFusionName(fusion_));
     RETURN_IF_ERROR(caller.RequireCooperative(name.cooperative));
@@ -107,9 +109,10 @@ grpc::ServerWriteReactor<v1::Fusion>* StartFusionWatch(const grpc::CallbackServe
                                                        const CallerResolver& resolver,
                                                        const FusionStore& fusions,
                                                        FusionWatch& watch,
-                                                       const std::string& fusion) {
-  auto* const stream = new FusionWatchStream(fusions, watch, fusion);  // deletes itself in OnDone
-  stream->Begin(context, resolver);
+                                                       const v1::GetFusionRequest& request) {
+  auto* const stream =
+      new FusionWatchStream(fusions, watch, request.name());  // deletes itself in OnDone
+  stream->Begin(context, resolver, request);
   return stream;
 }
 

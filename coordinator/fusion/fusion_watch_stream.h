@@ -3,8 +3,6 @@
 #ifndef KALAVAI_COORDINATOR_FUSION_FUSION_WATCH_STREAM_H_
 #define KALAVAI_COORDINATOR_FUSION_FUSION_WATCH_STREAM_H_
 
-#include <string>
-
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 
@@ -20,7 +18,7 @@ grpc::ServerWriteReactor<v1::Fusion>* StartFusionWatch(const grpc::CallbackServe
                                                        const CallerResolver& resolver,
                                                        const FusionStore& fusions,
                                                        FusionWatch& watch,
-                                                       const std::string& fusion);
+                                                       const v1::GetFusionRequest& request);
 
 }  // namespace kalavai::coordinator
 

@@ -40,6 +40,8 @@ struct FusionWorker::Job {
   std::vector<ProbeCache> caches;                   // [n], the base first
   std::vector<double> weight_average_loss;          // [D] on the evaluation part
   std::vector<std::vector<double>> reference_loss;  // [references][D], likewise
+  FusionState state = FusionState::kQueued;         // entered last, and since when
+  Stopwatch watch = {};
 };
 
 FusionWorker::FusionWorker(const Dependencies& dependencies, std::string work_directory)
@@ -92,14 +94,18 @@ std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
 }
 
 void FusionWorker::Run(const std::string& fusion) {
+  const Stopwatch watch;
   const absl::Status status = Work(fusion);
   if (status.ok()) {
+    Tell(FusionState::kSucceeded, watch);
     LogInfo("Finished fusion", {{"fusion", fusion}});
   } else if (stopping_) {
     LogInfo("Paused fusion", {{"fusion", fusion}});
   } else if (const absl::Status saved = Fail(fusion, status); !saved.ok()) {
     LogError("Could not save the failure of a fusion",
              {{"fusion", fusion}, {"error", std::string(saved.message())}});
+  } else {
+    Tell(FusionState::kFailed, watch);
   }
   dependencies_.watch.Notify(fusion);
 }
@@ -117,9 +123,19 @@ absl::Status FusionWorker::Fail(const std::string& fusion, const absl::Status& s
   });
 }
 
-absl::Status FusionWorker::Enter(const Job& job, FusionState state,
-                                 const FusionProgress& progress) {
+void FusionWorker::Tell(FusionState state, const Stopwatch& watch) const {
+  if (dependencies_.on_state) {
+    dependencies_.on_state(state, absl::ToDoubleSeconds(watch.Elapsed()));
+  }
+}
+
+absl::Status FusionWorker::Enter(Job& job, FusionState state, const FusionProgress& progress) {
   if (stopping_) return Stopping();
+  if (state != job.state) {
+    if (job.state != FusionState::kQueued) Tell(job.state, job.watch);
+    job.state = state;
+    job.watch = Stopwatch();
+  }
   RETURN_IF_ERROR(dependencies_.fusions.SetState(job.record.name, state, progress));
   dependencies_.watch.Notify(job.record.name);
   return absl::OkStatus();
@@ -129,7 +145,9 @@ absl::Status FusionWorker::Work(const std::string& fusion) {
   Job job;
   RETURN_IF_ERROR(Prepare(fusion, job));
   RETURN_IF_ERROR(Probe(job));
-  return Finish(job);
+  RETURN_IF_ERROR(Finish(job));
+  Tell(job.state, job.watch);
+  return absl::OkStatus();
 }
 
 // Plans again from the rows: what the fusion was created with must still stand.

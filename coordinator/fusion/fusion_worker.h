@@ -19,6 +19,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,9 @@ class FusionWorker {
     FusionWatch& watch;
     const Clock& clock;
     Device device = Device::kCpu;  // of the probe passes; from OpenDevice
+    // Called on the worker's thread when a fusion leaves a state, with the seconds it spent there
+    // since this process took it up, and once with its final state and the seconds of them all.
+    std::function<void(FusionState, double)> on_state = {};
   };
 
   // `work_directory`: DATA/fusions; made when missing.
@@ -65,6 +69,9 @@ class FusionWorker {
   // Stops after the batch under way; the fusion stays in its state and Resume goes on with it.
   void Stop();
 
+  // Fusions that wait for their turn, and those refused.
+  WorkerQueue::Counts counts() const { return queue_.counts(); }
+
   // Where a finished fusion's router lies.
   std::string RouterPath(absl::string_view fusion) const;
 
@@ -72,8 +79,9 @@ class FusionWorker {
   struct Job;
 
   void Run(const std::string& fusion);
+  void Tell(FusionState state, const Stopwatch& watch) const;
   absl::Status Work(const std::string& fusion);
-  absl::Status Enter(const Job& job, FusionState state, const FusionProgress& progress);
+  absl::Status Enter(Job& job, FusionState state, const FusionProgress& progress);
   absl::Status Prepare(const std::string& fusion, Job& job);
   absl::Status Probe(Job& job);
   absl::StatusOr<ProbeCache> ProbeModel(const Job& job, size_t index);

@@ -108,7 +108,8 @@ grpc::ServerUnaryReactor* CooperativeAdminService::CreateCooperative(
     ASSIGN_OR_RETURN(*response, Message(request->cooperative_id()));
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/CreateCooperative", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/CreateCooperative",
+                     body);
 }
 
 grpc::ServerUnaryReactor* CooperativeAdminService::GetCooperative(
@@ -120,7 +121,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::GetCooperative(
     ASSIGN_OR_RETURN(*response, Message(id));
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/GetCooperative", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/GetCooperative", body);
 }
 
 grpc::ServerUnaryReactor* CooperativeAdminService::ListCooperatives(
@@ -142,7 +143,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::ListCooperatives(
     }
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/ListCooperatives", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/ListCooperatives", body);
 }
 
 grpc::ServerUnaryReactor* CooperativeAdminService::ImportCheckpoint(
@@ -151,7 +152,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::ImportCheckpoint(
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   auto log = std::make_shared<RequestLog>("CooperativeAdmin/ImportCheckpoint");
   const auto allowed = [&]() -> absl::StatusOr<Caller> {
-    ASSIGN_OR_RETURN(const Caller caller, parts_.resolver.Resolve(*context));
+    ASSIGN_OR_RETURN(const Caller caller, parts_.resolver.Resolve(*context, *request));
     log->SetCaller(caller);
     RETURN_IF_ERROR(caller.RequireAdministrator());
     ASSIGN_OR_RETURN(const std::string id, ParseCooperativeName(request->parent()));
@@ -226,7 +227,7 @@ absl::StatusOr<v1::ProbeText> CooperativeAdminService::StoreProbeText(
 grpc::ServerReadReactor<v1::AddProbeTextRequest>* CooperativeAdminService::AddProbeText(
     grpc::CallbackServerContext* context, v1::ProbeText* response) {
   RequestLog log("CooperativeAdmin/AddProbeText");
-  absl::StatusOr<Caller> caller = parts_.resolver.Resolve(*context);
+  absl::StatusOr<Caller> caller = parts_.resolver.ResolveStream(*context);
   if (caller.ok()) log.SetCaller(*caller);
   const absl::Status allowed = caller.ok() ? caller->RequireAdministrator() : caller.status();
   ProbeTextStream::Steps steps;
@@ -252,7 +253,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::ListProbeTexts(
     for (const ProbeTextRow& row : rows) *response->add_probe_texts() = ToMessage(row);
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/ListProbeTexts", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/ListProbeTexts", body);
 }
 
 absl::Status CooperativeAdminService::Launch(const std::string& cooperative, const Caller& caller) {
@@ -295,7 +296,8 @@ grpc::ServerUnaryReactor* CooperativeAdminService::LaunchCooperative(
     ASSIGN_OR_RETURN(*response, Message(id));
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/LaunchCooperative", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/LaunchCooperative",
+                     body);
 }
 
 absl::Status CooperativeAdminService::Invite(const v1::CreateInvitationRequest& request,
@@ -353,7 +355,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::CreateInvitation(
     RETURN_IF_ERROR(caller.RequireAdministrator());
     return Invite(*request, caller, *response);
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/CreateInvitation", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/CreateInvitation", body);
 }
 
 grpc::ServerUnaryReactor* CooperativeAdminService::GetContributor(
@@ -367,7 +369,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::GetContributor(
     *response = ToMessage(row);
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/GetContributor", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/GetContributor", body);
 }
 
 grpc::ServerUnaryReactor* CooperativeAdminService::ListContributors(
@@ -388,7 +390,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::ListContributors(
     }
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/ListContributors", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/ListContributors", body);
 }
 
 absl::Status CooperativeAdminService::Withdraw(const v1::WithdrawContributorRequest& request,
@@ -429,7 +431,8 @@ grpc::ServerUnaryReactor* CooperativeAdminService::WithdrawContributor(
     *response = ToMessage(row);
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/WithdrawContributor", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/WithdrawContributor",
+                     body);
 }
 
 absl::Status CooperativeAdminService::Renew(const v1::RenewCertificateRequest& request,
@@ -467,7 +470,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::RenewCertificate(
     RETURN_IF_ERROR(caller.RequireMemberOf(caller.cooperative));
     return Renew(*request, caller, *response);
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/RenewCertificate", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/RenewCertificate", body);
 }
 
 grpc::ServerUnaryReactor* CooperativeAdminService::DecideSubmission(
@@ -488,7 +491,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::DecideSubmission(
     response->set_state(state);
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "CooperativeAdmin/DecideSubmission", body);
+  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/DecideSubmission", body);
 }
 
 }  // namespace kalavai::coordinator

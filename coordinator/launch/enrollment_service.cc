@@ -27,7 +27,7 @@ bool IsUsable(const std::optional<InvitationRow>& invitation, absl::Time now) {
 grpc::ServerUnaryReactor* EnrollmentService::EnrollContributor(
     grpc::CallbackServerContext* context, const v1::EnrollContributorRequest* request,
     v1::EnrollContributorResponse* response) {
-  return HandleAnonymousUnary(context, "EnrollmentService/EnrollContributor",
+  return HandleAnonymousUnary(context, *request, "EnrollmentService/EnrollContributor",
                               [&] { return Enroll(*request, *response); });
 }
 

@@ -44,6 +44,7 @@ void ProbeTextStream::OnReadDone(bool ok) {
 }
 
 absl::Status ProbeTextStream::Take(const v1::AddProbeTextRequest& request) {
+  RETURN_IF_ERROR(CheckMessageSize(request));
   if (request.has_header() != !has_header_) {
     return FieldError(
         "part",

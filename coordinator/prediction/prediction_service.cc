@@ -79,7 +79,7 @@ absl::Status PredictionService::Report(const v1::ReportMeasurementRequest& reque
 grpc::ServerUnaryReactor* PredictionService::ReportMeasurement(
     grpc::CallbackServerContext* context, const v1::ReportMeasurementRequest* request,
     v1::Measurement* response) {
-  return HandleUnary(context, parts_.resolver, "PredictionService/ReportMeasurement",
+  return HandleUnary(context, *request, parts_.resolver, "PredictionService/ReportMeasurement",
                      [&](const Caller& caller) { return Report(*request, caller, *response); });
 }
 
@@ -148,7 +148,8 @@ grpc::ServerUnaryReactor* PredictionService::CreatePrediction(
     RETURN_IF_ERROR(caller.RequireCooperative(id));
     return Predict(id, caller, *response);
   };
-  return HandleUnary(context, parts_.resolver, "PredictionService/CreatePrediction", body);
+  return HandleUnary(context, *request, parts_.resolver, "PredictionService/CreatePrediction",
+                     body);
 }
 
 grpc::ServerUnaryReactor* PredictionService::ListPredictions(
@@ -170,7 +171,7 @@ grpc::ServerUnaryReactor* PredictionService::ListPredictions(
     }
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "PredictionService/ListPredictions", body);
+  return HandleUnary(context, *request, parts_.resolver, "PredictionService/ListPredictions", body);
 }
 
 grpc::ServerUnaryReactor* PredictionService::GetLossMatrix(grpc::CallbackServerContext* context,
@@ -182,7 +183,7 @@ grpc::ServerUnaryReactor* PredictionService::GetLossMatrix(grpc::CallbackServerC
     ASSIGN_OR_RETURN(*response, parts_.fusions.loss_matrix(id));
     return absl::OkStatus();
   };
-  return HandleUnary(context, parts_.resolver, "PredictionService/GetLossMatrix", body);
+  return HandleUnary(context, *request, parts_.resolver, "PredictionService/GetLossMatrix", body);
 }
 
 }  // namespace kalavai::coordinator

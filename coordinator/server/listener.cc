@@ -109,7 +109,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
                              static_cast<int>(limits::kServerPingIntervalSeconds * 1000));
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kUploadMessageBytesMax));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes_max));
   for (grpc::Service* service : options.services) builder.RegisterService(service);
   if (options.metrics != nullptr) {
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;

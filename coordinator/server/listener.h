@@ -2,11 +2,13 @@
 //
 // An address in use is an error, never shared (no SO_REUSEPORT: two servers on one port would each
 // see some of the calls). Handshakes end after limits::kHandshakeSeconds, dead peers are found by
-// keepalive, compressed messages are refused, and a message is at most
-// limits::kUploadMessageBytesMax (services that take less check it themselves).
+// keepalive, compressed messages are refused, and larger messages than Options::message_bytes_max
+// end the call while they are read. A listener with uploads takes their size; CheckMessageSize
+// (coordinator/caller_identity.h) holds its other methods to less.
 #ifndef KALAVAI_COORDINATOR_SERVER_LISTENER_H_
 #define KALAVAI_COORDINATOR_SERVER_LISTENER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 
+#include "common/base/limits.h"
 #include "coordinator/server/rpc_metrics.h"
 
 namespace kalavai::coordinator {
@@ -30,6 +33,7 @@ class Listener {
     std::vector<grpc::Service*> services;  // borrowed
     std::string flag;                      // "--listen": named in errors
     const RpcMetrics* metrics = nullptr;   // counts the calls; borrowed
+    int64_t message_bytes_max = limits::kMessageBytesMax;
     // Answers grpc.health.v1.Health too: NOT_SERVING until SetServing(true).
     bool health = false;
   };

@@ -54,7 +54,8 @@ ModelPhases::ModelPhases(const Parts& parts)
                .audit = parts_.audit,
                .watch = watch_,
                .clock = parts_.clock,
-               .device = parts_.device},
+               .device = parts_.device,
+               .on_state = parts_.on_fusion_state},
               parts_.fusions_directory),
       fusion_service_(
           {.database = parts_.database,

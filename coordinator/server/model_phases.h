@@ -11,6 +11,7 @@
 #define KALAVAI_COORDINATOR_SERVER_MODEL_PHASES_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -60,6 +61,7 @@ class ModelPhases {
     std::string models_directory;   // DATA/models
     int64_t threads = 1;            // inside one tensor operation; part of every fusion's input
     Device device = Device::kCpu;   // of fusions and generation
+    std::function<void(FusionState, double)> on_fusion_state = {};  // FusionWorker's on_state
   };
 
   explicit ModelPhases(const Parts& parts);
@@ -68,6 +70,9 @@ class ModelPhases {
   absl::Status Start();
   // Idempotent. Open streams end with SHUTTING_DOWN.
   void Stop();
+
+  WorkerQueue::Counts fusion_counts() const { return worker_.counts(); }
+  GenerationEngine::Counts generation_counts() const { return engine_.counts(); }
 
   FusionService& fusion_service() { return fusion_service_; }
   InferenceService& inference_service() { return inference_service_; }

@@ -6,9 +6,9 @@
 namespace kalavai::coordinator {
 
 grpc::ServerUnaryReactor* OperationsService::GetMetrics(grpc::CallbackServerContext* context,
-                                                        const v1::GetMetricsRequest*,
+                                                        const v1::GetMetricsRequest* request,
                                                         v1::GetMetricsResponse* response) {
-  return HandleUnary(context, resolver_, "OperationsService/GetMetrics",
+  return HandleUnary(context, *request, resolver_, "OperationsService/GetMetrics",
                      [&](const Caller& caller) -> absl::Status {
                        RETURN_IF_ERROR(caller.RequireAdministrator());
                        response->set_text(metrics_.Text());
@@ -17,9 +17,9 @@ grpc::ServerUnaryReactor* OperationsService::GetMetrics(grpc::CallbackServerCont
 }
 
 grpc::ServerUnaryReactor* OperationsService::GetHealth(grpc::CallbackServerContext* context,
-                                                       const v1::GetHealthRequest*,
+                                                       const v1::GetHealthRequest* request,
                                                        v1::Health* response) {
-  return HandleUnary(context, resolver_, "OperationsService/GetHealth",
+  return HandleUnary(context, *request, resolver_, "OperationsService/GetHealth",
                      [&](const Caller& caller) -> absl::Status {
                        RETURN_IF_ERROR(caller.RequireAdministrator());
                        *response = health_();

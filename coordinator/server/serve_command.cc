@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -38,19 +37,18 @@ absl::Status Serve(const Flags& flags, Console& console) {
   console.Result({{"service", server->service_address()}, {"enroll", server->enroll_address()}},
                  absl::StrCat("Serving ", options.data, " at ", server->service_address(),
                               ", enrolment at ", server->enroll_address()));
-  console.Note(absl::StrCat(
-      "Stop with Ctrl-C. Next, in another terminal: kalavai-coordinator coop create --data ",
-      options.data, " --cooperative ID --domains A,B"));
+  if (flags.log_format != "json") {  // whoever collects JSON lines gets nothing else
+    console.Note(absl::StrCat(
+        "Stop with Ctrl-C. Next, in another terminal: kalavai-coordinator coop create --data ",
+        options.data, " --cooperative ID --domains A,B"));
+  }
   absl::Notification never;  // signal handlers may only set a flag, so it is looked at
   Deadline next_look(absl::Seconds(limits::kHealthSeconds));
-  bool ready = true;
   while (!Interrupted()) {
     never.WaitForNotificationWithTimeout(kPoll);
     if (!next_look.Passed()) continue;
     next_look = Deadline(absl::Seconds(limits::kHealthSeconds));
-    const bool was_ready = std::exchange(ready, server->UpdateHealth());
-    if (was_ready && !ready) LogError("Lost readiness", {{"see", "kalavai-coordinator health"}});
-    if (!was_ready && ready) LogInfo("Regained readiness");
+    server->UpdateHealth();
   }
   LogInfo("Draining", {{"seconds", absl::StrCat(absl::ToInt64Seconds(kDrain))}});
   server->Stop(kDrain);

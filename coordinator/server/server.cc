@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -162,7 +163,10 @@ struct Server::Wiring {
                       .fusions_directory = directory.FusionsPath(),
                       .models_directory = directory.ModelsPath(),
                       .threads = ThreadsOf(options),
-                      .device = options.device}};
+                      .device = options.device,
+                      .on_fusion_state = [this](FusionState state, double seconds) {
+                        server_metrics.CountFusionState(FusionStateName(state), seconds);
+                      }}};
 
   CooperativeAdminService admin_service{{.database = database,
                                          .blobs = blobs,
@@ -209,6 +213,7 @@ struct Server::Wiring {
   TransparencyService transparency_service{signed_log, resolver};
   OperationsService operations_service{metrics, [this] { return CheckHealth(); }, resolver};
 
+  bool ready = true;  // what UpdateHealth found last
   std::unique_ptr<Listener> main_listener;
   std::unique_ptr<Listener> enroll_listener;
 
@@ -258,14 +263,14 @@ void Server::Wiring::WireLaterPhases() {
     ASSIGN_OR_RETURN(const SubmissionState state,
                      admission.DecideQuarantined(decision.name, decision.admit, decision.comment,
                                                  decision.actor));
-    submission_watches.Notify(decision.name);
+    server_metrics.CountDecision(decision.admit);
     return std::string(SubmissionStateName(state));
   };
-  admission.OnDecided([this](const std::string& submission) {
-    submission_watches.Notify(submission);
-    const absl::StatusOr<SubmissionRecord> decided = submissions.Get(submission);
-    if (decided.ok()) server_metrics.CountVerdict(SubmissionStateName(decided->state));
-  });
+  admission.OnDecided(
+      [this](const std::string& submission, SubmissionState state, absl::string_view reason) {
+        server_metrics.CountVerdict(SubmissionStateName(state), reason);
+        submission_watches.Notify(submission);
+      });
 }
 
 ServerMetrics::Sample Server::Wiring::TakeSample() {
@@ -273,18 +278,33 @@ ServerMetrics::Sample Server::Wiring::TakeSample() {
   const absl::StatusOr<int64_t> leaves = log.Size();
   const std::string path = directory.DatabasePath();
   std::error_code error;
+  const GenerationEngine::Counts generation = models.generation_counts();
+  std::optional<std::map<std::string, int64_t>> states;
+  if (const auto unfinished = fusions.ListUnfinished(); unfinished.ok()) {
+    states.emplace();
+    for (const FusionRecord& fusion : *unfinished) {
+      ++(*states)[std::string(FusionStateName(fusion.state))];
+    }
+  }
   int64_t database_bytes = 0;
   for (const char* suffix : {"", "-wal"}) {
     const auto size = std::filesystem::file_size(path + suffix, error);
     if (!error) database_bytes += static_cast<int64_t>(size);
   }
   return {.disk_free_bytes = DiskFreeBytes(options.data),
-          .staging_bytes = BytesUnder(directory.BlobsPath() + "/staging"),
+          .staging_bytes = blobs.StagingBytes().value_or(-1),
           .uploads_open = staging.ok() ? static_cast<int64_t>(staging->size()) : -1,
           .database_bytes = database_bytes,
           .log_leaves = leaves.value_or(-1),
+          .upload_bytes_received = upload_sessions.bytes_received(),
+          .prompt_tokens = generation.prompt_tokens,
+          .output_tokens = generation.output_tokens,
+          .fusions = std::move(states),
           .queues = {{.name = "uploads", .counts = workers.counts()},
-                     {.name = "admission", .counts = admission_queue.counts()}}};
+                     {.name = "admission", .counts = admission_queue.counts()},
+                     {.name = "fusions", .counts = models.fusion_counts()},
+                     {.name = "generation",
+                      .counts = {.waiting = generation.waiting, .refused = generation.refused}}}};
 }
 
 v1::Health Server::Wiring::CheckHealth() {
@@ -332,6 +352,7 @@ absl::Status Server::Wiring::Listen() {
                         &transparency_service, &operations_service},
            .flag = "--listen",
            .metrics = &rpc_metrics,
+           .message_bytes_max = limits::kUploadMessageBytesMax,
            .health = true}));
   {
     const absl::MutexLock lock(&mutex);
@@ -359,9 +380,18 @@ int Server::enroll_port() const { return wiring_->enroll_listener->port(); }
 std::string Server::service_address() const { return wiring_->Addresses().service; }
 std::string Server::enroll_address() const { return wiring_->Addresses().enroll; }
 bool Server::UpdateHealth() {
-  const bool serving = wiring_->CheckHealth().serving();
-  wiring_->main_listener->SetServing(serving);
-  return serving;
+  const v1::Health health = wiring_->CheckHealth();
+  wiring_->main_listener->SetServing(health.serving());
+  // Lines at the change only: a full disk must not fill its log.
+  if (!health.serving() && wiring_->ready) {
+    for (const v1::Health::Check& check : health.checks()) {
+      if (check.passed()) continue;
+      LogError("Lost readiness", {{"check", check.name()}, {"message", check.message()}});
+    }
+  }
+  if (health.serving() && !wiring_->ready) LogInfo("Regained readiness");
+  wiring_->ready = health.serving();
+  return health.serving();
 }
 void Server::Stop(absl::Duration drain) { wiring_->Stop(drain); }
 

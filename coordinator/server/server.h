@@ -53,8 +53,8 @@ class Server {
   std::string service_address() const;  // host:port, as advertised
   std::string enroll_address() const;
 
-  // Looks at database and disk and tells grpc.health.v1.Health; call every limits::kHealthSeconds.
-  // True when every check passed.
+  // Looks at database and disk, tells grpc.health.v1.Health, and logs a change; call it every
+  // limits::kHealthSeconds, one thread at a time. True when every check passed.
   bool UpdateHealth();
 
   // Says NOT_SERVING, refuses new calls, lets open ones finish for at most `drain`, stops the

@@ -1,8 +1,5 @@
 #include "coordinator/server/server_metrics.h"
 
-#include <filesystem>
-#include <system_error>
-
 #include "absl/strings/ascii.h"
 #include <sys/statvfs.h>
 
@@ -14,8 +11,15 @@ namespace {
 
 constexpr LogLevel kCountedLevels[] = {LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError};
 
+// As in fusion.proto, in their order.
+constexpr const char* kUnfinishedStates[] = {"QUEUED", "PROBING", "TRAINING_ROUTER", "EVALUATING"};
+
 void SetKnown(const GaugeFamily& gauge, int64_t value) {
   if (value >= 0) gauge.Set({}, static_cast<double>(value));
+}
+
+void RaiseKnown(const CounterFamily& counter, LabelValues labels, int64_t total) {
+  if (total >= 0) counter.RaiseTo(labels, static_cast<double>(total));
 }
 
 }  // namespace
@@ -49,14 +53,34 @@ ServerMetrics::ServerMetrics(Metrics& metrics)
                                      .labels = {"level"}})),
       submissions_(metrics.AddCounter({.name = "kalavai_submissions_total",
                                        .meaning = "Submissions decided, by the state they got",
-                                       .labels = {"state"}})),
+                                       .labels = {"state", "reason"}})),
+      decisions_(
+          metrics.AddCounter({.name = "kalavai_decisions_total",
+                              .meaning = "Administrators' decisions of quarantined submissions",
+                              .labels = {"decision"}})),
+      upload_bytes_(metrics.AddCounter({.name = "kalavai_upload_received_bytes_total",
+                                        .meaning = "Bytes that uploads brought"})),
+      fusions_(metrics.AddGauge({.name = "kalavai_fusions",
+                                 .meaning = "Unfinished fusions, by their state",
+                                 .labels = {"state"}})),
+      fusions_ended_(metrics.AddCounter({.name = "kalavai_fusions_total",
+                                         .meaning = "Fusions that ended, by their final state",
+                                         .labels = {"state"}})),
+      fusion_seconds_(metrics.AddHistogram(
+          {.name = "kalavai_fusion_duration_seconds",
+           .meaning = "Time a fusion spent in a state; in a final one, of all of them together",
+           .labels = {"state"}},
+          {1, 10, 60, 300, 1800, 7200, 43'200, 259'200})),
+      tokens_(metrics.AddCounter({.name = "kalavai_generation_tokens_total",
+                                  .meaning = "Tokens read (prompt) and generated (output)",
+                                  .labels = {"kind"}})),
       ready_(metrics.AddGauge({.name = "kalavai_ready",
                                .meaning = "1 when this check of readiness passed last, else 0",
                                .labels = {"check"}})) {
   build_info_.Set({Version(), Commit()}, 1);
-  for (const char* state : {"admitted", "quarantined", "rejected"}) {
-    submissions_.Increment({state}, 0);
-  }
+  submissions_.Increment({"admitted", ""}, 0);
+  for (const char* decision : {"admitted", "rejected"}) decisions_.Increment({decision}, 0);
+  for (const char* state : {"succeeded", "failed"}) fusions_ended_.Increment({state}, 0);
 }
 
 void ServerMetrics::Set(const Sample& sample) const {
@@ -65,6 +89,16 @@ void ServerMetrics::Set(const Sample& sample) const {
   SetKnown(uploads_open_, sample.uploads_open);
   SetKnown(database_bytes_, sample.database_bytes);
   SetKnown(log_leaves_, sample.log_leaves);
+  RaiseKnown(upload_bytes_, {}, sample.upload_bytes_received);
+  RaiseKnown(tokens_, {"prompt"}, sample.prompt_tokens);
+  RaiseKnown(tokens_, {"output"}, sample.output_tokens);
+  if (sample.fusions.has_value()) {
+    for (const char* state : kUnfinishedStates) {
+      const auto found = sample.fusions->find(state);
+      const int64_t count = found == sample.fusions->end() ? 0 : found->second;
+      fusions_.Set({absl::AsciiStrToLower(state)}, static_cast<double>(count));
+    }
+  }
   for (const Queue& queue : sample.queues) {
     queue_waiting_.Set({queue.name}, static_cast<double>(queue.counts.waiting));
     queue_refused_.RaiseTo({queue.name}, static_cast<double>(queue.counts.refused));
@@ -75,8 +109,18 @@ void ServerMetrics::Set(const Sample& sample) const {
   }
 }
 
-void ServerMetrics::CountVerdict(absl::string_view state) const {
-  submissions_.Increment({absl::AsciiStrToLower(state)});
+void ServerMetrics::CountVerdict(absl::string_view state, absl::string_view reason) const {
+  submissions_.Increment({absl::AsciiStrToLower(state), reason});
+}
+
+void ServerMetrics::CountDecision(bool admit) const {
+  decisions_.Increment({admit ? "admitted" : "rejected"});
+}
+
+void ServerMetrics::CountFusionState(absl::string_view state, double seconds) const {
+  const std::string label = absl::AsciiStrToLower(state);
+  if (state == "SUCCEEDED" || state == "FAILED") fusions_ended_.Increment({label});
+  fusion_seconds_.Observe({label}, seconds);
 }
 
 void ServerMetrics::SetCheck(absl::string_view check, bool passed) const {
@@ -87,20 +131,6 @@ int64_t DiskFreeBytes(const std::string& path) {
   struct statvfs disk = {};
   if (statvfs(path.c_str(), &disk) != 0) return -1;
   return static_cast<int64_t>(disk.f_bavail * disk.f_frsize);
-}
-
-int64_t BytesUnder(const std::string& directory) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  int64_t bytes = 0;
-  for (fs::recursive_directory_iterator at(directory, error), end; !error && at != end;
-       at.increment(error)) {
-    std::error_code vanished;  // a file may be moved to its place meanwhile
-    if (!at->is_regular_file(vanished)) continue;
-    const auto size = static_cast<int64_t>(at->file_size(vanished));
-    if (!vanished) bytes += size;
-  }
-  return bytes;
 }
 
 }  // namespace kalavai::coordinator

@@ -3,13 +3,15 @@
 //
 //   ServerMetrics server_metrics(metrics);
 //   metrics.OnCollect([&] { server_metrics.Set({.disk_free_bytes = …}); });
-//   server_metrics.CountVerdict("ADMITTED", "");
+//   server_metrics.CountVerdict("QUARANTINED", "DIVERGENCE_NEGATIVE");
 //
 // Thread-safe.
 #ifndef KALAVAI_COORDINATOR_SERVER_SERVER_METRICS_H_
 #define KALAVAI_COORDINATOR_SERVER_SERVER_METRICS_H_
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,7 @@ class ServerMetrics {
   explicit ServerMetrics(Metrics& metrics);
 
   struct Queue {
-    std::string name;  // "uploads", "admission"
+    std::string name;  // "uploads", "admission", "fusions", "generation"
     WorkerQueue::Counts counts;
   };
   // A moment. Negative = not known now; the last value stays.
@@ -36,12 +38,22 @@ class ServerMetrics {
     int64_t uploads_open = -1;
     int64_t database_bytes = -1;
     int64_t log_leaves = -1;
+    int64_t upload_bytes_received = -1;
+    int64_t prompt_tokens = -1;
+    int64_t output_tokens = -1;
+    // How many unfinished fusions are in each state, "QUEUED"; the states left out have none.
+    std::optional<std::map<std::string, int64_t>> fusions = {};
     std::vector<Queue> queues = {};
   };
   void Set(const Sample& sample) const;
 
-  // `state`: the submission's, in upper case; also for an administrator's decision.
-  void CountVerdict(absl::string_view state) const;
+  // `state`: the submission's, in upper case; also for an administrator's decision. `reason`: of
+  // the check that did not pass, or "".
+  void CountVerdict(absl::string_view state, absl::string_view reason) const;
+  // What an administrator decided of a quarantined submission.
+  void CountDecision(bool admit) const;
+  // A fusion left `state` ("PROBING") after `seconds`; with a final one, the seconds of them all.
+  void CountFusionState(absl::string_view state, double seconds) const;
   // One check of readiness.
   void SetCheck(absl::string_view check, bool passed) const;
 
@@ -57,13 +69,17 @@ class ServerMetrics {
   const CounterFamily queue_failed_;
   const CounterFamily log_lines_;
   const CounterFamily submissions_;
+  const CounterFamily decisions_;
+  const CounterFamily upload_bytes_;
+  const GaugeFamily fusions_;
+  const CounterFamily fusions_ended_;
+  const HistogramFamily fusion_seconds_;
+  const CounterFamily tokens_;
   const GaugeFamily ready_;
 };
 
 // Bytes free for us on the disk of `path`; -1 when it cannot be told.
 int64_t DiskFreeBytes(const std::string& path);
-// Sum of the sizes of the regular files under `directory`; 0 when there is none.
-int64_t BytesUnder(const std::string& directory);
 
 }  // namespace kalavai::coordinator
 

@@ -57,8 +57,9 @@ struct GenerationEngine::Loaded {
 // One request: every expert's cache and its log-probabilities of the next token.
 class GenerationEngine::Generation {
  public:
-  Generation(const Loaded& model, const GenerationRequest& request)
-      : model_(model),
+  Generation(GenerationEngine& engine, const Loaded& model, const GenerationRequest& request)
+      : engine_(engine),
+        model_(model),
         request_(request),
         session_(model.router),
         sampler_(request.sampling),
@@ -72,12 +73,14 @@ class GenerationEngine::Generation {
     const c10::InferenceMode inference;
     RETURN_IF_ERROR(Prepare());
     RETURN_IF_ERROR(ReadPrompt());
+    engine_.prompt_tokens_ += static_cast<int64_t>(prompt_.size());
     std::string finish_reason = "length";
     int64_t made = 0;
     while (made < request_.output_tokens_max) {
       UpdateAllowed();
       const int32_t token = Draw();
       ++made;
+      ++engine_.output_tokens_;
       if (model_.tokenizer->EndOfTextId() == token) {
         finish_reason = "stop";
         break;
@@ -219,6 +222,7 @@ class GenerationEngine::Generation {
     return session_.Read(log_p, FloatsOf(experts_[0].hidden_TD)).status();
   }
 
+  GenerationEngine& engine_;
   const Loaded& model_;
   const GenerationRequest& request_;
   RouterSession session_;
@@ -252,12 +256,21 @@ absl::Status GenerationEngine::Enqueue(Task task, Task refuse, int64_t waiting_m
   const absl::MutexLock lock(&mutex_);
   if (stopping_) return ShuttingDown();
   if (static_cast<int64_t>(queue_.size()) >= waiting_max) {
+    ++refused_;
     return MakeError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
                      {.what = absl::StrCat("generation: ", queue_.size(), " requests wait"),
                       .fix = "try again in a minute"});
   }
   queue_.push_back({.run = std::move(task), .refuse = std::move(refuse)});
   return absl::OkStatus();
+}
+
+GenerationEngine::Counts GenerationEngine::counts() const {
+  const absl::MutexLock lock(&mutex_);
+  return {.waiting = static_cast<int64_t>(queue_.size()),
+          .refused = refused_,
+          .prompt_tokens = prompt_tokens_,
+          .output_tokens = output_tokens_};
 }
 
 void GenerationEngine::Run() {
@@ -356,7 +369,7 @@ void GenerationEngine::GenerateNow(const GenerationRequest& request) {
     return request.on_text(text);
   };
   request.on_done(CatchTorch("generate", [&]() -> absl::StatusOr<GenerationResult> {
-    return Generation(*found->second, guarded).Run();
+    return Generation(*this, *found->second, guarded).Run();
   }));
 }
 

@@ -20,6 +20,7 @@
 #ifndef KALAVAI_COORDINATOR_SERVING_GENERATION_ENGINE_H_
 #define KALAVAI_COORDINATOR_SERVING_GENERATION_ENGINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -90,6 +91,14 @@ class GenerationEngine {
   // Queues a request; on_done is called unless this fails.
   absl::Status Submit(GenerationRequest request);
 
+  struct Counts {
+    int64_t waiting = 0;        // requests and loads that wait for the engine
+    int64_t refused = 0;        // with QUEUE_FULL, since the process began; so the tokens, whatever
+    int64_t prompt_tokens = 0;  // became of their answers
+    int64_t output_tokens = 0;
+  };
+  Counts counts() const;
+
   // Ends the generation under way, fails what waits with SHUTTING_DOWN, joins. Idempotent.
   void Stop();
 
@@ -112,6 +121,9 @@ class GenerationEngine {
   };
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t refused_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::atomic<int64_t> prompt_tokens_ = 0;
+  std::atomic<int64_t> output_tokens_ = 0;
   std::map<std::string, bool, std::less<>> ready_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::unique_ptr<Loaded>, std::less<>> models_;  // the engine's thread only
   std::thread thread_;

@@ -156,7 +156,7 @@ grpc::ServerUnaryReactor* InferenceService::Generate(grpc::CallbackServerContext
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   RequestLog log("InferenceService/Generate");
   const absl::Status started = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const Caller caller, dependencies_.resolver.Resolve(*context));
+    ASSIGN_OR_RETURN(const Caller caller, dependencies_.resolver.Resolve(*context, *request));
     log.SetCaller(caller);
     ASSIGN_OR_RETURN(Admitted admitted, Admit(caller, *request));
     admitted.request.on_text = [context, response](absl::string_view text) {
@@ -180,7 +180,7 @@ grpc::ServerUnaryReactor* InferenceService::Generate(grpc::CallbackServerContext
 grpc::ServerWriteReactor<v1::GenerateResponse>* InferenceService::StreamGenerate(
     grpc::CallbackServerContext* context, const v1::GenerateRequest* request) {
   RequestLog log("InferenceService/StreamGenerate");
-  const absl::StatusOr<Caller> caller = dependencies_.resolver.Resolve(*context);
+  const absl::StatusOr<Caller> caller = dependencies_.resolver.Resolve(*context, *request);
   if (caller.ok()) log.SetCaller(*caller);
   const std::shared_ptr<GenerationStream> stream = GenerationStream::Create(std::move(log));
   const absl::Status started = [&]() -> absl::Status {
@@ -205,7 +205,7 @@ grpc::ServerWriteReactor<v1::GenerateResponse>* InferenceService::StreamGenerate
 grpc::ServerUnaryReactor* InferenceService::GetModel(grpc::CallbackServerContext* context,
                                                      const v1::GetModelRequest* request,
                                                      v1::Model* response) {
-  return HandleUnary(context, dependencies_.resolver, "InferenceService/GetModel",
+  return HandleUnary(context, *request, dependencies_.resolver, "InferenceService/GetModel",
                      [&](const Caller& caller) -> absl::Status {
                        ASSIGN_OR_RETURN(const ModelRecord model,
                                         FindModel(caller, request->name()));
@@ -218,7 +218,7 @@ grpc::ServerUnaryReactor* InferenceService::ListModels(grpc::CallbackServerConte
                                                        const v1::ListModelsRequest* request,
                                                        v1::ListModelsResponse* response) {
   return HandleUnary(
-      context, dependencies_.resolver, "InferenceService/ListModels",
+      context, *request, dependencies_.resolver, "InferenceService/ListModels",
       [&](const Caller& caller) -> absl::Status {
         ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request->parent()));
         RETURN_IF_ERROR(caller.RequireCooperative(cooperative));

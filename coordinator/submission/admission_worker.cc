@@ -127,7 +127,7 @@ absl::Status AdmissionWorker::Check(const std::string& submission) {
   LogInfo("Decided submission", {{"submission", submission},
                                  {"state", std::string(SubmissionStateName(outcome.state))},
                                  {"reason", outcome.Reason()}});
-  if (on_decided_) on_decided_(submission);
+  if (on_decided_) on_decided_(submission, outcome.state, outcome.Reason());
   return absl::OkStatus();
 }
 
@@ -155,7 +155,7 @@ absl::StatusOr<SubmissionState> AdmissionWorker::DecideQuarantined(const std::st
     return parts_.submissions.DecideQuarantined(submission, admit, comment, receipt,
                                                 parts_.clock.Now());
   }));
-  if (on_decided_) on_decided_(submission);
+  if (on_decided_) on_decided_(submission, state, "");
   return state;
 }
 

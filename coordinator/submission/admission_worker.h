@@ -57,10 +57,11 @@ class AdmissionWorker {
   };
   explicit AdmissionWorker(const Parts& parts) : parts_(parts) {}
 
-  // Called after every verdict, on the thread that made it; set before the first Start.
-  void OnDecided(std::function<void(const std::string& submission)> call) {
-    on_decided_ = std::move(call);
-  }
+  // Called after every verdict, on the thread that made it; set before the first Start. `reason`:
+  // of the check that did not pass, or "".
+  using Decided = std::function<void(const std::string& submission, SubmissionState state,
+                                     absl::string_view reason)>;
+  void OnDecided(Decided call) { on_decided_ = std::move(call); }
 
   // Queues the checks. QUEUE_FULL and SHUTTING_DOWN of the queue.
   absl::Status Start(const std::string& submission);
@@ -83,7 +84,7 @@ class AdmissionWorker {
                                           int64_t log_index);
 
   const Parts parts_;
-  std::function<void(const std::string&)> on_decided_;
+  Decided on_decided_;
 };
 
 }  // namespace kalavai::coordinator

@@ -95,7 +95,7 @@ grpc::ServerUnaryReactor* SubmissionService::CreateSubmission(
     grpc::CallbackServerContext* context, const v1::CreateSubmissionRequest* request,
     v1::Submission* response) {
   return HandleUnary(
-      context, parts_.resolver, "SubmissionService/CreateSubmission",
+      context, *request, parts_.resolver, "SubmissionService/CreateSubmission",
       [&](const Caller& caller) { return Create(caller, request->parent(), *response); });
 }
 
@@ -128,7 +128,7 @@ absl::Status SubmissionService::Create(const Caller& caller, const std::string& 
 grpc::ServerUnaryReactor* SubmissionService::DeclareFiles(grpc::CallbackServerContext* context,
                                                           const v1::DeclareFilesRequest* request,
                                                           v1::DeclareFilesResponse* response) {
-  return HandleUnary(context, parts_.resolver, "SubmissionService/DeclareFiles",
+  return HandleUnary(context, *request, parts_.resolver, "SubmissionService/DeclareFiles",
                      [&](const Caller& caller) { return Declare(caller, *request, *response); });
 }
 
@@ -185,7 +185,7 @@ absl::Status SubmissionService::Declare(const Caller& caller,
 grpc::ServerUnaryReactor* SubmissionService::StartUpload(grpc::CallbackServerContext* context,
                                                          const v1::StartUploadRequest* request,
                                                          v1::Upload* response) {
-  return HandleUnary(context, parts_.resolver, "SubmissionService/StartUpload",
+  return HandleUnary(context, *request, parts_.resolver, "SubmissionService/StartUpload",
                      [&](const Caller& caller) -> absl::Status {
                        RETURN_IF_ERROR(GetOwn(caller, request->parent(), false).status());
                        RETURN_IF_ERROR(parts_.sessions.SweepExpired());
@@ -202,12 +202,12 @@ grpc::ServerUnaryReactor* SubmissionService::StartUpload(grpc::CallbackServerCon
 
 grpc::ServerReadReactor<v1::WriteUploadRequest>* SubmissionService::WriteUpload(
     grpc::CallbackServerContext* context, v1::Upload* response) {
-  const absl::StatusOr<Caller> caller = parts_.resolver.Resolve(*context);
+  const absl::StatusOr<Caller> caller = parts_.resolver.ResolveStream(*context);
   UploadStreamParts stream = {
       .sessions = parts_.sessions,
       .queue = parts_.queue,
       .authorize = [this, context](const std::string& name) -> absl::StatusOr<UploadRecord> {
-        ASSIGN_OR_RETURN(const Caller now, parts_.resolver.Resolve(*context));
+        ASSIGN_OR_RETURN(const Caller now, parts_.resolver.ResolveStream(*context));
         ASSIGN_OR_RETURN(UploadRecord upload, GetOwnUpload(now, name));
         ASSIGN_OR_RETURN(const SubmissionRecord record, parts_.submissions.Get(upload.submission));
         if (record.state == SubmissionState::kUploading) return upload;
@@ -227,7 +227,7 @@ grpc::ServerReadReactor<v1::WriteUploadRequest>* SubmissionService::WriteUpload(
 grpc::ServerUnaryReactor* SubmissionService::GetUpload(grpc::CallbackServerContext* context,
                                                        const v1::GetUploadRequest* request,
                                                        v1::Upload* response) {
-  return HandleUnary(context, parts_.resolver, "SubmissionService/GetUpload",
+  return HandleUnary(context, *request, parts_.resolver, "SubmissionService/GetUpload",
                      [&](const Caller& caller) -> absl::Status {
                        ASSIGN_OR_RETURN(const UploadRecord upload,
                                         GetOwnUpload(caller, request->name()));
@@ -239,7 +239,7 @@ grpc::ServerUnaryReactor* SubmissionService::FinalizeSubmission(
     grpc::CallbackServerContext* context, const v1::FinalizeSubmissionRequest* request,
     v1::Submission* response) {
   return HandleUnary(
-      context, parts_.resolver, "SubmissionService/FinalizeSubmission",
+      context, *request, parts_.resolver, "SubmissionService/FinalizeSubmission",
       [&](const Caller& caller) { return Finalize(caller, request->name(), *response); });
 }
 
@@ -274,7 +274,7 @@ absl::Status SubmissionService::Finalize(const Caller& caller, const std::string
 grpc::ServerUnaryReactor* SubmissionService::GetSubmission(grpc::CallbackServerContext* context,
                                                            const v1::GetSubmissionRequest* request,
                                                            v1::Submission* response) {
-  return HandleUnary(context, parts_.resolver, "SubmissionService/GetSubmission",
+  return HandleUnary(context, *request, parts_.resolver, "SubmissionService/GetSubmission",
                      [&](const Caller& caller) -> absl::Status {
                        ASSIGN_OR_RETURN(const SubmissionRecord record,
                                         GetOwn(caller, request->name(), true));
@@ -285,7 +285,7 @@ grpc::ServerUnaryReactor* SubmissionService::GetSubmission(grpc::CallbackServerC
 
 grpc::ServerWriteReactor<v1::Submission>* SubmissionService::WatchSubmission(
     grpc::CallbackServerContext* context, const v1::GetSubmissionRequest* request) {
-  const absl::StatusOr<Caller> caller = parts_.resolver.Resolve(*context);
+  const absl::StatusOr<Caller> caller = parts_.resolver.Resolve(*context, *request);
   return parts_.watches.NewWatch(
       request->name(), caller,
       [this, caller, name = request->name()]() -> absl::StatusOr<v1::Submission> {
@@ -297,7 +297,7 @@ grpc::ServerWriteReactor<v1::Submission>* SubmissionService::WatchSubmission(
 grpc::ServerUnaryReactor* SubmissionService::ListSubmissions(
     grpc::CallbackServerContext* context, const v1::ListSubmissionsRequest* request,
     v1::ListSubmissionsResponse* response) {
-  return HandleUnary(context, parts_.resolver, "SubmissionService/ListSubmissions",
+  return HandleUnary(context, *request, parts_.resolver, "SubmissionService/ListSubmissions",
                      [&](const Caller& caller) { return List(caller, *request, *response); });
 }
 

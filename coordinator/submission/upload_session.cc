@@ -66,7 +66,9 @@ absl::Status UploadSession::Append(int64_t offset, absl::string_view data,
                       .fix = "ask GetUpload for the size and go on from there",
                       .metadata = {{"offset", absl::StrCat(offset)}, {"actual", actual.Hex()}}});
   }
-  return staged_.Append(offset, data);
+  RETURN_IF_ERROR(staged_.Append(offset, data));
+  sessions_.bytes_received_ += static_cast<int64_t>(data.size());
+  return absl::OkStatus();
 }
 
 bool UploadSession::NeedsSync() const {

@@ -18,6 +18,7 @@
 #ifndef KALAVAI_COORDINATOR_SUBMISSION_UPLOAD_SESSION_H_
 #define KALAVAI_COORDINATOR_SUBMISSION_UPLOAD_SESSION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -78,6 +79,8 @@ class UploadSessions {
   // Removes the staging files of uploads that are over or were never finished in time.
   absl::Status Discard(const std::vector<UploadRecord>& uploads);
   absl::Status SweepExpired();
+  // Bytes taken since the process began, those of uploads that were given up too.
+  int64_t bytes_received() const { return bytes_received_; }
 
  private:
   friend class UploadSession;
@@ -89,6 +92,7 @@ class UploadSessions {
   SubmissionStore& store_;
   const BlobStore& blobs_;
   const Clock& clock_;
+  std::atomic<int64_t> bytes_received_ = 0;
   absl::Mutex mutex_;
   // Uploads with a writer, and how much of each has been synced.
   absl::flat_hash_map<std::string, int64_t> open_ ABSL_GUARDED_BY(mutex_);

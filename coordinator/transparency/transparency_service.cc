@@ -56,18 +56,18 @@ grpc::ServerUnaryReactor* TransparencyService::ListLogEntries(
     response->set_log_size(size);
     return absl::OkStatus();
   };
-  return HandleUnary(context, resolver_, "TransparencyLogService/ListLogEntries", body);
+  return HandleUnary(context, *request, resolver_, "TransparencyLogService/ListLogEntries", body);
 }
 
 grpc::ServerUnaryReactor* TransparencyService::GetTreeHead(grpc::CallbackServerContext* context,
-                                                           const v1::GetTreeHeadRequest*,
+                                                           const v1::GetTreeHeadRequest* request,
                                                            v1::TreeHead* response) {
   const auto body = [&](const Caller&) -> absl::Status {
     ASSIGN_OR_RETURN(*response->mutable_note(), log_.Head());
     response->set_verifier_key(log_.verifier().Text());
     return absl::OkStatus();
   };
-  return HandleUnary(context, resolver_, "TransparencyLogService/GetTreeHead", body);
+  return HandleUnary(context, *request, resolver_, "TransparencyLogService/GetTreeHead", body);
 }
 
 grpc::ServerUnaryReactor* TransparencyService::GetInclusionProof(
@@ -85,7 +85,8 @@ grpc::ServerUnaryReactor* TransparencyService::GetInclusionProof(
     WriteHashes(proof, *response);
     return absl::OkStatus();
   };
-  return HandleUnary(context, resolver_, "TransparencyLogService/GetInclusionProof", body);
+  return HandleUnary(context, *request, resolver_, "TransparencyLogService/GetInclusionProof",
+                     body);
 }
 
 grpc::ServerUnaryReactor* TransparencyService::GetConsistencyProof(
@@ -100,7 +101,8 @@ grpc::ServerUnaryReactor* TransparencyService::GetConsistencyProof(
     WriteHashes(proof, *response);
     return absl::OkStatus();
   };
-  return HandleUnary(context, resolver_, "TransparencyLogService/GetConsistencyProof", body);
+  return HandleUnary(context, *request, resolver_, "TransparencyLogService/GetConsistencyProof",
+                     body);
 }
 
 }  // namespace kalavai::coordinator

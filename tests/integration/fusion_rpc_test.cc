@@ -290,11 +290,20 @@ TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", 
                         CallUnary(ground.address, *fusions, &Fusion::CreateFusion, request));
   const v1::Fusion fusion = ground.Watch(created.name());
   CheckFusion(ground, fusion);
+  const auto metric = [&](const std::string& series) { return ground.coordinator.Metric(series); };
+  CHECK(metric(R"(kalavai_fusions_total{state="succeeded"})") == 1);
+  for (const char* state : {"probing", "training_router", "evaluating", "succeeded"}) {
+    INFO(state);
+    CHECK(metric(absl::StrCat(R"(kalavai_fusion_duration_seconds_count{state=")", state,
+                              R"("})")) == 1);
+  }
   REQUIRE(ground.PredictionBasis() == "oracle");
   Release(ground, fusion);
 
   const auto inference = v1::InferenceService::NewStub(of_oslo.channel);
   CheckAnswers(ground, *inference);
+  CHECK(metric(R"(kalavai_generation_tokens_total{kind="prompt"})") > 0);
+  CHECK(metric(R"(kalavai_generation_tokens_total{kind="output"})") > 0);
   CheckRefusals(ground, *inference);
 
   v1::WithdrawContributorRequest withdraw;

@@ -122,6 +122,18 @@ TEST_CASE("A member types join, fetch, submit and is admitted, once", "[integrat
   CHECK(Type({"submit", at[0], at[1]}) == 0);
   CHECK(FilesIn(workspace.ReceiptsDirectory()) == 1);
   CHECK(FilesIn(workspace.EgressDirectory()) == 1);
+  int64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(workspace.SubmissionDirectory())) {
+    // What the coordinator has from the base already is not sent.
+    const std::string base = workspace.BaseDirectory() + "/" + entry.path().filename().string();
+    if (fs::exists(base) && testing::ReadFile(base) == testing::ReadFile(entry.path().string())) {
+      continue;
+    }
+    bytes += static_cast<int64_t>(entry.file_size());
+  }
+  const auto metric = [&](const char* series) { return ground.coordinator.Metric(series); };
+  CHECK(metric("kalavai_upload_received_bytes_total") == static_cast<double>(bytes));
+  CHECK(metric(R"(kalavai_submissions_total{reason="",state="admitted"})") == 1);
   CHECK(Type({"submit", at[0], at[1]}) == 0);  // again: the verdict, and no byte more
   CHECK(FilesIn(workspace.EgressDirectory()) == 1);
   CHECK(Type({"status", at[0], at[1]}) == 0);
@@ -134,6 +146,8 @@ TEST_CASE("A specialist worse than the base is quarantined and exits with 1", "[
   const contributor::Workspace workspace = ground.Ready("st-mary", "medical", 1.01F, 4.2);
   CHECK(Type({"submit", "--workspace", workspace.root()}) == 1);
   CHECK(FilesIn(workspace.ReceiptsDirectory()) == 1);
+  CHECK(ground.coordinator.Metric(
+            R"(kalavai_submissions_total{reason="DIVERGENCE_NEGATIVE",state="quarantined"})") == 1);
 }
 
 TEST_CASE("A base changed after it was fetched is not built upon silently", "[integration]") {

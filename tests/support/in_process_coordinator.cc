@@ -11,6 +11,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/retry.h"
 #include "coordinator/launch/invitation.h"
+#include "kalavai/v1/operations.grpc.pb.h"
 #include "tests/support/catch.h"
 
 namespace kalavai::testing {
@@ -25,23 +26,34 @@ using Stub = v1::CooperativeAdmin::Stub;
 
 InProcessCoordinator::InProcessCoordinator() : data_(directory_.File("data")) {
   REQUIRE_OK(coordinator::InitDataDirectory({.path = data_, .hosts = {}, .now = clock_.Now()}));
-  Start();
+  Start(kFreeSpaceFloorBytes);
 }
 
-void InProcessCoordinator::Start() {
+void InProcessCoordinator::Start(int64_t free_space_floor_bytes) {
   REQUIRE_OK_AND_ASSIGN(server_,
                         coordinator::StartServer({.data = data_,
                                                   .listen = "127.0.0.1:0",
                                                   .enroll_listen = "127.0.0.1:0",
                                                   .advertise = "localhost",
                                                   .threads = 1,
-                                                  .free_space_floor_bytes = 16 * limits::kMiB,
+                                                  .free_space_floor_bytes = free_space_floor_bytes,
                                                   .clock = &clock_}));
 }
 
-void InProcessCoordinator::Restart() {
+void InProcessCoordinator::Restart(int64_t free_space_floor_bytes) {
   server_.reset();
-  Start();
+  Start(free_space_floor_bytes);
+}
+
+double InProcessCoordinator::Metric(const std::string& series) const {
+  const auto stub = v1::OperationsService::NewStub(AdministratorChannel());
+  REQUIRE_OK_AND_ASSIGN(const v1::GetMetricsResponse metrics,
+                        CallUnary(address(), *stub, &v1::OperationsService::Stub::GetMetrics,
+                                  v1::GetMetricsRequest()));
+  const std::string start = absl::StrCat("\n", series, " ");
+  const std::string text = absl::StrCat("\n", metrics.text());
+  const size_t at = text.find(start);
+  return at == std::string::npos ? -1 : std::stod(text.substr(at + start.size()));
 }
 
 std::string InProcessCoordinator::address() const {

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "grpcpp/channel.h"
 
+#include "common/base/limits.h"
 #include "common/crypto/signing_key.h"
 #include "common/rpc/tls_credentials.h"
 #include "coordinator/data_directory.h"
@@ -52,8 +53,12 @@ class InProcessCoordinator {
 
   // Stops the server and starts it again on the same data, on new ports. Channels made before are
   // dead afterwards: make new ones.
-  void Restart();
+  void Restart(int64_t free_space_floor_bytes = kFreeSpaceFloorBytes);
   void Stop() { server_.reset(); }
+
+  // The value of one series as GetMetrics says it, named as in the text:
+  // `kalavai_submissions_total{reason="",state="admitted"}`; -1 when there is none.
+  double Metric(const std::string& series) const;
 
   // With the administrator's certificate.
   std::shared_ptr<grpc::Channel> AdministratorChannel() const;
@@ -84,7 +89,8 @@ class InProcessCoordinator {
                 const std::string& domain);
 
  private:
-  void Start();
+  static constexpr int64_t kFreeSpaceFloorBytes = 16 * limits::kMiB;
+  void Start(int64_t free_space_floor_bytes);
 
   TempDir directory_;
   std::string data_;

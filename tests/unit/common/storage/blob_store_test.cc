@@ -108,6 +108,7 @@ TEST_CASE("An upload continues after a restart where its file ends", "[storage]"
   }
   const auto store = OpenStore(dir.path());
   CHECK(store->ListStaging().value() == std::vector<std::string>{"upload-1"});
+  CHECK(store->StagingBytes().value() == 5);
   REQUIRE_OK_AND_ASSIGN(StagedBlob staged, store->OpenStaging("upload-1"));
   CHECK(staged.size() == 5);
   for (const int64_t offset : {int64_t{0}, int64_t{4}, int64_t{6}, int64_t{-1}, INT64_MAX}) {
@@ -198,6 +199,7 @@ TEST_CASE("Copies that a crash left half-made are removed after a day, uploads a
   CHECK_FALSE(std::filesystem::exists(dir.File("staging/.put-old")));
   CHECK(std::filesystem::exists(dir.File("staging/.put-new")));
   CHECK(store->ListStaging().value() == std::vector<std::string>{"upload"});
+  CHECK(store->StagingBytes().value() == 1);
 }
 
 }  // namespace
