@@ -2,9 +2,14 @@
 #include <cstdlib>
 
 #include "common/cli/program.h"
+#include "contributor/checkpoint/digest_command.h"
 #include "contributor/checkpoint/fetch_command.h"
+#include "contributor/checkpoint/inspect_command.h"
+#include "contributor/checkpoint/sign_command.h"
+#include "contributor/checkpoint/verify_command.h"
 #include "contributor/inference/ask_command.h"
 #include "contributor/join/join_command.h"
+#include "contributor/key/key_create_command.h"
 #include "contributor/leave/leave_command.h"
 #include "contributor/prediction/predict_command.h"
 #include "contributor/status/status_command.h"
@@ -27,7 +32,9 @@ int main(int argc, char** argv) {
           "  kalavai join CODE\n  kalavai fetch\n  kalavai train --data FILE --pilot\n"
           "  kalavai predict\n  kalavai train --data FILE\n  kalavai submit\n  kalavai ask "
           "PROMPT\n",
-      .groups = {{"tokenizer", "text as token ids and back, and what a language costs"}}};
+      .groups = {{"checkpoint", "files of a model, without a coordinator"},
+                 {"key", "keys for signing"},
+                 {"tokenizer", "text as token ids and back, and what a language costs"}}};
   return kalavai::RunProgram(program,
                              {
                                  MakeJoinCommand(),
@@ -43,6 +50,11 @@ int main(int argc, char** argv) {
                                  MakeTokenizerDecodeCommand(),
                                  MakeTokenizerFitCommand(),
                                  MakeTokenizerTrainCommand(),
+                                 MakeKeyCreateCommand(),
+                                 MakeCheckpointInspectCommand(),
+                                 MakeCheckpointDigestCommand(),
+                                 MakeCheckpointSignCommand(),
+                                 MakeCheckpointVerifyCommand(),
                              },
                              argc, argv);
 }

@@ -177,16 +177,6 @@ absl::Status Mismatch(absl::string_view name, absl::string_view what) {
                     .metadata = {{"name", std::string(name)}}});
 }
 
-// Where the signature lies relative to the directory, or "" when it lies elsewhere.
-std::string NameWithin(const std::string& directory, const std::string& path) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::path base = fs::weakly_canonical(directory, error);
-  const fs::path file = fs::weakly_canonical(path, error);
-  const std::string name = file.lexically_relative(base).generic_string();
-  return error || !CheckResourceName(name).ok() ? "" : name;
-}
-
 std::string SignaturePath(const std::string& directory, const std::string& path) {
   return path.empty() ? absl::StrCat(directory, "/", kModelSignatureFile) : path;
 }
@@ -244,7 +234,7 @@ absl::StatusOr<std::string> SignStatement(const SigningKey& key, absl::string_vi
 absl::StatusOr<ModelManifest> SignDirectory(const SigningKey& key, const std::string& directory,
                                             const SignDirectoryOptions& options) {
   const std::string path = SignaturePath(directory, options.signature_path);
-  const std::string ignored = NameWithin(directory, path);
+  const std::string ignored = NameInDirectory(directory, path);
   ASSIGN_OR_RETURN(const std::vector<Resource> resources, EnumerateDirectory(directory, ignored));
   const std::string subject = options.subject.empty() ? BaseName(directory) : options.subject;
   ASSIGN_OR_RETURN(const std::string statement, BuildStatement(subject, resources, ignored));
@@ -293,7 +283,7 @@ absl::StatusOr<ModelManifest> VerifyDirectory(const std::string& directory, cons
   ASSIGN_OR_RETURN(const std::string json, ReadFileBounded(path, limits::kModelSignatureBytesMax));
   ASSIGN_OR_RETURN(ModelManifest manifest, VerifyBundle(json, key));
   ASSIGN_OR_RETURN(const std::vector<Resource> resources,
-                   EnumerateDirectory(directory, NameWithin(directory, path)));
+                   EnumerateDirectory(directory, NameInDirectory(directory, path)));
   std::map<std::string, Digest> digests;
   for (const Resource& resource : resources) digests.emplace(resource.name, resource.digest);
   RETURN_IF_ERROR(MatchManifest(manifest, digests));

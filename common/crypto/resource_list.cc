@@ -80,6 +80,15 @@ Digest RootDigest(std::span<const Resource> resources) {
   return hash.Finish();
 }
 
+std::string NameInDirectory(const std::string& directory, const std::string& path) {
+  std::error_code error;
+  const fs::path base = fs::weakly_canonical(directory, error);
+  if (error) return "";
+  const fs::path file = fs::weakly_canonical(path, error);
+  const std::string name = file.lexically_relative(base).generic_string();
+  return error || !CheckResourceName(name).ok() ? "" : name;
+}
+
 absl::Status CheckResourceName(absl::string_view name) {
   if (name.size() > kNameBytesMax) {
     return NameError(name, absl::StrCat("must have at most ", kNameBytesMax, " bytes"));

@@ -35,6 +35,10 @@ absl::Status CheckResourceName(absl::string_view name);
 // (a disk that ignores case must not merge two files). NAME_INVALID with the names.
 absl::Status CheckResourceNames(std::span<const Resource> resources);
 
+// What `path` is called relative to `directory`, or "" when it lies elsewhere. Neither need exist;
+// links are followed.
+std::string NameInDirectory(const std::string& directory, const std::string& path);
+
 // Every regular file under `directory`, hashed on HashThreads() threads, sorted by name bytewise.
 // Dot-files and empty files count; top-level .git, .gitattributes, .github, .gitignore and the file
 // `ignored_name` (relative; the signature) do not; empty directories vanish. INVALID_ARGUMENT
