@@ -1,6 +1,10 @@
 // The member's program: a table of commands, in the order a member uses them.
 #include <cstdlib>
 
+#include <google/protobuf/stubs/common.h>
+#include <grpcpp/grpcpp.h>
+#include <openssl/crypto.h>
+
 #include "common/cli/program.h"
 #include "contributor/checkpoint/digest_command.h"
 #include "contributor/checkpoint/fetch_command.h"
@@ -34,7 +38,12 @@ int main(int argc, char** argv) {
           "PROMPT\n",
       .groups = {{"checkpoint", "files of a model, without a coordinator"},
                  {"key", "keys for signing"},
-                 {"tokenizer", "text as token ids and back, and what a language costs"}}};
+                 {"tokenizer", "text as token ids and back, and what a language costs"}},
+      .libraries = {
+          {"LibTorch", KALAVAI_LIBTORCH_VERSION},
+          {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
+          {"gRPC", grpc::Version()},
+          {"protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)}}};
   return kalavai::RunProgram(program,
                              {
                                  MakeJoinCommand(),

@@ -1,6 +1,11 @@
 // kalavai-coordinator: the server, and the administrator's and operator's commands.
 #include <cstdlib>
 
+#include <google/protobuf/stubs/common.h>
+#include <grpcpp/grpcpp.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+
 #include "common/cli/program.h"
 #include "coordinator/admin/base_import_command.h"
 #include "coordinator/admin/base_pretrain_command.h"
@@ -34,7 +39,13 @@ int main(int argc, char** argv) {
           "invite,\nmembers, predict, fuse, release.\n",
       .groups = {{"coop", "the cooperative and its charter"},
                  {"coop probe", "public text for router and evaluation"},
-                 {"base", "the model every specialist starts from"}}};
+                 {"base", "the model every specialist starts from"}},
+      .libraries = {
+          {"LibTorch", KALAVAI_LIBTORCH_VERSION},
+          {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
+          {"SQLite", sqlite3_libversion()},
+          {"gRPC", grpc::Version()},
+          {"protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)}}};
   // One command a line, in the order of the protocol.
   return kalavai::RunProgram(program,
                              {

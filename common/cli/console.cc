@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <ostream>
 #include <utility>
 
@@ -10,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
+#include "common/base/utf8.h"
 
 namespace kalavai {
 namespace {
@@ -65,18 +67,35 @@ Console::Console(OutputFormat format, bool color, bool error_is_terminal, std::o
       out_(out),
       error_(error) {}
 
-void Console::Result(const nlohmann::json& object, absl::string_view human) {
-  if (format_ == OutputFormat::kJson) {
-    out_ << Dump(object) << "\n";
-  } else {
-    out_ << Printable(human);
-    if (!human.empty() && human.back() != '\n') out_ << "\n";
-  }
-  out_.flush();
+void Console::Write(absl::string_view text) {
+  errno = 0;
+  out_ << text << std::flush;
+  if (out_.good() || output_errno_ != 0) return;
+  output_errno_ = errno == 0 ? EIO : errno;
 }
 
+void Console::Result(const nlohmann::json& object, absl::string_view human) {
+  if (format_ == OutputFormat::kJson) {
+    Write(absl::StrCat(Dump(object), "\n"));
+  } else {
+    Write(absl::StrCat(Printable(human), human.empty() || human.back() == '\n' ? "" : "\n"));
+  }
+}
+
+void Console::Text(absl::string_view text) { Write(text); }
+
 void Console::Stream(absl::string_view text) {
-  if (format_ == OutputFormat::kHuman) out_ << Printable(text) << std::flush;
+  if (format_ == OutputFormat::kHuman) Write(Printable(text));
+}
+
+absl::Status Console::OutputError() const {
+  if (output_errno_ == 0) return absl::OkStatus();
+  const absl::Status status = ErrnoError(output_errno_, "write result to", "standard output");
+  const std::string reason = GetErrorReason(status);
+  return MakeError(status.code(), reason,
+                   {.what = std::string(status.message()),
+                    .why = "the work is done, but its result did not arrive",
+                    .fix = "give standard output a place that can be written, and repeat"});
 }
 
 void Console::Data(absl::string_view bytes) {
@@ -105,9 +124,12 @@ void Console::Error(const absl::Status& status) {
            << "\n";
   } else {
     error_ << (color_ ? "\033[31merror" : "error") << "[" << Printable(detail.reason) << "]"
-           << (color_ ? "\033[0m" : "") << ": " << Printable(detail.text.what) << "\n";
-    if (!detail.text.why.empty()) error_ << "  why: " << Printable(detail.text.why) << "\n";
-    if (!detail.text.fix.empty()) error_ << "  fix: " << Printable(detail.text.fix) << "\n";
+           << (color_ ? "\033[0m" : "") << ": " << Printable(ReplaceInvalidUtf8(detail.text.what))
+           << "\n";
+    if (!detail.text.why.empty())
+      error_ << "  why: " << Printable(ReplaceInvalidUtf8(detail.text.why)) << "\n";
+    if (!detail.text.fix.empty())
+      error_ << "  fix: " << Printable(ReplaceInvalidUtf8(detail.text.fix)) << "\n";
   }
   error_.flush();
 }

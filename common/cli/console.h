@@ -41,6 +41,14 @@ class Console {
   // under --format json, else `human` with a line end.
   void Result(const nlohmann::json& object, absl::string_view human);
 
+  // Prints a text that is the result in both formats: a help page, a script. Control characters
+  // stay.
+  void Text(absl::string_view text);
+
+  // OK, or what the system said (IO_ERROR, DISK_FULL) when a part of the result could not be
+  // written to standard output.
+  absl::Status OutputError() const;
+
   // Prints pieces of a streamed result as they come (human format only; ignored under json).
   void Stream(absl::string_view text);
 
@@ -62,9 +70,12 @@ class Console {
   std::ostream& error() { return error_; }
 
  private:
+  void Write(absl::string_view text);  // all of it, or remembers the error
+
   const OutputFormat format_;
   const bool color_;
   const bool error_is_terminal_;
+  int output_errno_ = 0;
   std::ostream& out_;
   std::ostream& error_;
 };

@@ -1,18 +1,17 @@
 #include "common/cli/exit_code.h"
 
+#include <optional>
 #include <string>
 
 #include "common/base/errors.h"
+#include "common/cli/reason_table.h"
 
 namespace kalavai {
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (status.ok()) return ExitCode::kDone;
-  const std::string reason = GetErrorReason(status);
-  if (reason == "USAGE") return ExitCode::kUsage;
-  if (reason == "INTERRUPTED") return ExitCode::kInterrupted;
-  if (reason == "LOG_INCONSISTENT") return ExitCode::kContradicted;
-  if (reason == "QUEUE_FULL" || reason == "TOO_MANY_UPLOADS") return ExitCode::kRetry;
+  const std::optional<ReasonRow> row = FindReason(GetErrorReason(status));
+  if (row.has_value()) return static_cast<ExitCode>(row->exit_code);
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:

@@ -15,9 +15,9 @@ enum class ExitCode {
   kInterrupted = 130  // interrupted, resumable
 };
 
-// By reason where a reason decides (USAGE, INTERRUPTED, LOG_INCONSISTENT), else by status code:
-// UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED and RESOURCE_EXHAUSTED of a queue are kRetry, every other
-// error kRefused.
+// By the error's reason, as its row in error_reason.proto says (so that `explain` tells the truth);
+// without a known reason by status code: UNAVAILABLE, DEADLINE_EXCEEDED and ABORTED are kRetry,
+// CANCELLED kInterrupted, every other error kRefused.
 ExitCode ExitCodeOf(const absl::Status& status);
 
 }  // namespace kalavai

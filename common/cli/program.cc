@@ -1,31 +1,36 @@
 #include "common/cli/program.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <iostream>
+#include <list>
 #include <map>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "CLI/CLI.hpp"
 #include "common/base/errors.h"
-#include "common/base/version.h"
+#include "common/cli/completion_command.h"
+#include "common/cli/configuration_file.h"
 #include "common/cli/exit_code.h"
-#include "common/cli/nearest.h"
+#include "common/cli/explain_command.h"
+#include "common/cli/usage_mistake.h"
+#include "common/cli/version_command.h"
 
 namespace kalavai {
 namespace {
 
 struct GlobalFlags {
-  std::string format = "human";
-  std::string color = "auto";
+  std::string format;
+  std::string color;
 };
 
 extern "C" void HandleSignal(int) {
@@ -62,109 +67,106 @@ CLI::App* Subcommand(CLI::App& root, const std::string& name, const Program& pro
   return app;
 }
 
-std::string EnvironmentName(const std::string& long_name) {
-  return absl::StrCat("KALAVAI_",
-                      absl::AsciiStrToUpper(absl::StrReplaceAll(long_name, {{"-", "_"}})));
-}
-
+// Environment variables of a command's flags. --format and --color are the program's: they have a
+// variable at the root, and the flag nearest to the end of the command line decides.
 void NameEnvironment(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     if (option->get_lnames().empty() || option == app.get_help_ptr()) continue;
     if (option == app.get_config_ptr() || option == app.get_version_ptr()) continue;
-    option->envname(EnvironmentName(option->get_lnames()[0]));
+    const std::string& name = option->get_lnames()[0];
+    if (app.get_parent() != nullptr && (name == "format" || name == "color")) {
+      option->configurable(false);
+      continue;
+    }
+    option->envname(EnvironmentName(name));
   }
 }
 
-// CLI11 lets the file win over the environment; this reader leaves out what the environment sets.
-class EnvironmentFirst final : public CLI::ConfigTOML {
- public:
-  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    std::vector<CLI::ConfigItem> entries = CLI::ConfigTOML::from_config(input);
-    std::erase_if(entries, [](const CLI::ConfigItem& item) {
-      return getenv(EnvironmentName(item.name).c_str()) != nullptr;
-    });
-    return entries;
-  }
-};
-
-void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
+void AddGlobalFlags(CLI::App& app, std::list<GlobalFlags>& storage) {
+  GlobalFlags& flags = storage.emplace_back();
   app.add_option("--format", flags.format, "how the result is printed: human or json")
       ->check(CLI::IsMember({"human", "json"}));
   app.add_option("--color", flags.color, "auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}));
 }
 
-// The words this place knows: subcommands, and long options of the deepest parsed command and the
-// root.
-std::vector<std::string> KnownWords(const CLI::App& app) {
-  std::vector<std::string> words;
-  for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
-    words.push_back(subcommand->get_name());
+// The value of a global flag on the path of parsed commands, the last one first.
+std::string GlobalValue(const CLI::App& root, const char* name) {
+  for (const CLI::App* app = &DeepestParsed(root); app != nullptr; app = app->get_parent()) {
+    const CLI::Option* option = app->get_option_no_throw(name);
+    if (option != nullptr && option->count() > 0) return option->as<std::string>();
   }
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) words.push_back(absl::StrCat("--", name));
-  }
-  return words;
+  return "";
 }
 
-const CLI::App& DeepestParsed(const CLI::App& app) {
-  const auto parsed = app.get_subcommands();
-  return parsed.empty() ? app : DeepestParsed(*parsed.front());
-}
-
-std::string FullName(const CLI::App& app) {
-  return app.get_parent() == nullptr
-             ? app.get_name()
-             : absl::StrCat(FullName(*app.get_parent()), " ", app.get_name());
-}
-
-absl::Status ParseFailure(const CLI::App& root, const CLI::ParseError& error) {
-  const CLI::App& place = DeepestParsed(root);
-  std::string what = error.what();
-  std::string nearest;
-  // CLI11 matches options of a command only after its name, so what is left over is what was not
-  // understood.
-  const std::vector<std::string> extras = root.remaining(/*recurse=*/true);
-  if (!extras.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const bool is_flag = absl::string_view(extras.front()).substr(0, 1) == "-";
-    what =
-        absl::StrCat("'", extras.front(), "' is not ", is_flag ? "a flag" : "a command or argument",
-                     " of '", FullName(place), "'");
-    nearest = NearestWord(std::vector<std::string>(absl::StrSplit(extras.front(), '='))[0],
-                          KnownWords(place));
-  }
-  return UsageError(what, nearest.empty() ? absl::StrCat("see '", FullName(place), " --help'")
-                                          : absl::StrCat("did you mean '", nearest, "'? See '",
-                                                         FullName(place), " --help'"));
-}
-
-bool UseColor(const GlobalFlags& flags) {
-  if (flags.color != "auto") return flags.color == "always";
+bool UseColor(const std::string& color) {
+  if (color == "always" || color == "never") return color == "always";
+  const char* no_color = getenv("NO_COLOR");  // no-color.org: set and not empty
+  if (no_color != nullptr && *no_color != '\0') return false;
+  const char* terminal = getenv("TERM");
+  if (terminal != nullptr && absl::string_view(terminal) == "dumb") return false;
   return isatty(STDERR_FILENO) != 0;
 }
 
-// Before parsing has succeeded, --format may still decide how the parse error looks.
-bool WantsJson(int argc, const char* const* argv) {
-  for (int i = 1; i < argc; ++i) {
-    if (absl::string_view(argv[i]) == "--format=json") return true;
-    if (absl::string_view(argv[i]) == "--format" && i + 1 < argc &&
-        absl::string_view(argv[i + 1]) == "json")
-      return true;
+// Before parsing has succeeded, --format and --color may still decide how the parse error looks.
+std::string WantedValue(const std::vector<std::string>& arguments, const std::string& flag) {
+  const char* environment = getenv(EnvironmentName(flag.substr(2)).c_str());
+  std::string value = environment == nullptr ? "" : environment;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (absl::StartsWith(arguments[i], flag + "=")) value = arguments[i].substr(flag.size() + 1);
+    if (arguments[i] == flag && i + 1 < arguments.size()) value = arguments[i + 1];
   }
-  return false;
+  return value;
 }
 
-int RunParsed(const std::map<const CLI::App*, const Command*>& by_app, CLI::App& root,
+Console MakeConsole(const std::string& format, const std::string& color) {
+  return Console(format == "json" ? OutputFormat::kJson : OutputFormat::kHuman, UseColor(color),
+                 isatty(STDERR_FILENO) != 0, std::cout, std::cerr);
+}
+
+// A closed standard descriptor would be taken by the next file that is opened, and then written to.
+void ReserveStandardDescriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
+    // Read-only for standard output: a result that nobody can read is an error.
+    if (open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
+  }
+}
+
+int Finish(absl::Status status, Console& console) {
+  if (status.ok()) status = console.OutputError();
+  if (!status.ok()) console.Error(status);
+  return static_cast<int>(ExitCodeOf(status));
+}
+
+int RunParsed(const std::map<const CLI::App*, const Command*>& by_app, const CLI::App& root,
               Console& console) {
   const CLI::App& place = DeepestParsed(root);
   const auto found = by_app.find(&place);
-  if (found == by_app.end()) {  // no command, or a group without its second word
-    std::cerr << place.help();
-    return static_cast<int>(ExitCode::kUsage);
+  if (found != by_app.end()) return Finish(found->second->run(console), console);
+  // No command, or a group without its second word.
+  if (console.format() == OutputFormat::kHuman) std::cerr << place.help() << "\n";
+  return Finish(MissingCommand(place), console);
+}
+
+void Register(const Program& program, const std::vector<Command>& commands, CLI::App& root,
+              std::list<GlobalFlags>& storage, std::map<const CLI::App*, const Command*>& by_app) {
+  AddGlobalFlags(root, storage);
+  for (const Command& command : commands) {
+    CLI::App* app = Subcommand(root, command.name, program);
+    app->description(command.summary);
+    if (!command.details.empty()) app->footer(command.details);
+    if (command.configure) command.configure(*app);
+    by_app[app] = &command;
   }
-  const absl::Status status = found->second->run(console);
-  if (!status.ok()) console.Error(status);
-  return static_cast<int>(ExitCodeOf(status));
+  std::vector<CLI::App*> all = {&root};
+  for (size_t i = 0; i < all.size(); ++i) {
+    for (CLI::App* child : all[i]->get_subcommands([](const CLI::App*) { return true; })) {
+      AddGlobalFlags(*child, storage);
+      all.push_back(child);
+    }
+    NameEnvironment(*all[i]);
+  }
 }
 
 }  // namespace
@@ -176,39 +178,38 @@ absl::Status UsageError(std::string what, std::string fix) {
 
 int RunProgram(const Program& program, const std::vector<Command>& commands, int argc,
                const char* const* argv) {
+  ReserveStandardDescriptors();
   InstallSignalHandlers();
-  GlobalFlags flags;
-  CLI::App root(program.summary, program.name);
-  root.set_version_flag("--version", absl::StrCat(program.name, " ", Version(),
-                                                  Commit().empty() ? "" : " ", Commit()));
-  root.set_config("--config", "", "TOML file with flags, under [command]");
-  root.config_formatter(std::make_shared<EnvironmentFirst>());
-  root.footer(program.details);
-  AddGlobalFlags(root, flags);
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  std::list<GlobalFlags> storage;
   std::map<const CLI::App*, const Command*> by_app;
-  for (const Command& command : commands) {
-    CLI::App* app = Subcommand(root, command.name, program);
-    app->description(command.summary);
-    if (!command.details.empty()) app->footer(command.details);
-    if (command.configure) command.configure(*app);
-    AddGlobalFlags(*app, flags);
-    NameEnvironment(*app);
-    by_app[app] = &command;
-  }
-  NameEnvironment(root);
-  const bool error_is_terminal = isatty(STDERR_FILENO) != 0;
+  absl::Status file_problem;
+  CLI::App root(program.summary, program.name);
+  root.set_version_flag("--version", "", "print what 'version' prints");
+  root.set_config("--config", "", "TOML file with flags, under [command]");
+  root.config_formatter(std::make_shared<ConfigurationFile>(root, &file_problem));
+  root.footer(program.details);
+  std::vector<Command> all = commands;
+  all.push_back(MakeExplainCommand(program.name));
+  all.push_back(MakeCompletionCommand(root));
+  all.push_back(MakeVersionCommand(program));
+  Register(program, all, root, storage, by_app);
   try {
     root.parse(argc, argv);
-  } catch (const CLI::Success& success) {
-    return root.exit(success);  // --help and --version print to standard output
   } catch (const CLI::ParseError& error) {
-    Console console(WantsJson(argc, argv) ? OutputFormat::kJson : OutputFormat::kHuman,
-                    UseColor(flags), error_is_terminal, std::cout, std::cerr);
-    console.Error(ParseFailure(root, error));
-    return static_cast<int>(ExitCode::kUsage);
+    Console console =
+        MakeConsole(WantedValue(arguments, "--format"), WantedValue(arguments, "--color"));
+    if (dynamic_cast<const CLI::CallForVersion*>(&error) != nullptr) {
+      PrintVersion(program, console);
+      return Finish(absl::OkStatus(), console);
+    }
+    if (dynamic_cast<const CLI::Success*>(&error) != nullptr) {  // --help
+      console.Text(root.help());
+      return Finish(absl::OkStatus(), console);
+    }
+    return Finish(file_problem.ok() ? UsageMistake(root, error, arguments) : file_problem, console);
   }
-  Console console(flags.format == "json" ? OutputFormat::kJson : OutputFormat::kHuman,
-                  UseColor(flags), error_is_terminal, std::cout, std::cerr);
+  Console console = MakeConsole(GlobalValue(root, "--format"), GlobalValue(root, "--color"));
   return RunParsed(by_app, root, console);
 }
 

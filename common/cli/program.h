@@ -13,7 +13,8 @@
 //
 // Every option with a long name also reads KALAVAI_<NAME> from the environment and a TOML file
 // given by --config (keys under [command] or [command.subcommand]); file < environment < flag.
-// Unknown words are answered with the nearest known one.
+// Unknown words are answered with the nearest known one. explain, completion and version are
+// commands of every program. A result that cannot be written is an error.
 #ifndef KALAVAI_COMMON_CLI_PROGRAM_H_
 #define KALAVAI_COMMON_CLI_PROGRAM_H_
 
@@ -46,6 +47,8 @@ struct Program {
   // Summaries of words that are not commands themselves: {"coop", "the cooperative and its
   // charter"}.
   std::vector<std::pair<std::string, std::string>> groups;
+  // Name and version of the libraries in use, for `version`.
+  std::vector<std::pair<std::string, std::string>> libraries = {};
 };
 
 // Parses, runs one command, prints its error, returns the exit code of design §8. Installs handlers

@@ -236,6 +236,7 @@ absl::StatusOr<ModelManifest> SignDirectory(const SigningKey& key, const std::st
   const std::string path = SignaturePath(directory, options.signature_path);
   const std::string ignored = NameInDirectory(directory, path);
   ASSIGN_OR_RETURN(const std::vector<Resource> resources, EnumerateDirectory(directory, ignored));
+  RETURN_IF_ERROR(RequireFiles(directory, resources));
   const std::string subject = options.subject.empty() ? BaseName(directory) : options.subject;
   ASSIGN_OR_RETURN(const std::string statement, BuildStatement(subject, resources, ignored));
   ASSIGN_OR_RETURN(const std::string bundle, SignStatement(key, statement));

@@ -26,6 +26,7 @@
 //   FAILED_PRECONDITION MANIFEST_MISMATCH    a file differs, is missing, or is not signed
 //   INVALID_ARGUMENT    FILE_KIND_REFUSED    symlink, device, socket or FIFO in a directory
 //   INVALID_ARGUMENT    NAME_INVALID         a name that a manifest may not contain
+//   FAILED_PRECONDITION DIRECTORY_EMPTY      nothing to sign
 // Pure functions besides reading and writing the files named; any thread.
 #ifndef KALAVAI_COMMON_CRYPTO_MODEL_SIGNATURE_H_
 #define KALAVAI_COMMON_CRYPTO_MODEL_SIGNATURE_H_

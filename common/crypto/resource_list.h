@@ -46,6 +46,9 @@ std::string NameInDirectory(const std::string& directory, const std::string& pat
 absl::StatusOr<std::vector<Resource>> EnumerateDirectory(
     const std::string& directory, absl::string_view ignored_name = kModelSignatureFile);
 
+// FAILED_PRECONDITION DIRECTORY_EMPTY when there is nothing to sign or to digest.
+absl::Status RequireFiles(const std::string& directory, std::span<const Resource> resources);
+
 }  // namespace kalavai
 
 #endif  // KALAVAI_COMMON_CRYPTO_RESOURCE_LIST_H_

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -43,9 +44,9 @@ nlohmann::json ToJson(const Flags& flags, const SafetensorsHeader& header) {
   }
   nlohmann::json tensors = nlohmann::json::array();
   for (const TensorInfo& tensor : header.tensors()) {
-    tensors.push_back({{"name", tensor.name},
+    tensors.push_back({{"name", std::string(tensor.name)},
                        {"dtype", std::string(DtypeName(tensor.dtype))},
-                       {"shape", tensor.shape},
+                       {"shape", std::vector<uint64_t>(tensor.shape.begin(), tensor.shape.end())},
                        {"data_offsets", {tensor.begin, tensor.end}}});
   }
   return {{"file", flags.file},

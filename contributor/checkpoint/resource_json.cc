@@ -29,13 +29,4 @@ absl::Status RequireDirectory(const std::string& path) {
                     .metadata = {{"path", path}}});
 }
 
-absl::Status RequireFiles(const std::string& directory, std::span<const Resource> resources) {
-  if (!resources.empty()) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kFailedPrecondition, "DIRECTORY_EMPTY",
-                   {.what = absl::StrCat(directory, ": no files found; must hold at least one"),
-                    .why = "a signature over nothing would accept any content",
-                    .fix = "name the directory that holds the checkpoint",
-                    .metadata = {{"path", directory}}});
-}
-
 }  // namespace kalavai::contributor

@@ -18,9 +18,6 @@ nlohmann::json ToJson(std::span<const Resource> resources);
 // OK for a directory; NOT_FOUND FILE_NOT_FOUND, INVALID_ARGUMENT NOT_A_DIRECTORY, IO_ERROR.
 absl::Status RequireDirectory(const std::string& path);
 
-// FAILED_PRECONDITION DIRECTORY_EMPTY when there is nothing to sign or to digest.
-absl::Status RequireFiles(const std::string& directory, std::span<const Resource> resources);
-
 }  // namespace kalavai::contributor
 
 #endif  // KALAVAI_CONTRIBUTOR_CHECKPOINT_RESOURCE_JSON_H_

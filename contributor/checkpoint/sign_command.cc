@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include <CLI/CLI.hpp>
@@ -69,9 +68,6 @@ absl::Status Sign(const Flags& flags, Console& console) {
   RETURN_IF_ERROR(RequireKeyOutside(flags));
   ASSIGN_OR_RETURN(const SigningKey key, SigningKey::LoadFromFile(flags.private_key));
   RETURN_IF_ERROR(RequireSignatureOrNothing(path));
-  ASSIGN_OR_RETURN(const std::vector<Resource> resources,
-                   EnumerateDirectory(flags.directory, NameInDirectory(flags.directory, path)));
-  RETURN_IF_ERROR(RequireFiles(flags.directory, resources));
   ASSIGN_OR_RETURN(const ModelManifest manifest,
                    SignDirectory(key, flags.directory, {.signature_path = path}));
   const std::string root = manifest.root_digest.Hex();

@@ -83,7 +83,7 @@ TEST_CASE("Every golden safetensors file is accepted or refused as listed", "[lo
         CHECK(row[3] == absl::StrCat("ok(", answer.at("tensor_count").get<int>(), ")"));
         CHECK(answer.at("tensors").size() == answer.at("tensor_count").get<size_t>());
       } else {
-        CHECK(RefusalReason(command) == "SAFETENSORS_INVALID");
+        CHECK(absl::StartsWith(RefusalReason(command), "SAFETENSORS_"));
       }
     }
   }
@@ -110,9 +110,9 @@ TEST_CASE("What is no safetensors file is refused, whatever it is", "[local]") {
   const testing::TempDir directory;
   const std::string pipe = directory.File("pipe");
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(RefusalReason({"checkpoint", "inspect", directory.path()}) == "SAFETENSORS_INVALID");
-  CHECK(RefusalReason({"checkpoint", "inspect", pipe}) == "SAFETENSORS_INVALID");
-  CHECK(RefusalReason({"checkpoint", "inspect", "/dev/null"}) == "SAFETENSORS_INVALID");
+  CHECK(RefusalReason({"checkpoint", "inspect", directory.path()}) == "FILE_KIND_REFUSED");
+  CHECK(RefusalReason({"checkpoint", "inspect", pipe}) == "FILE_KIND_REFUSED");
+  CHECK(RefusalReason({"checkpoint", "inspect", "/dev/null"}) == "FILE_KIND_REFUSED");
   CHECK(RefusalReason({"checkpoint", "inspect", directory.File("absent")}) == "FILE_NOT_FOUND");
   CHECK(RefusalReason({"checkpoint", "inspect", pipe, "--as", "uplaod"}, 2) == "USAGE");
   CHECK(RefusalReason({"checkpoint", "inspect"}, 2) == "USAGE");

@@ -30,7 +30,8 @@ const std::vector<Layer>& Layers() {
     const std::vector<std::string> no_wire = {kProto, kGrpc, kSqlite};
     std::vector<Layer> layers = {
         {"common/base", {}, {kProto, kGrpc, kSqlite, kTorch, "openssl/", "CLI/"}},
-        {"common/cli", base, {kProto, kGrpc, kSqlite, kTorch}},
+        // Of the wire only the table of reasons, which is data.
+        {"common/cli", base, {kGrpc, kSqlite, kTorch}},
         {"common/crypto", storage, {kProto, kGrpc, kSqlite, kTorch}},
         {"common/storage", storage, {kProto, kGrpc, kTorch}},
         {"common/safetensors", storage, {kProto, kGrpc, kSqlite, kTorch}},
