@@ -14,19 +14,19 @@ class Option;
 namespace kalavai {
 
 struct FlagNode {
-  std::string name;  // "--format"
-  std::string summary;
+  std::string name = {};  // "--format"
+  std::string summary = {};
   bool takes_value = false;
-  std::vector<std::string> values;  // when it takes one of these only
+  std::vector<std::string> values = {};  // when it takes one of these only
 };
 
 struct CommandNode {
-  std::string path;  // "kalavai checkpoint inspect"
-  std::string name;  // "inspect"
-  std::string summary;
-  std::vector<FlagNode> flags;
-  std::vector<std::string> commands;    // names of its sub-commands
-  std::vector<std::string> positional;  // values of an argument that takes one of these only
+  std::string path = {};  // "kalavai checkpoint inspect"
+  std::string name = {};  // "inspect"
+  std::string summary = {};
+  std::vector<FlagNode> flags = {};
+  std::vector<std::string> commands = {};    // names of its sub-commands
+  std::vector<std::string> positional = {};  // values of an argument that takes one of these only
 };
 
 // Every command and group, parents before children; the root is the first.

@@ -10,7 +10,9 @@ namespace kalavai {
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (status.ok()) return ExitCode::kDone;
-  const std::optional<ReasonRow> row = FindReason(GetErrorReason(status));
+  const std::string reason = GetErrorReason(status);
+  if (reason == "LOG_INCONSISTENT") return ExitCode::kContradicted;  // no command raises it yet
+  const std::optional<ReasonRow> row = FindReason(reason);
   if (row.has_value()) return static_cast<ExitCode>(row->exit_code);
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
