@@ -42,10 +42,10 @@ void RequirePackage() {
   if (ModelSigning({"--version"}).code == 0) return;
   const std::string part = PackageDirectory() + ".part";
   fs::remove_all(part);
-  const ProcessResult installed =
-      testing::RunProcess({"/usr/bin/env", "python3", "-m", "pip", "install", "--quiet",
-                           "--disable-pip-version-check", "--target", part, "model-signing==1.1.1"},
-                          absl::Seconds(400));
+  const ProcessResult installed = testing::RunProcess(
+      {"/usr/bin/env", "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+       "--target", part, "model-signing==1.1.1", "pyopenssl"},  // imported, not declared
+      absl::Seconds(400));
   if (installed.code == 0) {
     fs::remove_all(PackageDirectory());
     fs::rename(part, PackageDirectory());

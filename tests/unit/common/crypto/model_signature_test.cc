@@ -261,8 +261,8 @@ TEST_CASE("The statement is byte for byte one that the Python package verified",
 TEST_CASE("Nothing and ambiguous lists are not signed", "[crypto]") {
   const TempDir dir;
   const SigningKey key = SigningKey::Create().value();
-  REQUIRE_STATUS(SignDirectory(key, dir.path()), StatusCode::kInvalidArgument,
-                 "SIGNATURE_MALFORMED");
+  REQUIRE_STATUS(SignDirectory(key, dir.path()), StatusCode::kFailedPrecondition,
+                 "DIRECTORY_EMPTY");
   const std::vector<Resource> twice = {{"a", Digest()}, {"A", Digest()}};
   REQUIRE_STATUS(BuildStatement("m", twice), StatusCode::kInvalidArgument, "NAME_INVALID");
   CHECK_FALSE(std::filesystem::exists(dir.File("model.sig")));
