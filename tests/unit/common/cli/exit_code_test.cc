@@ -18,6 +18,7 @@ TEST_CASE("Every class of error has its exit code", "[cli]") {
   CHECK(code(absl::StatusCode::kUnavailable, "COORDINATOR_UNREACHABLE") == ExitCode::kRetry);
   CHECK(code(absl::StatusCode::kResourceExhausted, "QUEUE_FULL") == ExitCode::kRetry);
   CHECK(code(absl::StatusCode::kDataLoss, "LOG_INCONSISTENT") == ExitCode::kContradicted);
+  CHECK(code(absl::StatusCode::kUnavailable, "NOT_READY") == ExitCode::kRetry);
   CHECK(code(absl::StatusCode::kCancelled, "INTERRUPTED") == ExitCode::kInterrupted);
 }
 
