@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "CLI/CLI.hpp"
@@ -27,11 +29,14 @@ namespace {
 struct Flags {
   AdminFlags admin;
   std::string key;
-  std::optional<uint64_t> start;
-  uint64_t newest = 20;
+  std::optional<int64_t> start;
+  int64_t newest = 20;
   std::vector<std::string> heads;
-  uint64_t index = 0;
+  int64_t index = 0;
 };
+
+// The numbers that indices and counts can be: int64 in messages, from 0.
+CLI::Range FromZero() { return {int64_t{0}, std::numeric_limits<int64_t>::max()}; }
 
 nlohmann::json HeadJson(const LogReader& log) {
   return {{"log_size", log.head().size},
@@ -48,7 +53,9 @@ std::string DescribeHead(const LogReader& log) {
 absl::Status ShowLog(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const LogReader log, LogReader::Open(flags.admin, flags.key));
   const uint64_t size = log.head().size;
-  const uint64_t start = flags.start.value_or(size - std::min(size, flags.newest));
+  const uint64_t newest = std::min(size, static_cast<uint64_t>(flags.newest));
+  const uint64_t start =
+      flags.start.has_value() ? static_cast<uint64_t>(*flags.start) : size - newest;
   nlohmann::json result = HeadJson(log);
   nlohmann::json& entries = result["entries"] = nlohmann::json::array();
   std::string text = DescribeHead(log);
@@ -61,12 +68,18 @@ absl::Status ShowLog(const Flags& flags, Console& console) {
   return absl::OkStatus();
 }
 
-// A kept head from a file: damage or another log's key is the file's fault, not the record's.
+// A kept head from a file. Damage, or a head of another log, is the file's fault; a head of this
+// log's name under another key is a contradiction: the key was exchanged.
 absl::StatusOr<TreeState> ReadHead(const std::string& path, const NoteVerifier& verifier) {
   ASSIGN_OR_RETURN(const std::string note, ReadFileBounded(path, limits::kNoteBytesMax));
   const absl::StatusOr<TreeState> state = VerifyTreeHead(note, verifier);
-  if (!state.ok()) return Annotate(state.status(), path);
-  return state;
+  if (state.ok()) return state;
+  const bool is_namesake = absl::StartsWith(note, absl::StrCat(verifier.name(), "\n"));
+  if (is_namesake && GetErrorReason(state.status()) == "KEY_MISMATCH") {
+    return LogContradiction(
+        absl::StrCat(path, ": a head of this log, not signed by its key of now"));
+  }
+  return Annotate(state.status(), path);
 }
 
 absl::Status VerifyLog(const Flags& flags, Console& console) {
@@ -103,7 +116,7 @@ absl::Status VerifyLog(const Flags& flags, Console& console) {
 
 absl::Status ProveLeaf(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const LogReader log, LogReader::Open(flags.admin, flags.key));
-  ASSIGN_OR_RETURN(const v1::InclusionProof proof, log.Prove(flags.index));
+  ASSIGN_OR_RETURN(const v1::InclusionProof proof, log.Prove(static_cast<uint64_t>(flags.index)));
   nlohmann::json result = HeadJson(log);
   result["index"] = flags.index;
   result["leaf"] = proof.entry().leaf();
@@ -141,10 +154,10 @@ Command MakeLogCommand() {
                 AddLogKeyFlag(app, flags->key);
                 CLI::Option* newest =
                     app.add_option("--newest", flags->newest, "how many of the newest leaves")
-                        ->check(CLI::NonNegativeNumber)
+                        ->check(FromZero())
                         ->capture_default_str();
                 app.add_option("--start", flags->start, "every leaf from this index on")
-                    ->check(CLI::NonNegativeNumber)
+                    ->check(FromZero())
                     ->excludes(newest);
               },
           .run = [flags](Console& console) { return ShowLog(*flags, console); }};
@@ -179,7 +192,7 @@ Command MakeLogProveCommand() {
                 AddAdminFlags(app, flags->admin);
                 AddLogKeyFlag(app, flags->key);
                 app.add_option("INDEX", flags->index, "the leaf's index, from 0")
-                    ->check(CLI::NonNegativeNumber)
+                    ->check(FromZero())
                     ->required();
               },
           .run = [flags](Console& console) { return ProveLeaf(*flags, console); }};

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "CLI/CLI.hpp"
+#include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/merkle_tree.h"
@@ -72,6 +73,13 @@ absl::Status LogReader::Read(Range range,
 }
 
 absl::StatusOr<v1::InclusionProof> LogReader::Prove(uint64_t index) const {
+  if (index >= head_.size) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
+                     {.what = absl::StrCat("leaf ", index, " asked for; the log has ", head_.size,
+                                           " leaves, the first is 0"),
+                      .fix = "'kalavai-coordinator log' shows the newest leaves and their indices",
+                      .metadata = {{"field", "index"}}});
+  }
   v1::GetInclusionProofRequest request;
   request.set_leaf_index(static_cast<int64_t>(index));
   request.set_tree_size(static_cast<int64_t>(head_.size));

@@ -45,7 +45,7 @@ class LogReader {
   };
   absl::Status Read(Range range, absl::FunctionRef<absl::Status(const v1::LogEntry&)> visit) const;
 
-  // A leaf and its audit path under head(), verified.
+  // A leaf and its audit path under head(), verified. FIELD_INVALID when there is no such leaf.
   absl::StatusOr<v1::InclusionProof> Prove(uint64_t index) const;
 
  private:

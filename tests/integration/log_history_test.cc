@@ -21,6 +21,7 @@
 #include "contributor/leave/leave_command.h"
 #include "contributor/status/status_command.h"
 #include "contributor/workspace.h"
+#include "coordinator/admin/log_command.h"
 #include "kalavai/v1/transparency.grpc.pb.h"
 #include "tests/support/catch.h"
 #include "tests/support/in_process_coordinator.h"
@@ -42,6 +43,20 @@ int Type(const std::vector<std::string>& words) {
   return RunProgram({.name = "kalavai", .summary = "", .details = "", .groups = {}},
                     {contributor::MakeJoinCommand(), contributor::MakeStatusCommand(),
                      contributor::MakeLeaveCommand()},
+                    static_cast<int>(argv.size()), argv.data());
+}
+
+// What the administrator types, with the certificate of the data directory.
+int TypeLog(const InProcessCoordinator& server, std::vector<std::string> words) {
+  for (const std::string& word : {std::string("--data"), server.data(), std::string("--server"),
+                                  server.address(), std::string("--format"), std::string("json")}) {
+    words.push_back(word);
+  }
+  std::vector<const char*> argv = {"kalavai-coordinator", "log"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return RunProgram({.name = "kalavai-coordinator", .summary = "", .details = "", .groups = {}},
+                    {coordinator::MakeLogCommand(), coordinator::MakeLogVerifyCommand(),
+                     coordinator::MakeLogProveCommand()},
                     static_cast<int>(argv.size()), argv.data());
 }
 
@@ -186,6 +201,45 @@ TEST_CASE("Damage of the member's own files accuses nobody", "[integration]") {
   CHECK(ReadFile(ground.workspace.TreeHeadFile()) == "damaged");
   WriteFile(ground.workspace.TreeHeadFile(), kept);
   CHECK(ground.Status() == 0);
+}
+
+TEST_CASE("The administrator's audit agrees with what members keep, or exits with 4",
+          "[integration]") {
+  Ground ground;
+  const auto type = [&](const std::vector<std::string>& words) {
+    return TypeLog(ground.coordinator, words);
+  };
+  ground.coordinator.Stop();
+  ground.Copy(ground.DatabasePath(), ground.temp.File("old.db"));
+  ground.Serve();
+  ground.Act("one");
+  REQUIRE(ground.Status() == 0);
+  const std::string key = ReadFile(ground.workspace.LogKeyFile());
+  const std::string pinned = key.substr(0, key.size() - 1);
+  const std::string head = ground.workspace.TreeHeadFile();
+  CHECK(type({}) == 0);
+  CHECK(type({"--start", "1"}) == 0);
+  CHECK(type({"verify"}) == 0);
+  CHECK(type({"verify", "--key", pinned, "--head", head}) == 0);
+  CHECK(type({"prove", "0", "--key", pinned}) == 0);
+  CHECK(type({"prove", "1000"}) == 1);
+  CHECK(type({"prove", "-1"}) == 2);
+  CHECK(type({"verify", "--key", "junk"}) == 1);
+  const NoteSigner namesake = NoteSigner::Create(pinned.substr(0, pinned.find('+'))).value();
+  CHECK(type({"verify", "--key", namesake.verifier().Text()}) == 4);
+  WriteFile(ground.temp.File("forged"), SignTreeHead(ground.KeptState(), namesake).value());
+  CHECK(type({"verify", "--head", ground.temp.File("forged")}) == 4);
+  WriteFile(ground.temp.File("junk"), "junk");
+  CHECK(type({"verify", "--head", ground.temp.File("junk")}) == 1);
+
+  ground.coordinator.Stop();
+  ground.Copy(ground.temp.File("old.db"), ground.DatabasePath());
+  ground.Serve();
+  CHECK(type({"verify"}) == 0);                  // by itself it is a log
+  CHECK(type({"verify", "--head", head}) == 4);  // but it shrank
+  for (const char* guest : {"other-one", "other-two"}) ground.Act(guest);
+  CHECK(type({"verify"}) == 0);
+  CHECK(type({"verify", "--head", head}) == 4);  // and grew otherwise
 }
 
 TEST_CASE("A key that is not the coordinator's is not pinned", "[integration]") {
