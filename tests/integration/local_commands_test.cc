@@ -146,6 +146,18 @@ TEST_CASE("Every golden model signature is accepted or refused as recommended", 
              reason == "NAME_INVALID"));
     }
   }
+  // The form of producers before 1.1.0: no hint; the key named on the command line decides.
+  const auto verify_older = [](const char* key) {
+    return std::vector<std::string>{"checkpoint",
+                                    "verify",
+                                    "--public-key",
+                                    Golden(absl::StrCat("model_signature/", key)),
+                                    "--signature",
+                                    Golden("model_signature/older-P-256.sig"),
+                                    Golden("model_signature/model")};
+  };
+  CHECK(RequireAnswer(verify_older("older-P-256.public.pem")).at("accepted") == true);
+  CHECK(RefusalReason(verify_older("P-256.public.pem")) == "SIGNATURE_INVALID");
   for (const char* curve : {"P-256", "P-384", "P-521"}) {
     for (const char* signer : {"python-", "cpp-"}) {
       const nlohmann::json answer = RequireAnswer(
