@@ -1,6 +1,6 @@
 // Tells ThreadSanitizer what Debian's Abseil, which is not instrumented, does: without this file
-// every use of what an absl::Mutex guards looks like a race. Linked into the tests of the preset tsan
-// only.
+// every use of what an absl::Mutex guards looks like a race. Linked into the tests of the preset
+// tsan only.
 //
 // Each function here stands in the executable before the one of the same name in Abseil's shared
 // library, calls that one, and says before which moment of one thread what another did is done.
