@@ -12,6 +12,7 @@
 #include "contributor/checkpoint/sign_command.h"
 #include "contributor/checkpoint/verify_command.h"
 #include "contributor/inference/ask_command.h"
+#include "contributor/inference/generate_command.h"
 #include "contributor/join/join_command.h"
 #include "contributor/key/key_create_command.h"
 #include "contributor/leave/leave_command.h"
@@ -54,6 +55,7 @@ int main(int argc, char** argv) {
                                  MakeSubmitCommand(),
                                  MakeStatusCommand(),
                                  MakeAskCommand(),
+                                 MakeGenerateCommand(),
                                  MakeLeaveCommand(),
                                  MakeTokenizerEncodeCommand(),
                                  MakeTokenizerDecodeCommand(),

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
@@ -75,8 +76,10 @@ std::vector<absl::string_view> Paragraphs(absl::string_view text) {
   return paragraphs;
 }
 
+enum class BlankTexts { kDrop, kKeep };
+
 absl::StatusOr<std::vector<Document>> ReadJsonLines(absl::string_view bytes, int64_t bytes_before,
-                                                    const std::string& path) {
+                                                    const std::string& path, BlankTexts blank) {
   std::vector<Document> documents;
   int64_t number = 0;
   for (size_t position = 0; position < bytes.size();) {
@@ -89,7 +92,9 @@ absl::StatusOr<std::vector<Document>> ReadJsonLines(absl::string_view bytes, int
     if (!object.ok()) return InFile(object.status(), path, start, number);
     absl::StatusOr<std::string> text = JsonString(*object, "text");
     if (!text.ok()) return InFile(text.status(), path, start, number);
-    if (!IsBlank(*text)) documents.push_back(MakeDocument(*std::move(text)));
+    if (blank == BlankTexts::kKeep || !IsBlank(*text)) {
+      documents.push_back(MakeDocument(*std::move(text)));
+    }
   }
   return documents;
 }
@@ -118,6 +123,20 @@ absl::Status CheckTextFileName(const std::string& path) {
                       .metadata = {{"file", path}}});
   }
   return absl::OkStatus();
+}
+
+absl::Status NoText(const std::string& path, absl::string_view found) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "TEXT_EMPTY",
+                   {.what = absl::StrCat(path, ": ", found),
+                    .why = "there is nothing to train or measure on",
+                    .fix = "add text, or leave the file out",
+                    .metadata = {{"file", path}}});
+}
+
+// Without a byte-order mark.
+absl::StatusOr<absl::string_view> CheckedText(absl::string_view bytes, const std::string& path) {
+  RETURN_IF_ERROR(InFile(CheckUtf8(bytes), path));
+  return absl::StripPrefix(bytes, "\xEF\xBB\xBF");
 }
 
 }  // namespace
@@ -166,24 +185,34 @@ absl::StatusOr<std::vector<Document>> ReadDocuments(const std::string& path) {
 absl::StatusOr<std::vector<Document>> ParseDocuments(absl::string_view bytes,
                                                      const std::string& path) {
   RETURN_IF_ERROR(CheckTextFileName(path));
-  RETURN_IF_ERROR(InFile(CheckUtf8(bytes), path));
-  absl::string_view text = bytes;
-  if (absl::StartsWith(text, "\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte-order mark
+  ASSIGN_OR_RETURN(const absl::string_view text, CheckedText(bytes, path));
   std::vector<Document> documents;
   if (absl::EndsWith(path, ".jsonl")) {
-    ASSIGN_OR_RETURN(documents,
-                     ReadJsonLines(text, static_cast<int64_t>(bytes.size() - text.size()), path));
+    const auto before = static_cast<int64_t>(bytes.size() - text.size());
+    ASSIGN_OR_RETURN(documents, ReadJsonLines(text, before, path, BlankTexts::kDrop));
   } else {
     documents = DocumentsOfText(text);
   }
-  if (documents.empty()) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "TEXT_EMPTY",
-                     {.what = absl::StrCat(path, ": no document found; must hold at least one"),
-                      .why = "there is nothing to train or measure on",
-                      .fix = "add text, or leave the file out",
-                      .metadata = {{"file", path}}});
-  }
+  if (documents.empty()) return NoText(path, "no document found; must hold at least one");
   return documents;
+}
+
+absl::StatusOr<std::vector<Document>> ReadWholeTexts(const std::string& path) {
+  RETURN_IF_ERROR(CheckTextFileName(path));
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFileBounded(path, limits::kTextFileBytesMax));
+  ASSIGN_OR_RETURN(const absl::string_view text, CheckedText(bytes, path));
+  std::vector<Document> texts;
+  if (absl::EndsWith(path, ".jsonl")) {
+    const auto before = static_cast<int64_t>(bytes.size() - text.size());
+    ASSIGN_OR_RETURN(texts, ReadJsonLines(text, before, path, BlankTexts::kKeep));
+  } else {
+    texts.push_back(MakeDocument(std::string(text)));
+  }
+  if (std::all_of(texts.begin(), texts.end(),
+                  [](const Document& document) { return IsBlank(document.text); })) {
+    return NoText(path, "only white space found; must hold text");
+  }
+  return texts;
 }
 
 absl::StatusOr<std::vector<Document>> ReadDocuments(const std::vector<std::string>& paths) {

@@ -21,7 +21,7 @@
 namespace kalavai {
 
 struct Document {
-  std::string text;  // UTF-8, not empty
+  std::string text;  // UTF-8, not empty (but of ReadWholeTexts)
   Digest digest;     // SHA-256 of the text
 };
 
@@ -45,6 +45,12 @@ absl::StatusOr<std::vector<Document>> ParseDocuments(absl::string_view bytes,
 
 // The documents of several files, one after the other.
 absl::StatusOr<std::vector<Document>> ReadDocuments(const std::vector<std::string>& paths);
+
+// The texts of a file as they stand, for a packing that knows no documents: `.txt` is one text,
+// byte for byte; `.jsonl` gives the field `text` of each line, empty ones too. A byte-order mark at
+// the start is left out. Errors: those of ReadDocuments; TEXT_EMPTY when there is nothing but white
+// space.
+absl::StatusOr<std::vector<Document>> ReadWholeTexts(const std::string& path);
 
 // The rules of `.txt` above for text in memory; `text` must be UTF-8. May give no document.
 std::vector<Document> DocumentsOfText(absl::string_view text);

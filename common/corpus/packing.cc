@@ -56,9 +56,10 @@ absl::StatusOr<TokenChunks> ReferencePacking(const Tokenizer& tokenizer,
   std::string text;
   for (const Document& document : documents) {
     const absl::string_view whole = document.text;
-    absl::StrAppend(
-        &text, text.empty() ? "" : kBlankLine,
-        whole.substr(0, static_cast<size_t>(CharacterPrefixBytes(whole, characters_max))));
+    const size_t bytes = characters_max > 0
+                             ? static_cast<size_t>(CharacterPrefixBytes(whole, characters_max))
+                             : whole.size();
+    absl::StrAppend(&text, &document == documents.data() ? "" : kBlankLine, whole.substr(0, bytes));
   }
   ASSIGN_OR_RETURN(std::vector<int32_t> stream, tokenizer.Encode(text));
   return Cut(std::move(stream), chunk_tokens);

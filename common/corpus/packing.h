@@ -38,11 +38,12 @@ absl::StatusOr<TokenChunks> PackChunks(const Tokenizer& tokenizer,
                                        std::span<const Document> documents, int64_t chunk_tokens);
 
 // The reference implementation's packing (arXiv 2603.22755, data pipeline; its
-// `kalavai_eval_utils`): the first `characters_max` characters of each text, joined by "\n\n",
-// encoded at once, cut into chunks, the tail dropped; no special tokens. For reproduction only.
+// `kalavai_eval_utils`): the first `characters_max` characters of each text (it takes 5,000; 0:
+// all), joined by "\n\n", encoded at once, cut into chunks, the tail dropped; no special tokens but
+// those in the text. For reproduction and for comparison with other programs.
 absl::StatusOr<TokenChunks> ReferencePacking(const Tokenizer& tokenizer,
                                              std::span<const Document> documents,
-                                             int64_t chunk_tokens, int64_t characters_max = 5000);
+                                             int64_t chunk_tokens, int64_t characters_max = 0);
 
 }  // namespace kalavai
 

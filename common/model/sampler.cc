@@ -25,17 +25,22 @@ int32_t MostProbable(std::span<const float> log_probs) {
 }  // namespace
 
 absl::Status Validate(const SamplerOptions& options) {
-  const bool temperature = options.temperature >= 0.0 && options.temperature <= 100.0;
-  const bool top_p = options.top_p > 0.0 && options.top_p <= 1.0;
-  if (temperature && top_p) return absl::OkStatus();
-  return MakeError(
-      absl::StatusCode::kInvalidArgument, "SAMPLING_INVALID",
-      {.what = temperature ? absl::StrCat("`top_p`: ", options.top_p, " found; must be in (0, 1]")
-                           : absl::StrCat("`temperature`: ", options.temperature,
-                                          " found; must be in [0, 100]"),
-       .why = "no distribution over tokens is defined outside that range",
-       .fix = "use temperature 0 for the most probable token, top_p 1 for no cut",
-       .metadata = {{"field", temperature ? "top_p" : "temperature"}}});
+  const auto refuse = [](absl::string_view field, std::string found, absl::string_view range) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "SAMPLING_INVALID",
+                     {.what = absl::StrCat("`", field, "`: ", found, " found; must be ", range),
+                      .why = "no distribution over tokens is defined outside that range",
+                      .fix = "use temperature 0 for the most probable token, top_p 1 and top_k 0 "
+                             "for no cut",
+                      .metadata = {{"field", std::string(field)}}});
+  };
+  if (!(options.temperature >= 0.0 && options.temperature <= 100.0)) {
+    return refuse("temperature", absl::StrCat(options.temperature), "in [0, 100]");
+  }
+  if (!(options.top_p > 0.0 && options.top_p <= 1.0)) {
+    return refuse("top_p", absl::StrCat(options.top_p), "in (0, 1]");
+  }
+  if (options.top_k < 0) return refuse("top_k", absl::StrCat(options.top_k), "at least 0");
+  return absl::OkStatus();
 }
 
 uint64_t SplitMix64::Next() {
@@ -64,7 +69,10 @@ int32_t Sampler::Next(std::span<const float> log_probs) {
     return log_probs[static_cast<size_t>(a)] > log_probs[static_cast<size_t>(b)];
   });
 
-  // Temperature first, then the cut: top_p is a share of the tempered distribution.
+  // Temperature first, then the cuts: top_p is a share of the tempered distribution of the top_k.
+  if (options_.top_k > 0 && static_cast<size_t>(options_.top_k) < order.size()) {
+    order.resize(static_cast<size_t>(options_.top_k));
+  }
   const double largest = log_probs[static_cast<size_t>(order.front())];
   std::vector<double> weights(order.size());
   double total = 0.0;

@@ -1,4 +1,5 @@
-// Draws the next token from log-probabilities: temperature, then top-p, then one uniform number.
+// Draws the next token from log-probabilities: temperature, then top-k, then top-p, then one
+// uniform number.
 //
 //   Sampler sampler({.temperature = 0.8, .top_p = 0.95, .seed = 7});
 //   const int32_t token = sampler.Next(log_probs);   // log_probs: V floats, natural logarithm
@@ -21,11 +22,13 @@ namespace kalavai {
 
 struct SamplerOptions {
   double temperature = 1.0;  // ≥ 0; 0: greedy
-  double top_p = 1.0;        // (0, 1]: the smallest set of tokens with at least this mass
+  double top_p = 1.0;  // (0, 1]: the smallest set of tokens with at least this share of the mass
   uint64_t seed = 0;
+  int64_t top_k = 0;  // ≥ 0: only so many of the most probable tokens; 0: all
 };
 
-// INVALID_ARGUMENT, SAMPLING_INVALID, unless temperature is in [0, 100] and top_p in (0, 1].
+// INVALID_ARGUMENT, SAMPLING_INVALID, unless temperature is in [0, 100], top_p in (0, 1] and top_k
+// ≥ 0.
 absl::Status Validate(const SamplerOptions& options);
 
 class SplitMix64 {

@@ -85,15 +85,25 @@ absl::StatusOr<Dataset> BuildDataset(const Tokenizer& tokenizer, std::vector<Doc
   return data;
 }
 
+absl::Status CheckEvaluationChunks(const TokenChunks& chunks) {
+  if (chunks.count() > 0) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT",
+      {.what = absl::StrCat("fewer than ", chunks.chunk_tokens,
+                            " tokens found; must fill one chunk of ", chunks.chunk_tokens),
+       .why = "losses are measured in whole chunks, so that all texts are treated "
+              "alike",
+       .fix = "add text, or measure in shorter chunks",
+       .metadata = {{"side", "evaluation"}, {"found", "0"}, {"needed", "1"}}});
+}
+
 absl::StatusOr<TokenChunks> BuildEvaluationChunks(const Tokenizer& tokenizer,
                                                   std::vector<Document> documents,
                                                   const DatasetOptions& options) {
   ASSIGN_OR_RETURN(TokenChunks chunks,
                    FirstChunks(tokenizer, Deduplicate(std::move(documents)), options.chunk_tokens,
                                options.held_out_chunks_max));
-  if (chunks.count() < kHeldOutChunksMin) {
-    return TooLittle("evaluation", chunks.count(), kHeldOutChunksMin, options.chunk_tokens);
-  }
+  RETURN_IF_ERROR(CheckEvaluationChunks(chunks));
   return chunks;
 }
 

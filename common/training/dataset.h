@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "common/corpus/documents.h"
@@ -50,10 +51,14 @@ struct Dataset {
 absl::StatusOr<Dataset> BuildDataset(const Tokenizer& tokenizer, std::vector<Document> documents,
                                      const DatasetOptions& options);
 
-// The held-out side alone is the whole text: for measuring a model on text nobody trains on.
+// The held-out side alone is the whole text: for measuring a model on text nobody trains on. One
+// chunk is enough; TOO_LITTLE_TEXT for less.
 absl::StatusOr<TokenChunks> BuildEvaluationChunks(const Tokenizer& tokenizer,
                                                   std::vector<Document> documents,
                                                   const DatasetOptions& options);
+
+// INVALID_ARGUMENT TOO_LITTLE_TEXT when there is no whole chunk.
+absl::Status CheckEvaluationChunks(const TokenChunks& chunks);
 
 }  // namespace kalavai
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,18 +20,23 @@
 #include "common/model/determinism.h"
 #include "common/storage/atomic_file.h"
 #include "contributor/training/model_evaluation.h"
+#include "contributor/training/named_text.h"
 #include "contributor/workspace.h"
 
 namespace kalavai::contributor {
 namespace {
+
+constexpr int64_t kOwnChunks = 128;  // of a member's text, as 'train' measures
 
 struct Flags {
   std::string workspace;
   bool own = false;
   std::string model;
   std::vector<std::string> data;
-  int64_t chunk_tokens = 0;
-  int64_t chunks = 128;
+  int64_t sequence_length = 0;
+  int64_t chunks_max = -1;  // -1: not given
+  std::string packing = "training";
+  std::string dtype = "float32";
   int64_t threads = 0;
   std::string device = "cpu";
 };
@@ -39,13 +45,30 @@ void Configure(Flags& flags, CLI::App& app) {
   AddWorkspaceOption(app, &flags.workspace);
   app.add_flag("--own", flags.own,
                "base and specialist on the held-out part of the text you trained with");
-  app.add_option("--model", flags.model, "a model directory; default: your specialist")
+  app.add_option("--model", flags.model,
+                 "a model directory; needs no workspace (default: your specialist)")
       ->type_name("DIR");
-  app.add_option("--data", flags.data, "a text to evaluate on; repeatable")->type_name("NAME=FILE");
-  app.add_option("--chunk-tokens", flags.chunk_tokens, "default: the cooperative's, else 256")
+  app.add_option("--data", flags.data,
+                 "a text to measure on: a .txt or .jsonl file, or a directory of such; repeatable")
+      ->type_name("NAME=PATH");
+  app.add_option(
+         "--sequence-length,--chunk-tokens", flags.sequence_length,
+         "tokens of a chunk (default: 512 as in the paper, or the model's context when that "
+         "is less; without --model the cooperative's)")
+      ->type_name("N")
       ->check(CLI::Range(2, 1 << 20));
-  app.add_option("--chunks", flags.chunks, "at most so many chunks a text; 0: all")
-      ->check(CLI::NonNegativeNumber)
+  app.add_option("--max-chunks,--chunks", flags.chunks_max,
+                 "at most so many chunks a text, its first; 0: all (default: all; without --model "
+                 "128)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--packing", flags.packing,
+                 "training: as 'train' packs; reference: texts joined by a blank line, no token "
+                 "added")
+      ->check(CLI::IsMember({"training", "reference"}))
+      ->capture_default_str();
+  app.add_option("--dtype", flags.dtype, "what weights and activations are computed in")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
       ->check(CLI::NonNegativeNumber)
@@ -74,12 +97,16 @@ absl::StatusOr<std::vector<std::string>> TrainedFiles(const Workspace& workspace
   return files;
 }
 
+// A named model is measured the same whatever workspace there is.
 absl::StatusOr<EvaluationOptions> OptionsOf(const Flags& flags, const Workspace& workspace) {
-  EvaluationOptions options = {.chunks_max = flags.chunks};
+  EvaluationOptions options = {
+      .chunk_tokens = flags.sequence_length,
+      .chunks_max = flags.chunks_max,
+      .type = flags.dtype == "bfloat16" ? WeightType::kBfloat16 : WeightType::kFloat32,
+      .packing = flags.packing == "reference" ? Packing::kReference : Packing::kTraining};
+  if (flags.chunks_max < 0) options.chunks_max = flags.model.empty() ? kOwnChunks : 0;
   ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
-  if (flags.chunk_tokens > 0) {
-    options.chunk_tokens = flags.chunk_tokens;
-  } else if (workspace.HasJoined()) {
+  if (flags.sequence_length == 0 && flags.model.empty() && workspace.HasJoined()) {
     ASSIGN_OR_RETURN(const Membership member, workspace.LoadMembership());
     options.chunk_tokens = member.chunk_tokens;
   }
@@ -111,44 +138,63 @@ absl::Status EvaluateOwnText(const Flags& flags, const Workspace& workspace, Con
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<NamedText>> TextsOf(const std::vector<std::string>& data) {
-  std::vector<NamedText> texts;
-  for (const std::string& entry : data) {
-    const size_t equals = entry.find('=');
-    if (equals == 0 || equals == std::string::npos || equals + 1 == entry.size()) {
-      return UsageError(absl::StrCat("--data ", entry, ": must be NAME=FILE"),
-                        "e.g. --data legal=judgments.jsonl");
+// One line of progress a text.
+class EvaluationProgress {
+ public:
+  explicit EvaluationProgress(Console& console) : console_(console) {}
+
+  absl::Status Update(const std::string& name, int64_t done, int64_t total) {
+    if (Interrupted()) return InterruptedError("run the same command again");
+    if (name != name_ || !progress_.has_value()) {
+      progress_.reset();
+      progress_.emplace(console_, absl::StrCat("Measuring ", name), total, "chunks");
+      name_ = name;
     }
-    texts.push_back({.name = entry.substr(0, equals), .files = {entry.substr(equals + 1)}});
+    progress_->Update(done);
+    return absl::OkStatus();
   }
-  if (texts.empty()) {
-    return UsageError("nothing to evaluate on", "pass --own, or --data NAME=FILE");
+
+ private:
+  Console& console_;
+  std::string name_;
+  std::optional<Progress> progress_;
+};
+
+void Print(const std::vector<TextLoss>& losses, Console& console) {
+  nlohmann::json domains = nlohmann::json::object();
+  std::string human = absl::StrFormat("%-20s %12s %12s %12s %12s\n", "text", "nats/token",
+                                      "bits/byte", "bytes/token", "tokens");
+  for (const TextLoss& loss : losses) {
+    domains[loss.name] = {
+        {"loss", loss.loss}, {"tokens", loss.tokens}, {"bits_per_byte", loss.BitsPerByte()}};
+    absl::StrAppend(&human,
+                    absl::StrFormat("%-20s %12.4f %12.4f %12.2f %12d\n", loss.name, loss.loss,
+                                    loss.BitsPerByte(), loss.BytesPerToken(), loss.tokens));
   }
-  return texts;
+  const double ew = EqualWeightLoss(losses);
+  absl::StrAppend(&human, absl::StrFormat("%-20s %12.4f", "EW (mean)", ew));
+  console.Result({{"domains", domains}, {"ew", ew}}, human);
 }
 
 absl::Status EvaluateTexts(const Flags& flags, const Workspace& workspace, Console& console) {
-  ASSIGN_OR_RETURN(const std::vector<NamedText> texts, TextsOf(flags.data));
+  if (flags.data.empty()) {
+    return UsageError("nothing to measure on", "pass --data NAME=PATH, or --own");
+  }
+  ASSIGN_OR_RETURN(const std::vector<NamedText> texts, ParseNamedTexts(flags.data));
   std::string model = flags.model;
   if (model.empty()) {
     ASSIGN_OR_RETURN(model, workspace.TrainedSpecialist());
   }
-  ASSIGN_OR_RETURN(const EvaluationOptions options, OptionsOf(flags, workspace));
-  ASSIGN_OR_RETURN(const std::vector<TextLoss> losses, EvaluateModel(model, texts, options));
-  nlohmann::json list = nlohmann::json::array();
-  std::string human =
-      absl::StrFormat("%-20s %10s %12s %8s\n", "text", "nats/token", "bytes/token", "tokens");
-  for (const TextLoss& loss : losses) {
-    list.push_back({{"name", loss.name},
-                    {"loss", loss.loss},
-                    {"bytes_per_token", loss.bytes_per_token},
-                    {"chunks", loss.chunks},
-                    {"tokens", loss.tokens}});
-    absl::StrAppend(&human, absl::StrFormat("%-20s %10.4f %12.2f %8d\n", loss.name, loss.loss,
-                                            loss.bytes_per_token, loss.tokens));
+  ASSIGN_OR_RETURN(EvaluationOptions options, OptionsOf(flags, workspace));
+  std::vector<TextLoss> losses;
+  {
+    EvaluationProgress progress(console);
+    options.progress = [&](const std::string& name, int64_t done, int64_t total) {
+      return progress.Update(name, done, total);
+    };
+    ASSIGN_OR_RETURN(losses, EvaluateModel(model, texts, options));
   }
-  human.pop_back();
-  console.Result({{"model", model}, {"texts", list}}, human);
+  Print(losses, console);
   return absl::OkStatus();
 }
 
@@ -156,6 +202,10 @@ absl::Status Evaluate(const Flags& flags, Console& console) {
   if (flags.own && (!flags.model.empty() || !flags.data.empty())) {
     return UsageError("--own measures your own text with your specialist",
                       "leave out --model and --data");
+  }
+  if (flags.own && flags.packing == "reference") {
+    return UsageError("--own measures the documents that 'train' held out",
+                      "leave out --packing reference, or pass --data NAME=PATH");
   }
   RETURN_IF_ERROR(SetThreads(flags.threads));
   const Workspace workspace(flags.workspace);
@@ -167,14 +217,23 @@ absl::Status Evaluate(const Flags& flags, Console& console) {
 
 Command MakeEvaluateCommand() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "evaluate",
-          .summary = "measure losses: your specialist against the base, or any model on any text",
-          .details =
-              "  kalavai evaluate --own\n"
-              "  kalavai evaluate --model base/ --data legal=judgments.jsonl --data "
-              "news=news.txt\n",
-          .configure = [flags](CLI::App& app) { Configure(*flags, app); },
-          .run = [flags](Console& console) { return Evaluate(*flags, console); }};
+  return {
+      .name = "evaluate",
+      .summary = "measure losses: your specialist against the base, or any model on any text",
+      .details =
+          "  kalavai evaluate --own\n"
+          "  kalavai evaluate --model base/ --data legal=judgments.jsonl --data news=news.txt\n"
+          "  kalavai evaluate --model smollm2/ --data welsh=corpora/welsh/ --packing reference "
+          "--max-chunks 64\n"
+          "\n"
+          "Of a directory the .txt and .jsonl files are read, by name. Every text is measured "
+          "alone, in chunks\nof --sequence-length tokens; a chunk of n tokens holds n - 1 "
+          "predictions; what does not fill the\nlast chunk is left out. With --model nothing "
+          "of a workspace is read.\n"
+          "--format json: {\"domains\": {NAME: {\"loss\": nats a token, \"tokens\": predictions, "
+          "\"bits_per_byte\"}}, \"ew\": mean loss}\n",
+      .configure = [flags](CLI::App& app) { Configure(*flags, app); },
+      .run = [flags](Console& console) { return Evaluate(*flags, console); }};
 }
 
 }  // namespace kalavai::contributor

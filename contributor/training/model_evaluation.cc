@@ -1,5 +1,7 @@
 #include "contributor/training/model_evaluation.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <span>
 #include <utility>
@@ -9,7 +11,9 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/corpus/documents.h"
+#include "common/corpus/packing.h"
 #include "common/model/loss.h"
+#include "common/model/model_directory.h"
 #include "common/model/weights.h"
 #include "common/tokenizer/tokenizer.h"
 #include "common/training/dataset.h"
@@ -23,18 +27,14 @@ DatasetOptions OptionsOf(const EvaluationOptions& options) {
           .held_out_chunks_max = options.chunks_max};
 }
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> TokenizerOf(const std::string& directory) {
-  return Tokenizer::Load(absl::StrCat(directory, "/tokenizer.json"));
-}
-
-double BytesPerToken(const Tokenizer& tokenizer, std::span<const int32_t> tokens) {
+// Under kTraining a special token is what packing put between documents; else it stood in the text.
+int64_t TextBytes(const Tokenizer& tokenizer, std::span<const int32_t> tokens, Packing packing) {
   int64_t bytes = 0;
   for (const int32_t token : tokens) {
-    if (!tokenizer.IsSpecial(token)) {
-      bytes += static_cast<int64_t>(tokenizer.TokenBytes(token).size());
-    }
+    if (packing == Packing::kTraining && tokenizer.IsSpecial(token)) continue;
+    bytes += static_cast<int64_t>(tokenizer.TokenBytes(token).size());
   }
-  return static_cast<double>(bytes) / static_cast<double>(tokens.size());
+  return bytes;
 }
 
 ChunkSpan SpanOf(const TokenChunks& chunks) {
@@ -45,26 +45,101 @@ int64_t Predictions(const TokenChunks& chunks) {
   return chunks.count() * (chunks.chunk_tokens - 1);
 }
 
+absl::StatusOr<TokenChunks> ReferenceChunks(const Tokenizer& tokenizer, const NamedText& text,
+                                            const EvaluationOptions& options) {
+  std::vector<Document> texts;
+  for (const std::string& file : text.files) {
+    ASSIGN_OR_RETURN(std::vector<Document> some, ReadWholeTexts(file));
+    std::move(some.begin(), some.end(), std::back_inserter(texts));
+  }
+  ASSIGN_OR_RETURN(TokenChunks chunks, ReferencePacking(tokenizer, texts, options.chunk_tokens));
+  if (options.chunks_max > 0 && chunks.count() > options.chunks_max) {
+    chunks.tokens.resize(static_cast<size_t>(options.chunks_max * options.chunk_tokens));
+  }
+  return chunks;
+}
+
+absl::StatusOr<TokenChunks> ChunksOf(const Tokenizer& tokenizer, const NamedText& text,
+                                     const EvaluationOptions& options) {
+  if (options.packing == Packing::kReference) {
+    ASSIGN_OR_RETURN(TokenChunks chunks, ReferenceChunks(tokenizer, text, options));
+    RETURN_IF_ERROR(Annotate(CheckEvaluationChunks(chunks), text.name));
+    return chunks;
+  }
+  ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(text.files));
+  absl::StatusOr<TokenChunks> chunks =
+      BuildEvaluationChunks(tokenizer, std::move(documents), OptionsOf(options));
+  if (!chunks.ok()) return Annotate(chunks.status(), text.name);
+  return chunks;
+}
+
+absl::StatusOr<int64_t> ChunkTokens(const std::string& directory, const ModelConfig& config,
+                                    int64_t wanted) {
+  if (wanted == 0) return std::min(kPaperChunkTokens, config.context_length);
+  if (wanted <= config.context_length) return wanted;
+  return MakeError(absl::StatusCode::kInvalidArgument, "CONTEXT_EXCEEDED",
+                   {.what = absl::StrCat("chunks of ", wanted, " tokens found; must be at most ",
+                                         config.context_length, ", the context of ", directory),
+                    .why = "positions beyond the context were never trained",
+                    .fix = absl::StrCat("--sequence-length ", config.context_length, " or less"),
+                    .metadata = {{"actual", absl::StrCat(wanted)},
+                                 {"max", absl::StrCat(config.context_length)}}});
+}
+
+// Σ −log p over all predictions, in chunk order.
+absl::StatusOr<double> LossSum(const Transformer& model, const std::string& name,
+                               const TokenChunks& chunks, const EvaluationOptions& options) {
+  double sum = 0;
+  if (options.progress) RETURN_IF_ERROR(options.progress(name, 0, chunks.count()));
+  RETURN_IF_ERROR(TokenLogProbs(model, SpanOf(chunks), {}, [&](const TokenBatch& batch) {
+    for (const float log_prob : batch.log_probs) sum -= static_cast<double>(log_prob);
+    if (!options.progress) return absl::OkStatus();
+    return options.progress(name, batch.first_chunk + batch.chunk_count, chunks.count());
+  }));
+  if (std::isfinite(sum)) return sum;
+  return MakeError(absl::StatusCode::kInvalidArgument, "WEIGHTS_NOT_FINITE",
+                   {.what = absl::StrCat(name, ": a loss of ", sum, " found; must be finite"),
+                    .why = "finite weights can still overflow on a text",
+                    .fix = "use --dtype float32, or a model trained with a lower learning rate"});
+}
+
 }  // namespace
+
+double TextLoss::BytesPerToken() const {
+  return static_cast<double>(text_bytes) / static_cast<double>(tokens + chunks);
+}
+
+double TextLoss::BitsPerByte() const {
+  return loss * static_cast<double>(tokens) / std::log(2.0) / static_cast<double>(text_bytes);
+}
+
+double EqualWeightLoss(const std::vector<TextLoss>& losses) {
+  double sum = 0;
+  for (const TextLoss& loss : losses) sum += loss.loss;
+  return sum / static_cast<double>(losses.size());
+}
 
 absl::StatusOr<std::vector<TextLoss>> EvaluateModel(const std::string& directory,
                                                     const std::vector<NamedText>& texts,
                                                     const EvaluationOptions& options) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, TokenizerOf(directory));
-  ASSIGN_OR_RETURN(
-      const Transformer model,
-      LoadTransformer(directory, {.type = WeightType::kFloat32, .device = options.device}));
-  std::vector<TextLoss> losses;
+  ASSIGN_OR_RETURN(const ModelDirectory opened, OpenModelDirectory(directory));
+  EvaluationOptions used = options;
+  ASSIGN_OR_RETURN(used.chunk_tokens, ChunkTokens(directory, opened.config, options.chunk_tokens));
+  std::vector<TokenChunks> chunks;
   for (const NamedText& text : texts) {
-    ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(text.files));
-    absl::StatusOr<TokenChunks> chunks =
-        BuildEvaluationChunks(*tokenizer, std::move(documents), OptionsOf(options));
-    if (!chunks.ok()) return Annotate(chunks.status(), text.name);
-    TextLoss result = {.name = text.name,
-                       .bytes_per_token = BytesPerToken(*tokenizer, chunks->tokens),
-                       .chunks = chunks->count(),
-                       .tokens = Predictions(*chunks)};
-    ASSIGN_OR_RETURN(result.loss, MeanLoss(model, SpanOf(*chunks)));
+    ASSIGN_OR_RETURN(TokenChunks some, ChunksOf(*opened.tokenizer, text, used));
+    chunks.push_back(std::move(some));
+  }
+  ASSIGN_OR_RETURN(const Transformer model,
+                   LoadTransformer(directory, {.type = used.type, .device = used.device}));
+  std::vector<TextLoss> losses;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    TextLoss result = {.name = texts[i].name,
+                       .chunks = chunks[i].count(),
+                       .tokens = Predictions(chunks[i]),
+                       .text_bytes = TextBytes(*opened.tokenizer, chunks[i].tokens, used.packing)};
+    ASSIGN_OR_RETURN(const double sum, LossSum(model, result.name, chunks[i], used));
+    result.loss = sum / static_cast<double>(result.tokens);
     losses.push_back(std::move(result));
   }
   return losses;
@@ -74,17 +149,21 @@ absl::StatusOr<OwnEvaluation> EvaluateOwn(const std::string& base_directory,
                                           const std::string& specialist_directory,
                                           const std::vector<std::string>& files,
                                           const EvaluationOptions& options) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, TokenizerOf(base_directory));
+  ASSIGN_OR_RETURN(const ModelDirectory opened, OpenModelDirectory(base_directory));
+  EvaluationOptions used = options;
+  ASSIGN_OR_RETURN(used.chunk_tokens,
+                   ChunkTokens(base_directory, opened.config, options.chunk_tokens));
   ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(files));
   ASSIGN_OR_RETURN(const Dataset data,
-                   BuildDataset(*tokenizer, std::move(documents), OptionsOf(options)));
+                   BuildDataset(*opened.tokenizer, std::move(documents), OptionsOf(used)));
+  ASSIGN_OR_RETURN(const Transformer base,
+                   LoadTransformer(base_directory, {.type = used.type, .device = used.device}));
   ASSIGN_OR_RETURN(
-      const Transformer base,
-      LoadTransformer(base_directory, {.type = WeightType::kFloat32, .device = options.device}));
-  ASSIGN_OR_RETURN(const Transformer specialist,
-                   LoadTransformer(specialist_directory,
-                                   {.type = WeightType::kFloat32, .device = options.device}));
-  OwnEvaluation result = {.bytes_per_token = BytesPerToken(*tokenizer, data.held_out.tokens),
+      const Transformer specialist,
+      LoadTransformer(specialist_directory, {.type = used.type, .device = used.device}));
+  const int64_t bytes = TextBytes(*opened.tokenizer, data.held_out.tokens, Packing::kTraining);
+  OwnEvaluation result = {.bytes_per_token = static_cast<double>(bytes) /
+                                             static_cast<double>(data.held_out.tokens.size()),
                           .chunks = data.held_out.count(),
                           .tokens = Predictions(data.held_out)};
   const ChunkSpan held_out = SpanOf(data.held_out);

@@ -16,6 +16,7 @@
 #include "common/base/status_macros.h"
 #include "common/corpus/documents.h"
 #include "common/crypto/sha256.h"
+#include "common/model/model_directory.h"
 #include "common/model/weights.h"
 #include "common/storage/atomic_file.h"
 #include "common/tokenizer/tokenizer.h"
@@ -43,19 +44,10 @@ struct Ground {
   std::string base_digest;                        // of its weights file and config
 };
 
-absl::Status CheckVocabulary(const Tokenizer& tokenizer, const ModelConfig& config) {
-  if (tokenizer.VocabularySize() <= config.vocab_size) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kFailedPrecondition, "TOKENIZER_MISMATCH",
-                   {.what = absl::StrFormat("tokenizer.json: %d tokens found; the base has %d "
-                                            "embeddings",
-                                            tokenizer.VocabularySize(), config.vocab_size),
-                    .fix = "kalavai fetch"});
-}
-
 absl::StatusOr<Ground> Prepare(const SpecialistOptions& options, const TrainingListener& listener) {
   Ground ground;
-  ASSIGN_OR_RETURN(ground.tokenizer,
-                   Tokenizer::Load(absl::StrCat(options.base_directory, "/tokenizer.json")));
+  ASSIGN_OR_RETURN(ModelDirectory directory, OpenModelDirectory(options.base_directory));
+  ground.tokenizer = std::move(directory.tokenizer);
   ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(options.files));
   ASSIGN_OR_RETURN(ground.data,
                    BuildDataset(*ground.tokenizer, std::move(documents),
@@ -68,7 +60,6 @@ absl::StatusOr<Ground> Prepare(const SpecialistOptions& options, const TrainingL
                    LoadTransformer(options.base_directory, {.device = options.device}));
   ground.stored_type = stored.weight_type();
   ASSIGN_OR_RETURN(ground.base, stored.CastTo(WeightType::kFloat32));
-  RETURN_IF_ERROR(CheckVocabulary(*ground.tokenizer, ground.base.config));
   ASSIGN_OR_RETURN(ground.base_digest, WeightsDigest(options.base_directory));
   return ground;
 }

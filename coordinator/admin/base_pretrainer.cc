@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/corpus/documents.h"
 #include "common/model/loss.h"
+#include "common/model/model_directory.h"
 #include "common/model/weights.h"
 #include "common/storage/atomic_file.h"
 #include "common/tokenizer/tokenizer.h"
@@ -109,14 +110,9 @@ absl::StatusOr<Transformer> InitialModel(const BasePretrainOptions& options,
   }
   ASSIGN_OR_RETURN(Transformer model, LoadTransformer(options.from, {.type = WeightType::kFloat32,
                                                                      .device = options.device}));
-  if (tokenizer.VocabularySize() <= model.config.vocab_size) return model;
-  return MakeError(
-      absl::StatusCode::kInvalidArgument, "TOKENIZER_MISMATCH",
-      {.what = absl::StrCat(options.from, "/tokenizer.json: ", tokenizer.VocabularySize(),
-                            " tokens found; must be at most config.json's vocab_size ",
-                            model.config.vocab_size),
-       .why = "every token needs a row of the embedding",
-       .fix = "use the tokenizer this model was trained with"});
+  RETURN_IF_ERROR(
+      CheckVocabulary(absl::StrCat(options.from, "/tokenizer.json"), tokenizer, model.config));
+  return model;
 }
 
 double BytesPerToken(const Tokenizer& tokenizer, const TokenChunks& chunks) {

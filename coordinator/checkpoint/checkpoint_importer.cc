@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
 #include "common/model/model_config.h"
+#include "common/model/model_directory.h"
 #include "common/safetensors/checkpoint_directory.h"
 #include "common/tokenizer/tokenizer.h"
 
@@ -34,13 +35,7 @@ absl::Status CheckTokenizer(const std::string& directory, const std::string& pat
                              "save the tokenizer beside the weights");
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(path));
-  if (tokenizer->VocabularySize() <= config.vocab_size) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kInvalidArgument, "TOKENIZER_MISMATCH",
-                   {.what = absl::StrCat(path, ": ", tokenizer->VocabularySize(),
-                                         " tokens found; must be at most config.json's vocab_size ",
-                                         config.vocab_size),
-                    .why = "every token needs a row of the embedding",
-                    .fix = "use the tokenizer this model was trained with"});
+  return CheckVocabulary(path, *tokenizer, config);
 }
 
 // Names of the regular files to copy, sorted.

@@ -13,11 +13,12 @@
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
 #include "common/model/forward.h"
+#include "common/model/model_directory.h"
 #include "common/model/torch.h"
 #include "common/model/weights.h"
 #include "common/router/switching_gate.h"
+#include "common/tokenizer/stop_filter.h"
 #include "common/tokenizer/tokenizer.h"
-#include "coordinator/serving/stop_filter.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -81,7 +82,7 @@ class GenerationEngine::Generation {
       const int32_t token = Draw();
       ++made;
       ++engine_.output_tokens_;
-      if (model_.tokenizer->EndOfTextId() == token) {
+      if (EndsText(token)) {
         finish_reason = "stop";
         break;
       }
@@ -111,6 +112,14 @@ class GenerationEngine::Generation {
     at::Tensor log_probs_V;  // float32: of the next token
     at::Tensor hidden_TD;    // float32: after what was read last; the base's only
   };
+
+  // The base's config.json may name several tokens (the end of a turn, of a text); training packs
+  // documents with the tokenizer's own.
+  bool EndsText(int32_t token) const {
+    const std::vector<int64_t>& ends = model_.experts.front().config.eos_token_ids;
+    return model_.tokenizer->EndOfTextId() == token ||
+           std::find(ends.begin(), ends.end(), token) != ends.end();
+  }
 
   bool Show(const std::string& text) { return text.empty() || request_.on_text(text); }
 
@@ -324,6 +333,9 @@ absl::Status GenerationEngine::LoadNow(const EngineModel& model) {
     options.type = WeightType::kFloat32;  // as the probe pass computed
     options.device = device_;
     ASSIGN_OR_RETURN(Transformer expert, LoadTransformer(directory, options));
+    RETURN_IF_ERROR(
+        CheckVocabulary(absl::StrCat(model.expert_directories.front(), "/tokenizer.json"),
+                        *loaded->tokenizer, expert.config));
     loaded->experts.push_back(std::move(expert));
   }
   models_.insert_or_assign(model.name, std::move(loaded));

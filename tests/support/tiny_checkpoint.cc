@@ -42,20 +42,24 @@ std::string TinyText(int language, int documents) {
   return text;
 }
 
-void WriteTinyBase(const std::string& directory, uint64_t seed, bool bfloat16) {
+void WriteTinyBase(const std::string& directory, uint64_t seed, bool bfloat16, Family family) {
   const std::string all = absl::StrCat(TinyText(0, 40), TinyText(1, 40), TinyText(2, 40));
   const std::vector<absl::string_view> documents = {all};
   const auto tokenizer_json = TrainTokenizer(documents, 290);
   KALAVAI_CHECK(tokenizer_json.ok(), "the tiny text makes a tokenizer");
   const auto tokenizer = Tokenizer::Parse(*tokenizer_json);
   KALAVAI_CHECK(tokenizer.ok(), "our own tokenizer loads");
-  ModelConfig config;
+  ModelConfig config = family == Family::kGptNeox ? ModelConfig() : ModelConfig::Defaults(family);
   config.vocab_size = (*tokenizer)->VocabularySize();
   config.hidden_size = 32;
   config.layer_count = 2;
   config.head_count = 2;
   config.intermediate_size = 64;
   config.context_length = 64;
+  if (family != Family::kGptNeox) {
+    config.kv_head_count = 1;
+    config.eos_token_ids = {0};  // the trained tokenizer's end of text
+  }
   const auto model = InitializeTransformer(config, seed);
   KALAVAI_CHECK(model.ok(), "the tiny configuration is valid");
   KALAVAI_CHECK(EnsureDirectory(directory).ok(), "the test's directory can be made");

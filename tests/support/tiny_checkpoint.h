@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "common/model/model_config.h"
+
 namespace kalavai::testing {
 
 // `documents` short texts of an invented language: words made of syllables, in an order with some
@@ -13,8 +15,10 @@ namespace kalavai::testing {
 std::string TinyText(int language, int documents);
 
 // Writes config.json, tokenizer.json (290 tokens, made from all languages) and model.safetensors
-// (fresh weights, float32 or bfloat16) of a model of width 32 with two blocks.
-void WriteTinyBase(const std::string& directory, uint64_t seed, bool bfloat16 = false);
+// (fresh weights, float32 or bfloat16) of a model of width 32 with two blocks and a context of 64;
+// two query heads share one of keys and values where the family can.
+void WriteTinyBase(const std::string& directory, uint64_t seed, bool bfloat16 = false,
+                   Family family = Family::kGptNeox);
 
 }  // namespace kalavai::testing
 

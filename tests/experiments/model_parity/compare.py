@@ -1,13 +1,16 @@
 """Our decoder beside transformers on real models: losses and greedy text.
 
   compare.py losses  RUN_TOKENS MODEL_DIR CORPUS_FILE…      (NAME is the file's directory and stem)
+  compare.py commands KALAVAI MODEL_DIR CORPUS_FILE…
   compare.py stories RUN_TOKENS MODEL_DIR tok512.bin STORY.txt
 
 RUN_TOKENS is the program model_parity_run_tokens. `losses`: mean cross-entropy of the first 8
 chunks of 256 tokens of each file, float32, and 100 greedy tokens after each of five prompts; needs
-torch, transformers, tokenizers. `stories`: the text that llama2.c prints at temperature 0.
+torch, transformers, tokenizers. `commands`: the same of the program kalavai: `evaluate --packing
+reference` over chunks of 512 tokens, also bits per byte, and `generate`. `stories`: the text that llama2.c prints at temperature 0.
 """
 import json
+import math
 import struct
 import subprocess
 import sys
@@ -96,4 +99,60 @@ def stories(program, model_directory, vocabulary, story):
     return same
 
 
-sys.exit(0 if {"losses": losses, "stories": stories}[sys.argv[1]](*sys.argv[2:]) else 1)
+def run_json(*command):
+    return json.loads(subprocess.run([*command, "--format", "json"], check=True,
+                                     capture_output=True, text=True).stdout)
+
+
+def their_loss(model, rows):
+    import torch
+    total = 0.0
+    for row in rows:
+        batch = torch.tensor([row])
+        log_probs = model(batch).logits[:, :-1].log_softmax(-1)
+        total -= log_probs.gather(-1, batch[:, 1:, None]).double().sum().item()
+    return total
+
+
+def commands(program, model_directory, *files):
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import AutoModelForCausalLM
+    tokenizer = Tokenizer.from_file(f"{model_directory}/tokenizer.json")
+    model = AutoModelForCausalLM.from_pretrained(model_directory, dtype=torch.float32).eval()
+    length, most = 512, 4
+    names = ["/".join(path.split("/")[-2:]) for path in files]
+    data = [word for name, path in zip(names, files) for word in ("--data", f"{name}={path}")]
+    ours = run_json(program, "evaluate", "--model", model_directory, *data, "--packing",
+                    "reference", "--sequence-length", str(length), "--max-chunks", str(most))
+    worst, equal, total = 0.0, 0, 0.0
+    with torch.no_grad():
+        for name, path in zip(names, files):
+            text = open(path, encoding="utf-8", newline="").read()
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+            rows = [ids[i * length:(i + 1) * length] for i in range(min(most, len(ids) // length))]
+            nats = their_loss(model, rows)
+            predictions = len(rows) * (length - 1)
+            written = tokenizer.decode([i for row in rows for i in row], skip_special_tokens=False)
+            bits = nats / math.log(2) / len(written.encode())
+            mine, loss = ours["domains"][name], nats / predictions
+            total += loss
+            assert mine["tokens"] == predictions, (mine, predictions)
+            worst = max(worst, abs(loss - mine["loss"]), abs(bits - mine["bits_per_byte"]))
+            print(f"| {name} | {predictions} | {loss:.6f} | {mine['loss']:.6f} "
+                  f"| {abs(loss - mine['loss']):.1e} | {bits:.6f} | {mine['bits_per_byte']:.6f} |")
+        worst = max(worst, abs(total / len(files) - ours["ew"]))
+        for text in PROMPTS:
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+            theirs = model.generate(torch.tensor([ids]), max_new_tokens=GREEDY, do_sample=False)
+            answer = run_json(program, "generate", "--model", model_directory, "--prompt", text,
+                              "--max-tokens", str(GREEDY))
+            same = theirs[0, len(ids):].tolist() == answer["token_ids"]
+            equal += same
+            print(f"| {text!r} | {len(answer['token_ids'])} | {answer['finish_reason']} "
+                  f"| {'the same' if same else 'DIFFERENT'} |")
+    print(f"largest difference {worst:.1e}; {equal} of {len(PROMPTS)} texts the same")
+    return worst < 1e-3 and equal == len(PROMPTS)
+
+
+sys.exit(0 if {"losses": losses, "commands": commands, "stories": stories}[sys.argv[1]](*sys.argv[2:]) else 1)

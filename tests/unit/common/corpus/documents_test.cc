@@ -60,6 +60,25 @@ TEST_CASE("Paragraphs are joined up to the limit of characters and never beyond"
   }
 }
 
+TEST_CASE("Whole texts are what stands in the file") {
+  const testing::TempDir directory;
+  const auto read = [&](const std::string& name, const std::string& bytes) {
+    testing::WriteFile(directory.File(name), bytes);
+    return ReadWholeTexts(directory.File(name));
+  };
+  REQUIRE_OK_AND_ASSIGN(const auto text, read("a.txt", "\xEF\xBB\xBFone \r\n\n\n two\n\n"));
+  REQUIRE(Texts(text) == std::vector<std::string>{"one \r\n\n\n two\n\n"});
+  REQUIRE_OK_AND_ASSIGN(
+      const auto lines,
+      read("a.jsonl", "{\"text\":\"x\\n\"}\n\n{\"text\":\"\"}\n{\"text\":\"y\"}"));
+  REQUIRE(Texts(lines) == std::vector<std::string>{"x\n", "", "y"});
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  REQUIRE_STATUS(read("b.txt", " \n\t\n"), invalid, "TEXT_EMPTY");
+  REQUIRE_STATUS(read("b.jsonl", "{\"text\":\" \"}\n"), invalid, "TEXT_EMPTY");
+  REQUIRE_STATUS(read("c.txt", "abc\xE9"), invalid, "TEXT_NOT_UTF8");
+  REQUIRE_STATUS(read("c.md", "text"), invalid, "FILE_TYPE_UNSUPPORTED");
+}
+
 TEST_CASE("Files are read in order, with or without a byte-order mark") {
   const testing::TempDir directory;
   testing::WriteFile(directory.File("a.txt"), "\xEF\xBB\xBFplain\n");

@@ -81,6 +81,14 @@ TEST_CASE("The reference packing cuts texts, joins them and encodes once") {
   RequireChunks(chunks, Ids(*tokenizer, "The patien\n\nBore da.\n\nSigned on "), 4);
 }
 
+TEST_CASE("Reference packing joins every text, empty ones too, whole") {
+  const auto tokenizer = GoldenTokenizer(/*with_end_of_text=*/true);
+  const std::string text(6000, 'a');
+  const std::vector<Document> texts = {MakeDocument(""), MakeDocument(text), MakeDocument("b")};
+  REQUIRE_OK_AND_ASSIGN(const TokenChunks chunks, ReferencePacking(*tokenizer, texts, 2));
+  RequireChunks(chunks, Ids(*tokenizer, "\n\n" + text + "\n\nb"), 2);
+}
+
 TEST_CASE("Text shorter than a chunk gives none, and chunks of one token are refused") {
   const auto tokenizer = GoldenTokenizer(/*with_end_of_text=*/true);
   REQUIRE_OK_AND_ASSIGN(const TokenChunks none, PackChunks(*tokenizer, Sample(), 4096));

@@ -54,6 +54,18 @@ TEST_CASE("Temperature sharpens and flattens", "[model]") {
   REQUIRE_NEAR(counts[0] / 20000.0, 2.0 / 3.0, 0.015);
 }
 
+TEST_CASE("Top-k keeps the most probable, and top-p cuts among them", "[model]") {
+  const auto logs = Logs({0.1, 0.4, 0.2, 0.3});
+  auto counts = Frequencies({.seed = 5, .top_k = 2}, logs, 5000);
+  CHECK(counts[0] + counts[2] == 0);
+  REQUIRE_NEAR(counts[1] / 5000.0, 4.0 / 7.0, 0.03);
+  // 0.4 of the 0.7 that are left is more than half of it.
+  counts = Frequencies({.top_p = 0.5, .seed = 5, .top_k = 2}, logs, 100);
+  CHECK(counts[1] == 100);
+  counts = Frequencies({.seed = 5, .top_k = 9}, logs, 5000);
+  CHECK(counts[0] > 0);
+}
+
 TEST_CASE("Top-p keeps the smallest set with that mass", "[model]") {
   const auto logs = Logs({0.05, 0.5, 0.05, 0.4});
   auto counts = Frequencies({.top_p = 0.9, .seed = 3}, logs, 5000);

@@ -46,9 +46,10 @@ TEST_CASE("A model directory is measured without a workspace", "[training]") {
   INFO(text);
   REQUIRE(code == 0);
   const nlohmann::json json = nlohmann::json::parse(text);
-  REQUIRE(json.at("texts").size() == 1);
-  REQUIRE(json.at("texts")[0].at("name") == "first");
-  REQUIRE_NEAR(json.at("texts")[0].at("loss").get<double>(), 5.67, 0.2);
+  const nlohmann::json& first = json.at("domains").at("first");
+  REQUIRE_NEAR(first.at("loss").get<double>(), 5.67, 0.2);
+  REQUIRE(first.at("tokens").get<int64_t>() % 31 == 0);
+  REQUIRE(json.at("ew") == first.at("loss"));
 }
 
 TEST_CASE("Flags that contradict each other or say nothing are usage errors", "[training]") {
@@ -61,6 +62,11 @@ TEST_CASE("Flags that contradict each other or say nothing are usage errors", "[
       {"--workspace", w, "--model", "m", "--data", "nameless"},
       {"--workspace", w, "--model", "m", "--data", "=file"},
       {"--workspace", w, "--model", "m", "--data", "name="},
+      {"--workspace", w, "--model", "m", "--data", "a=x", "--data", "a=y"},
+      {"--workspace", w, "--own", "--packing", "reference"},
+      {"--workspace", w, "--model", "m", "--data", "a=x", "--packing", "refrence"},
+      {"--workspace", w, "--model", "m", "--data", "a=x", "--dtype", "float16"},
+      {"--workspace", w, "--model", "m", "--data", "a=x", "--max-chunks", "-1"},
   };
   for (const std::vector<std::string>& words : bad) {
     std::string text;

@@ -5,15 +5,15 @@
 //
 // Text that could be the beginning of a stop string is held back until it is decided. Not
 // thread-safe.
-#ifndef KALAVAI_COORDINATOR_SERVING_STOP_FILTER_H_
-#define KALAVAI_COORDINATOR_SERVING_STOP_FILTER_H_
+#ifndef KALAVAI_COMMON_TOKENIZER_STOP_FILTER_H_
+#define KALAVAI_COMMON_TOKENIZER_STOP_FILTER_H_
 
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 
-namespace kalavai::coordinator {
+namespace kalavai {
 
 class StopFilter {
  public:
@@ -32,6 +32,6 @@ class StopFilter {
   bool stopped_ = false;
 };
 
-}  // namespace kalavai::coordinator
+}  // namespace kalavai
 
-#endif  // KALAVAI_COORDINATOR_SERVING_STOP_FILTER_H_
+#endif  // KALAVAI_COMMON_TOKENIZER_STOP_FILTER_H_

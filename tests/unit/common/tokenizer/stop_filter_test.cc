@@ -1,17 +1,17 @@
 // Goal: no part of a stop string is ever shown, nothing else is lost.
 // Method: a table of texts cut into pieces of every size; the shown text must not depend on the
 // cut.
-#include "coordinator/serving/stop_filter.h"
+#include "common/tokenizer/stop_filter.h"
 
 #include <string>
 #include <vector>
 
 #include "tests/support/catch.h"
 
-namespace kalavai::coordinator {
+namespace kalavai {
 namespace {
 
-TEST_CASE("the text before the first stop string is shown, however it arrives", "[serving]") {
+TEST_CASE("the text before the first stop string is shown, however it arrives", "[tokenizer]") {
   struct Example {
     std::vector<std::string> stops;
     std::string text;
@@ -43,4 +43,4 @@ TEST_CASE("the text before the first stop string is shown, however it arrives", 
 }
 
 }  // namespace
-}  // namespace kalavai::coordinator
+}  // namespace kalavai

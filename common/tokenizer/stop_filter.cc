@@ -1,11 +1,11 @@
-#include "coordinator/serving/stop_filter.h"
+#include "common/tokenizer/stop_filter.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
 
-namespace kalavai::coordinator {
+namespace kalavai {
 
 StopFilter::StopFilter(std::vector<std::string> stops) : stops_(std::move(stops)) {
   stops_.erase(
@@ -37,4 +37,4 @@ std::string StopFilter::Push(absl::string_view text) {
 
 std::string StopFilter::Finish() { return stopped_ ? "" : std::exchange(held_, ""); }
 
-}  // namespace kalavai::coordinator
+}  // namespace kalavai
