@@ -7,6 +7,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/model/decode_step.h"
 #include "common/model/decoder_block.h"
 #include "common/model/shape_error.h"
 
@@ -60,6 +61,11 @@ Tensor RunBlocks(const Transformer& model, Tensor x_BTD, LayerRange layers, KvCa
                  int64_t trunk_depth, Tensor* trunk) {
   const int64_t tokens = x_BTD.size(1);
   const int64_t past = cache == nullptr ? 0 : cache->length;
+  if (IsDecodeStep(model, x_BTD, cache)) {
+    x_BTD = DecodeBlocks(model, x_BTD, layers, cache, trunk_depth, trunk);
+    cache->length = past + tokens;
+    return x_BTD;
+  }
   const RotaryTable rotation = model.rotary.Rows(past, tokens);
   for (int64_t layer = layers.first; layer < layers.last; ++layer) {
     if (trunk != nullptr && layer == trunk_depth) *trunk = x_BTD;
@@ -76,11 +82,15 @@ Tensor Embed(const Transformer& model, const Tensor& tokens_BT) {
 
 ForwardResult Finish(const Transformer& model, const Tensor& x_BTD, LogitsWanted wanted) {
   ForwardResult result;
-  result.hidden_BTD = Norm(model.config, x_BTD, model.final_norm);
+  // A decode step's stream is float32; the norm's weights say what the model computes in.
+  result.hidden_BTD =
+      Norm(model.config, x_BTD.to(model.final_norm.weight_D.scalar_type()), model.final_norm);
   if (wanted == LogitsWanted::kNone) return result;
   Tensor hidden = result.hidden_BTD;
   if (wanted == LogitsWanted::kLast) hidden = hidden.narrow(1, hidden.size(1) - 1, 1);
-  result.logits_BTV = Linear(hidden, {model.embed_out_VD, {}});
+  result.logits_BTV = IsOneRow(model, hidden)
+                          ? RowLogits(model, hidden).to(model.embed_out_VD.scalar_type())
+                          : Linear(hidden, {model.embed_out_VD, {}});
   return result;
 }
 
@@ -179,7 +189,9 @@ absl::StatusOr<Tensor> LogProbsOfVocabulary(const Transformer& model, const Tens
     if (hidden.dim() < 1 || hidden.size(-1) != model.config.hidden_size) {
       return ShapeMismatch("log-probabilities: the last dimension of hidden must be hidden_size");
     }
-    return at::log_softmax(Linear(hidden, {model.embed_out_VD, {}}), -1, at::kFloat);
+    return at::log_softmax(IsOneRow(model, hidden) ? RowLogits(model, hidden)
+                                                   : Linear(hidden, {model.embed_out_VD, {}}),
+                           -1, at::kFloat);
   });
 }
 
