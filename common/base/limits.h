@@ -55,6 +55,10 @@ inline constexpr int64_t kUploadExpirySeconds = 72 * 3600;
 inline constexpr int64_t kUploadsPerContributorMax = 2;
 inline constexpr int64_t kUploadsOpenMax = 64;
 inline constexpr int64_t kSubmissionFilesMax = 64;
+inline constexpr int64_t kUnnamedBlobSeconds = 24 * 3600;  // then a blob without a row is collected
+// Kept of rejected submissions: small files (signature, reports) of each member's newest ones.
+inline constexpr int64_t kEvidenceFileBytesMax = kMiB;
+inline constexpr int64_t kEvidenceSubmissionsMax = 16;
 inline constexpr int64_t kFreeSpaceFloorBytes = kGiB;  // kept free: max(this, 2 x declared)
 inline constexpr int64_t kFreeSpaceFloorFactor = 2;
 
@@ -140,6 +144,7 @@ static_assert(kUploadsPerContributorMax <= kUploadsOpenMax);
 static_assert(kUploadPatienceSeconds > kStreamIdleSeconds,
               "a client outlives the server's patience, so that it can ask what was kept");
 static_assert(kJsonBytesMax <= kModelSignatureBytesMax);
+static_assert(kJsonBytesMax <= kEvidenceFileBytesMax, "a report is evidence");
 static_assert(kDocumentCharactersMax * 4 <= kTextLineBytesMax, "four bytes a character at most");
 static_assert(kTextLineBytesMax <= kTextFileBytesMax);
 static_assert(kProbeTextBytesMax <= kTextFileBytesMax);

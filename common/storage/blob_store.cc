@@ -336,6 +336,13 @@ absl::StatusOr<int64_t> BlobStore::Size(const Digest& digest) const {
   return ErrnoError(errno, "stat", Path(digest));
 }
 
+absl::StatusOr<absl::Time> BlobStore::WriteTime(const Digest& digest) const {
+  struct stat info = {};
+  if (stat(Path(digest).c_str(), &info) == 0) return absl::FromTimeT(info.st_mtime);
+  if (errno == ENOENT) return NotFound(digest);
+  return ErrnoError(errno, "stat", Path(digest));
+}
+
 absl::StatusOr<std::string> BlobStore::Read(const Digest& digest, int64_t offset,
                                             int64_t length) const {
   ASSIGN_OR_RETURN(const int64_t size, Size(digest));

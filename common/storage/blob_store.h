@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "common/base/limits.h"
 #include "common/crypto/sha256.h"
@@ -105,6 +106,8 @@ class BlobStore {
   std::string Path(const Digest& digest) const;
   // NOT_FOUND BLOB_NOT_FOUND for both, and for Delete.
   absl::StatusOr<int64_t> Size(const Digest& digest) const;
+  // When its bytes were written, by the file system's clock. BLOB_NOT_FOUND.
+  absl::StatusOr<absl::Time> WriteTime(const Digest& digest) const;
   // Bytes [offset, offset + length), fewer at the end of the blob, none at it; OUT_OF_RANGE
   // OFFSET_MISMATCH beyond it or when offset or length is negative.
   absl::StatusOr<std::string> Read(const Digest& digest, int64_t offset, int64_t length) const;

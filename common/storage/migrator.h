@@ -1,14 +1,13 @@
 // Brings a database to the schema this program was built with. Forward only: a migration that was
 // applied once is never edited; table schema_migrations keeps each one's name, SHA-256 and time.
 //
-//   RETURN_IF_ERROR(Migrate(*db, EmbeddedMigrations(), clock.Now()));   // kalavai-coordinator
-//   migrate RETURN_IF_ERROR(CheckSchema(*db, EmbeddedMigrations()));            //
-//   kalavai-coordinator serve
+//   RETURN_IF_ERROR(Migrate(*db, EmbeddedMigrations(), clock.Now()));   // init, serve
+//   RETURN_IF_ERROR(CheckSchema(*db, EmbeddedMigrations()));            // whoever only reads
 //
 // FAILED_PRECONDITION:
 //   MIGRATION_DRIFT  an applied migration has another name, order or text than ours
 //   SCHEMA_NEWER     the database has migrations that this program does not know
-//   SCHEMA_OLDER     (CheckSchema) migrations are missing: run `migrate`
+//   SCHEMA_OLDER     (CheckSchema) migrations are missing: a server that starts applies them
 // A foreign file is refused by Database::Open (NOT_OUR_DATABASE). Any thread, one at a time.
 #ifndef KALAVAI_COMMON_STORAGE_MIGRATOR_H_
 #define KALAVAI_COMMON_STORAGE_MIGRATOR_H_

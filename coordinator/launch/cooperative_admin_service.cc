@@ -212,6 +212,7 @@ absl::StatusOr<v1::ProbeText> CooperativeAdminService::StoreProbeText(
   ASSIGN_OR_RETURN(row.digest, parts_.blobs.PutBytes(text));
   const absl::Status changed = parts_.database.Transact([&]() -> absl::Status {
     RETURN_IF_ERROR(CheckProbeText(header));  // the phase may have changed meanwhile
+    RETURN_IF_ERROR(parts_.blobs.Size(row.digest).status());  // and the blob been collected
     RETURN_IF_ERROR(parts_.cooperatives.InsertProbeText(row, parts_.clock.Now()));
     return parts_.audit
         .Append(caller.Name(), "ADD_PROBE_TEXT", CooperativeName(id),

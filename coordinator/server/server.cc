@@ -24,6 +24,7 @@
 #include "common/storage/migrator.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
+#include "coordinator/blob_collector.h"
 #include "coordinator/caller_identity.h"
 #include "coordinator/certificate_store.h"
 #include "coordinator/checkpoint/checkpoint_importer.h"
@@ -77,6 +78,7 @@ absl::StatusOr<Ground> OpenGround(const ServerOptions& options) {
   ASSIGN_OR_RETURN(CoordinatorKeys keys, LoadCoordinatorKeys(directory));
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(directory.DatabasePath()));
   RETURN_IF_ERROR(Migrate(*database, EmbeddedMigrations(), options.clock->Now()));
+  RETURN_IF_ERROR(database->CheckIntegrity());
   RETURN_IF_ERROR(TransparencyLog(*database).Prepare());
   ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> blobs,
                    BlobStore::Open(directory.BlobsPath(),
@@ -219,6 +221,7 @@ struct Server::Wiring {
 
  private:
   void WireLaterPhases();
+  void CollectUnnamed();
   ServerMetrics::Sample TakeSample();
   absl::StatusOr<std::optional<BaseSummary>> FindBase(const std::string& cooperative) const;
   absl::Status ImportBase(const std::string& cooperative, const std::string& source,
@@ -244,6 +247,9 @@ absl::Status Server::Wiring::ImportBase(const std::string& cooperative, const st
   return database.Transact([&]() -> absl::Status {
     // The phase may have changed while files were copied.
     RETURN_IF_ERROR(cooperatives.GetFor(cooperative, CooperativeAct::kImportBase).status());
+    for (const CheckpointFileRow& file : row.files) {
+      RETURN_IF_ERROR(blobs.Size(file.digest).status());  // the collector may have been faster
+    }
     RETURN_IF_ERROR(checkpoints.Put(row, clock.Now()));
     return audit
         .Append(actor, "IMPORT_BASE", CheckpointName(cooperative, kBaseCheckpoint),
@@ -325,8 +331,21 @@ v1::Health Server::Wiring::CheckHealth() {
   return health;
 }
 
+// Room on the disk, not truth: a failure is logged, and the next start tries again.
+void Server::Wiring::CollectUnnamed() {
+  const auto collected = BlobCollector(database, blobs).CollectAll(clock.Now());
+  if (!collected.ok()) {
+    LogError("Could not collect files that no row names",
+             {{"error", std::string(collected.status().message())}});
+  } else if (collected->files > 0) {
+    LogInfo("Collected files that no row names",
+            {{"files", absl::StrCat(collected->files)}, {"bytes", absl::StrCat(collected->bytes)}});
+  }
+}
+
 absl::Status Server::Wiring::Resume() {
   RETURN_IF_ERROR(upload_sessions.SweepExpired());
+  CollectUnnamed();
   RETURN_IF_ERROR(admission.StartUnfinished());
   return models.Start();
 }

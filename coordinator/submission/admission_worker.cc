@@ -127,8 +127,20 @@ absl::Status AdmissionWorker::Check(const std::string& submission) {
   LogInfo("Decided submission", {{"submission", submission},
                                  {"state", std::string(SubmissionStateName(outcome.state))},
                                  {"reason", outcome.Reason()}});
+  if (outcome.state == SubmissionState::kRejected) CollectRejected();
   if (on_decided_) on_decided_(submission, outcome.state, outcome.Reason());
   return absl::OkStatus();
+}
+
+void AdmissionWorker::CollectRejected() const {
+  const absl::StatusOr<Collected> collected = collector_.CollectReleased();
+  if (!collected.ok()) {
+    LogError("Could not collect rejected files",
+             {{"error", std::string(collected.status().message())}});
+  } else if (collected->files > 0) {
+    LogInfo("Collected rejected files",
+            {{"files", absl::StrCat(collected->files)}, {"bytes", absl::StrCat(collected->bytes)}});
+  }
 }
 
 absl::StatusOr<SubmissionState> AdmissionWorker::DecideQuarantined(const std::string& submission,
@@ -155,6 +167,7 @@ absl::StatusOr<SubmissionState> AdmissionWorker::DecideQuarantined(const std::st
     return parts_.submissions.DecideQuarantined(submission, admit, comment, receipt,
                                                 parts_.clock.Now());
   }));
+  if (!admit) CollectRejected();
   if (on_decided_) on_decided_(submission, state, "");
   return state;
 }

@@ -30,6 +30,7 @@
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
+#include "coordinator/blob_collector.h"
 #include "coordinator/checkpoint/checkpoint_store.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/submission/admission.h"
@@ -77,6 +78,9 @@ class AdmissionWorker {
                                                     absl::string_view actor);
 
  private:
+  // Collects the bytes that rejections let go of. A failure is logged: the verdict stands, and the
+  // next start collects.
+  void CollectRejected() const;
   absl::StatusOr<AdmissionCandidate> Gather(const SubmissionRecord& record);
   absl::StatusOr<std::string> SignReceipt(const SubmissionRecord& record, SubmissionState state,
                                           absl::string_view reason,
@@ -84,6 +88,7 @@ class AdmissionWorker {
                                           int64_t log_index);
 
   const Parts parts_;
+  const BlobCollector collector_{parts_.database, parts_.blobs};
   Decided on_decided_;
 };
 

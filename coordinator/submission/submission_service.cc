@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/page_token.h"
 #include "common/rpc/resource_name.h"
+#include "coordinator/blob_collector.h"
 #include "coordinator/submission/declared_files.h"
 #include "coordinator/submission/upload_stream.h"
 #include "coordinator/unary_handler.h"
@@ -163,8 +164,9 @@ absl::Status SubmissionService::Declare(const Caller& caller,
   for (const SubmissionFile& file : files) missing_bytes += file.held ? 0 : file.size_bytes;
   RETURN_IF_ERROR(parts_.blobs.CheckFreeSpace(missing_bytes));
   std::vector<UploadRecord> dropped;
-  SubmissionRecord after;
+  SubmissionRecord before, after;
   const absl::Status committed = parts_.database.Transact([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(before, parts_.submissions.Get(record.name));
     ASSIGN_OR_RETURN(dropped, parts_.submissions.DeclareFiles(record.name, files));
     ASSIGN_OR_RETURN(after, parts_.submissions.Get(record.name));
     return parts_.audit
@@ -174,6 +176,13 @@ absl::Status SubmissionService::Declare(const Caller& caller,
   });
   RETURN_IF_ERROR(committed);
   RETURN_IF_ERROR(parts_.sessions.Discard(dropped));
+  // What had arrived under the earlier declaration and is wanted no longer.
+  std::vector<Digest> digests;
+  for (const SubmissionFile& file : before.files) {
+    if (file.held) digests.push_back(file.digest);
+  }
+  const BlobCollector collector(parts_.database, parts_.blobs);
+  RETURN_IF_ERROR(collector.Collect(digests).status());
   *response.mutable_submission() = ToMessage(after);
   for (const SubmissionFile& file : after.files) {
     if (!file.held) ToMessage(file, response.add_missing_files());

@@ -262,6 +262,19 @@ absl::Status SubmissionStore::AddCheck(absl::string_view name, int64_t position,
       name, position, check.check, check.passed, check.reason, check.message);
 }
 
+absl::Status SubmissionStore::ReleaseRejected(absl::string_view submission) {
+  RETURN_IF_ERROR(database_.Execute(
+      "UPDATE submission_files SET held = 0 WHERE held = 1 AND submission IN ("
+      "  SELECT name FROM submissions WHERE state = 'REJECTED' AND contributor = "
+      "    (SELECT contributor FROM submissions WHERE name = ?1)) "
+      "AND (path LIKE '%.safetensors' OR size_bytes > ?2 OR submission NOT IN ("
+      "  SELECT name FROM submissions WHERE state = 'REJECTED' AND contributor = "
+      "    (SELECT contributor FROM submissions WHERE name = ?1) "
+      "  ORDER BY create_time DESC, rowid DESC LIMIT ?3))",
+      submission, limits::kEvidenceFileBytesMax, limits::kEvidenceSubmissionsMax));
+  return database_.Execute("DELETE FROM uploads WHERE submission = ?", submission);
+}
+
 absl::Status SubmissionStore::Decide(absl::string_view name, const SubmissionVerdict& verdict) {
   RETURN_IF_ERROR(Move(name, "CHECKING", SubmissionStateName(verdict.state)));
   RETURN_IF_ERROR(database_.Execute(
@@ -273,7 +286,7 @@ absl::Status SubmissionStore::Decide(absl::string_view name, const SubmissionVer
   for (size_t i = 0; i < verdict.checks.size(); ++i) {
     RETURN_IF_ERROR(AddCheck(name, static_cast<int64_t>(i), verdict.checks[i]));
   }
-  return absl::OkStatus();
+  return verdict.state == SubmissionState::kRejected ? ReleaseRejected(name) : absl::OkStatus();
 }
 
 absl::Status SubmissionStore::DecideQuarantined(absl::string_view name, bool admit,
@@ -287,9 +300,10 @@ absl::Status SubmissionStore::DecideQuarantined(absl::string_view name, bool adm
                             .passed = admit,
                             .reason = admit ? "" : "SUBMISSION_NOT_ADMITTED",
                             .message = std::string(comment)}));
-  return database_.Execute(
+  RETURN_IF_ERROR(database_.Execute(
       "UPDATE submissions SET receipt_envelope = ?, decide_time = ? WHERE name = ?",
-      receipt_envelope, now, name);
+      receipt_envelope, now, name));
+  return admit ? absl::OkStatus() : ReleaseRejected(name);
 }
 
 absl::StatusOr<std::vector<std::string>> SubmissionStore::ListChecking() {
@@ -402,9 +416,13 @@ absl::StatusOr<UploadRecord> SubmissionStore::GetUpload(absl::string_view upload
 
 absl::Status SubmissionStore::CompleteUpload(const UploadRecord& upload) {
   // Two files of one content are one upload.
-  return database_.Execute(
-      "UPDATE submission_files SET held = 1 WHERE submission = ? AND digest = ? AND size_bytes = ?",
-      upload.submission, upload.digest, upload.size_bytes);
+  RETURN_IF_ERROR(database_.Execute(
+      "UPDATE submission_files SET held = 1 WHERE submission = ?1 AND digest = ?2 "
+      "AND size_bytes = ?3 AND EXISTS ("
+      "SELECT 1 FROM submissions WHERE name = ?1 AND state = 'UPLOADING')",
+      upload.submission, upload.digest, upload.size_bytes));
+  if (database_.ChangedRows() > 0) return absl::OkStatus();
+  return NotFound("UPLOAD_NOT_FOUND", upload.name, "start the upload again");
 }
 
 absl::StatusOr<std::vector<UploadRecord>> SubmissionStore::ExpireUploads(absl::Time now) {

@@ -127,9 +127,13 @@ class SubmissionStore {
                                                          const std::vector<SubmissionFile>& files);
   // UPLOADING -> CHECKING.
   absl::Status BeginChecking(absl::string_view name);
-  // CHECKING -> the verdict's state.
+  // CHECKING -> the verdict's state. Of a rejected submission only evidence stays held: files of at
+  // most limits::kEvidenceFileBytesMax that are no weights, of the contributor's newest
+  // limits::kEvidenceSubmissionsMax rejected ones; its uploads are over. The bytes are the
+  // caller's to collect (BlobCollector; ListReleased of BlobReferenceStore).
   absl::Status Decide(absl::string_view name, const SubmissionVerdict& verdict);
-  // An administrator's decision. QUARANTINED -> ADMITTED or REJECTED, appended to the checks.
+  // An administrator's decision. QUARANTINED -> ADMITTED or REJECTED, appended to the checks; of a
+  // rejected one as above.
   absl::Status DecideQuarantined(absl::string_view name, bool admit, absl::string_view comment,
                                  absl::string_view receipt_envelope, absl::Time now);
   // Names in state CHECKING: what a restarted coordinator checks again.
@@ -147,7 +151,8 @@ class SubmissionStore {
   absl::StatusOr<UploadRecord> StartUpload(absl::string_view submission, absl::string_view path,
                                            absl::Time now);
   absl::StatusOr<UploadRecord> GetUpload(absl::string_view upload);
-  // The bytes are in the blob store. Idempotent.
+  // The bytes are in the blob store. Idempotent. UPLOAD_NOT_FOUND when the file is no longer
+  // declared, or the submission no longer UPLOADING.
   absl::Status CompleteUpload(const UploadRecord& upload);
   // Removes and returns uploads whose time is over.
   absl::StatusOr<std::vector<UploadRecord>> ExpireUploads(absl::Time now);
@@ -156,6 +161,8 @@ class SubmissionStore {
   // The one row of `name` in one of `from` becomes `to`; PHASE_MISMATCH otherwise.
   absl::Status Move(absl::string_view name, absl::string_view from, absl::string_view to);
   absl::Status ReadDetails(SubmissionRecord& record);
+  // Lets go of what a rejected submission's contributor need not have kept.
+  absl::Status ReleaseRejected(absl::string_view submission);
   absl::Status AddCheck(absl::string_view name, int64_t position, const CheckResult& check);
 
   Database& database_;

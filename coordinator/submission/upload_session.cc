@@ -1,5 +1,6 @@
 #include "coordinator/submission/upload_session.h"
 
+#include <span>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -133,7 +134,15 @@ absl::StatusOr<int64_t> UploadSessions::PersistedSize(const UploadRecord& upload
 
 absl::Status UploadSessions::Complete(const UploadRecord& upload) {
   // The blob is on disk: if this row is lost, the file is sent again and becomes the same blob.
-  return database_.Transact([&] { return store_.CompleteUpload(upload); });
+  const absl::Status status = database_.Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(blobs_.Size(upload.digest).status());
+    return store_.CompleteUpload(upload);
+  });
+  // Declared no longer: nobody will name these bytes.
+  if (status.code() == absl::StatusCode::kNotFound) {
+    RETURN_IF_ERROR(collector_.Collect(std::span(&upload.digest, 1)).status());
+  }
+  return status;
 }
 
 absl::Status UploadSessions::Discard(const std::vector<UploadRecord>& uploads) {

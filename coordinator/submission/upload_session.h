@@ -33,6 +33,7 @@
 #include "common/base/clock.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
+#include "coordinator/blob_collector.h"
 #include "coordinator/submission/submission_store.h"
 
 namespace kalavai::coordinator {
@@ -93,6 +94,7 @@ class UploadSessions {
   const BlobStore& blobs_;
   const Clock& clock_;
   std::atomic<int64_t> bytes_received_ = 0;
+  const BlobCollector collector_{database_, blobs_};
   absl::Mutex mutex_;
   // Uploads with a writer, and how much of each has been synced.
   absl::flat_hash_map<std::string, int64_t> open_ ABSL_GUARDED_BY(mutex_);

@@ -277,6 +277,70 @@ TEST_CASE("A damaged chunk and a wrong offset change nothing", "[integration]") 
   CHECK(file.Persisted() == 1000);
 }
 
+// Declares, sends and finalises a submission whose weights are `bytes` that are no model.
+void SubmitRubbish(Ground& ground, const Member& member, int number, size_t bytes) {
+  const auto stub = v1::SubmissionService::NewStub(member.channel);
+  v1::CreateSubmissionRequest create;
+  create.set_parent(kParent);
+  v1::Submission submission;
+  grpc::ClientContext creating;
+  REQUIRE_OK(FromGrpcStatus(stub->CreateSubmission(&creating, create, &submission)));
+  contributor::ResumableUploader uploader(*stub, "coordinator");
+  // Declared twice: what came under the first declaration must not stay either.
+  for (const char* round : {"first", "second"}) {
+    v1::DeclareFilesRequest declare;
+    declare.set_name(submission.name());
+    for (const char* name : {"config.json", "divergence.json", "model.sig", "privacy.json",
+                             "submission.json", "tokenizer.json"}) {
+      Upload::Add(declare, name, absl::StrCat("{}", number));
+    }
+    const std::string weights = absl::StrCat(round, number, std::string(bytes, 'w'));
+    Upload::Add(declare, "model.safetensors", weights);
+    grpc::ClientContext declaring;
+    v1::DeclareFilesResponse declared;
+    REQUIRE_OK(FromGrpcStatus(stub->DeclareFiles(&declaring, declare, &declared)));
+    for (const v1::FileDigest& file : declared.missing_files()) {
+      const std::string path = ground.temp.File("content");
+      testing::WriteFile(path,
+                         file.path() == "model.safetensors" ? weights : absl::StrCat("{}", number));
+      REQUIRE_OK(uploader.Send(submission.name(), file.path(), path, [](int64_t) {}));
+    }
+  }
+  v1::FinalizeSubmissionRequest finalize;
+  finalize.set_name(submission.name());
+  grpc::ClientContext finalizing;
+  REQUIRE_OK(FromGrpcStatus(stub->FinalizeSubmission(&finalizing, finalize, &submission)));
+  v1::GetSubmissionRequest watch;
+  watch.set_name(submission.name());
+  grpc::ClientContext watching;
+  const auto stream = stub->WatchSubmission(&watching, watch);
+  while (stream->Read(&submission)) continue;
+  REQUIRE_OK(FromGrpcStatus(stream->Finish()));
+  REQUIRE(submission.state() == v1::Submission::REJECTED);
+}
+
+size_t BytesBelow(const std::string& directory) {
+  size_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+TEST_CASE("A member who is rejected again and again does not fill the disk", "[integration]") {
+  Ground ground;
+  const Member member = ground.coordinator.Enroll("nordic", "st-mary", "medical");
+  const std::string blobs = ground.coordinator.data() + "/blobs";
+  const size_t before = BytesBelow(blobs);
+  constexpr size_t kWeights = 20'000;  // the most a specialist of this base may have is more
+  for (int number = 1; number <= 20; ++number) SubmitRubbish(ground, member, number, kWeights);
+  ground.coordinator.Stop();  // the last one's files go after its verdict
+  const size_t after = BytesBelow(blobs);
+  INFO(before << " bytes before, " << after << " after");
+  CHECK(after > before);             // evidence
+  CHECK(after < before + kWeights);  // not one of 40 files of weights
+}
+
 TEST_CASE("Two streams never write one upload", "[integration]") {
   Ground ground;
   Upload file(ground, 3000);

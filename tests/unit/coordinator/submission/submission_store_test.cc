@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/storage/migrator.h"
 #include "coordinator/launch/cooperative_store.h"
@@ -169,10 +170,82 @@ TEST_CASE("At most two uploads of a contributor are open", "[submission]") {
   REQUIRE_OK(rows.store->StartUpload(name, "a", kNow));  // the same one again
   REQUIRE_STATUS(rows.store->StartUpload(name, "c", kNow), absl::StatusCode::kResourceExhausted,
                  "TOO_MANY_UPLOADS");
-  REQUIRE_OK(rows.store->CompleteUpload(a));
+  REQUIRE_OK(rows.database->Transact([&] { return rows.store->CompleteUpload(a); }));
   REQUIRE_OK(rows.store->StartUpload(name, "c", kNow));
   REQUIRE_STATUS(rows.store->StartUpload(name, "d", kNow), absl::StatusCode::kInvalidArgument,
                  "FILE_NOT_IN_MANIFEST");
+}
+
+// One rejected submission with a report, weights and a tokenizer that all arrived.
+void Reject(Rows& rows, int number, bool quarantined) {
+  const std::string name = rows.Name("st-mary-" + std::to_string(number));
+  REQUIRE_OK(rows.Create("st-mary", number));
+  const auto file = [&](const std::string& path, int64_t size) {
+    return SubmissionFile{
+        .path = path, .size_bytes = size, .digest = Sha256Of(path + name), .held = true};
+  };
+  REQUIRE_OK(rows.database->Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(
+        rows.store
+            ->DeclareFiles(name, {file("model.safetensors", 10), file("submission.json", 10),
+                                  file("tokenizer.json", limits::kEvidenceFileBytesMax + 1)})
+            .status());
+    RETURN_IF_ERROR(rows.store->StartUpload(name, "submission.json", kNow).status());
+    return rows.store->BeginChecking(name);
+  }));
+  REQUIRE_OK(rows.Decide(name,
+                         quarantined ? SubmissionState::kQuarantined : SubmissionState::kRejected,
+                         Sha256Of(name)));
+  if (!quarantined) return;
+  REQUIRE_OK_AND_ASSIGN(const SubmissionRecord waiting, rows.store->Get(name));
+  for (const SubmissionFile& kept : waiting.files) CHECK(kept.held);
+  REQUIRE_OK(rows.database->Transact(
+      [&] { return rows.store->DecideQuarantined(name, false, "a copy", "{}", kNow); }));
+}
+
+TEST_CASE("Of a rejected submission small reports stay, weights and large files go",
+          "[submission]") {
+  for (const bool quarantined : {false, true}) {
+    Rows rows;
+    rows.Bring("firm", SubmissionState::kAdmitted);
+    Reject(rows, 1, quarantined);
+    REQUIRE_OK_AND_ASSIGN(const SubmissionRecord record, rows.store->Get(rows.Name("st-mary-1")));
+    REQUIRE(record.files.size() == 3);
+    for (const SubmissionFile& file : record.files) {
+      INFO(file.path);
+      CHECK(file.held == (file.path == "submission.json"));
+    }
+    const std::string upload = record.name + "/uploads/" + record.files[1].digest.Hex();
+    REQUIRE_STATUS(rows.store->GetUpload(upload), absl::StatusCode::kNotFound, "UPLOAD_NOT_FOUND");
+  }
+}
+
+TEST_CASE("Evidence is kept of the newest rejected submissions only", "[submission]") {
+  Rows rows;
+  const int count = static_cast<int>(limits::kEvidenceSubmissionsMax) + 3;
+  for (int number = 1; number <= count; ++number) Reject(rows, number, false);
+  int64_t kept = 0;
+  for (int number = 1; number <= count; ++number) {
+    REQUIRE_OK_AND_ASSIGN(const SubmissionRecord record,
+                          rows.store->Get(rows.Name("st-mary-" + std::to_string(number))));
+    for (const SubmissionFile& file : record.files) kept += file.held ? 1 : 0;
+  }
+  CHECK(kept == limits::kEvidenceSubmissionsMax);
+  REQUIRE_OK_AND_ASSIGN(const SubmissionRecord last,
+                        rows.store->Get(rows.Name("st-mary-" + std::to_string(count))));
+  CHECK(last.files[1].held);
+}
+
+TEST_CASE("A file arrives only while its submission is being uploaded", "[submission]") {
+  Rows rows;
+  REQUIRE_OK(rows.Create("st-mary", 1));
+  const std::string name = rows.Name("st-mary-1");
+  REQUIRE_OK(rows.Declare(name));
+  REQUIRE_OK_AND_ASSIGN(const UploadRecord upload,
+                        rows.store->StartUpload(name, "model.safetensors", kNow));
+  REQUIRE_OK(rows.store->BeginChecking(name));
+  REQUIRE_STATUS(rows.database->Transact([&] { return rows.store->CompleteUpload(upload); }),
+                 absl::StatusCode::kNotFound, "UPLOAD_NOT_FOUND");
 }
 
 }  // namespace

@@ -214,5 +214,16 @@ TEST_CASE("An upload nobody finished in 72 hours goes, with its bytes", "[submis
   CHECK(disk.blobs->ListStaging().value().empty());
 }
 
+TEST_CASE("What arrives after it was declared away is removed again", "[submission]") {
+  Disk disk;
+  const std::string content = "0123456789";
+  const std::string upload = disk.Declare(content);
+  REQUIRE_OK_AND_ASSIGN(auto session, disk.sessions->Open(upload));
+  REQUIRE_OK(Append(*session, 0, content));
+  disk.Declare("another");  // its caller has not come to discard the staging file
+  REQUIRE_STATUS(session->Finish(), absl::StatusCode::kNotFound, "UPLOAD_NOT_FOUND");
+  CHECK_FALSE(disk.blobs->Contains(Sha256Of(content)));
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator

@@ -1,0 +1,43 @@
+// Goal: every row that names a blob is known, by its name for messages, and only those.
+// Method: rows of each phase in a real database, and a rejected submission that let go of a file.
+#include "coordinator/blob_reference_store.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "coordinator/submission/submission_store.h"
+#include "tests/unit/coordinator/cooperative_fixture.h"
+#include "tests/unit/coordinator/submission_rows.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+TEST_CASE("Rows are told apart by what they need of the store") {
+  const CooperativeFixture fixture;
+  const BlobReferenceStore references(*fixture.database);
+  const std::string admitted =
+      AddSubmission(*fixture.database, "ann", "law", SubmissionState::kAdmitted);
+  AddSubmission(*fixture.database, "bo", "sea", SubmissionState::kRejected);
+  REQUIRE_OK_AND_ASSIGN(const auto named, references.ListNamed());
+  CHECK(named.size() == 3);  // ann's: not held, but not rejected
+  CHECK(std::is_sorted(named.begin(), named.end()));
+  CHECK(references.IsNamed(Sha256Of("annmodel.safetensors")).value());
+  CHECK_FALSE(references.IsNamed(Sha256Of("bomodel.safetensors")).value());
+  REQUIRE_OK_AND_ASSIGN(const auto released, references.ListReleased());
+  CHECK(released.size() == 3);
+  CHECK(references.ListStored().value().empty());
+  REQUIRE_OK(
+      fixture.database->Execute("UPDATE submission_files SET held = 1 WHERE submission = ? "
+                                "AND path = 'config.json'",
+                                admitted));
+  REQUIRE_OK_AND_ASSIGN(const auto stored, references.ListStored());
+  REQUIRE(stored.size() == 1);
+  CHECK(stored[0].row == admitted + " config.json");
+  CHECK(stored[0].digest == Sha256Of("annconfig.json"));
+  CHECK(stored[0].size_bytes == 3);
+  CHECK(references.ListStagingIds().value().empty());
+}
+
+}  // namespace
+}  // namespace kalavai::coordinator
