@@ -187,6 +187,7 @@ class Database {
   absl::Status Fail(int code);  // the status of a failed call; remembers I/O errors
   absl::Status Run(absl::string_view sql, absl::FunctionRef<absl::Status(Binder&)> bind,
                    size_t parameter_count, absl::FunctionRef<absl::Status(Row&)> on_row);
+  absl::StatusOr<bool> IsFalseAlarm(absl::string_view finding);  // of quick_check
   absl::Status CheckUsable() const;  // no I/O error, and a body's transaction still open
   static int Authorize(void* database, int action, const char*, const char*, const char*,
                        const char*);

@@ -319,5 +319,16 @@ TEST_CASE("Damage and dangling references are found by the integrity check", "[s
   REQUIRE_STATUS(db->CheckIntegrity(), StatusCode::kDataLoss, "DATABASE_CORRUPT");
 }
 
+TEST_CASE("A sound table whose key is not its first columns passes the check") {
+  const testing::TempDir dir;
+  REQUIRE_OK_AND_ASSIGN(const auto db, Database::Open(dir.File("db")));
+  REQUIRE_OK(
+      db->Execute("CREATE TABLE domains(cooperative TEXT NOT NULL, position INTEGER NOT "
+                  "NULL, domain TEXT NOT NULL, PRIMARY KEY (cooperative, domain), "
+                  "UNIQUE (cooperative, position)) STRICT, WITHOUT ROWID"));
+  REQUIRE_OK(db->Execute("INSERT INTO domains VALUES ('nordic', 0, 'law'), ('nordic', 1, 'sea')"));
+  REQUIRE_OK(db->CheckIntegrity());
+}
+
 }  // namespace
 }  // namespace kalavai
