@@ -44,7 +44,7 @@ absl::Status Invalid(const std::string& path, absl::string_view found) {
       absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_INVALID",
       {.what = absl::StrCat("data directory ", path, ": ", found,
                             "; must be one made by 'init' and used by one server"),
-       .fix = absl::StrCat("kalavai-coordinator init --data ", path, "; or stop the other server"),
+       .fix = absl::StrCat("kalavai-coordinator init --data ", path),
        .metadata = {{"path", path}}});
 }
 
@@ -253,7 +253,13 @@ absl::StatusOr<FileDescriptor> LockDataDirectory(const DataDirectory& directory)
   ASSIGN_OR_RETURN(FileDescriptor lock,
                    FileDescriptor::Open(directory.LockPath(), O_RDWR | O_CREAT, kSecret));
   if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-  if (errno == EWOULDBLOCK) return Invalid(directory.path(), "another server uses it");
+  if (errno == EWOULDBLOCK) {
+    return MakeError(absl::StatusCode::kUnavailable, "DATABASE_BUSY",
+                     {.what = absl::StrCat("data directory ", directory.path(),
+                                           ": another server uses it; must be used by one program"),
+                      .fix = "stop the other program first",
+                      .metadata = {{"path", directory.path()}}});
+  }
   return ErrnoError(errno, "lock", directory.LockPath());
 }
 

@@ -16,8 +16,8 @@
 //
 // Mode 0700; keys 0600. The coordinator's id is the hint of its signing key (SHA-256 of the public
 // PEM, hexadecimal): submission.json names it. Errors: DATA_DIRECTORY_EXISTS (ALREADY_EXISTS),
-// DATA_DIRECTORY_INVALID (FAILED_PRECONDITION: not made by 'init', incomplete, or in use), and
-// those of the file system. Values and functions; any thread.
+// DATA_DIRECTORY_INVALID (FAILED_PRECONDITION: not made by 'init', or incomplete), DATABASE_BUSY
+// (UNAVAILABLE: in use), and those of the file system. Values and functions; any thread.
 #ifndef KALAVAI_COORDINATOR_DATA_DIRECTORY_H_
 #define KALAVAI_COORDINATOR_DATA_DIRECTORY_H_
 

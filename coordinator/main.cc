@@ -22,6 +22,7 @@
 #include "coordinator/admin/probe_add_command.h"
 #include "coordinator/admin/release_command.h"
 #include "coordinator/server/serve_command.h"
+#include "coordinator/server/verify_command.h"
 
 int main(int argc, char** argv) {
   using namespace kalavai::coordinator;  // NOLINT(google-build-using-namespace): a table of names
@@ -70,6 +71,7 @@ int main(int argc, char** argv) {
                                  MakeLogProveCommand(),
                                  MakeHealthCommand(),
                                  MakeMetricsCommand(),
+                                 MakeVerifyCommand(),
                              },
                              argc, argv);
 }

@@ -133,7 +133,7 @@ TEST_CASE("Mistakes of a launcher are refused with reason and fix", "[end_to_end
   RequireRefused(site.Coordinator({"init", "--data", site.data()}), 1, "DATA_DIRECTORY_EXISTS");
   RequireRefused(site.Coordinator({"serve", "--data", site.data(), "--listen",
                                    Site::Address(testing::FreePort())}),
-                 1, "DATA_DIRECTORY_INVALID", "another server");
+                 3, "DATABASE_BUSY", "another server");
   RequireDone(site.Coordinator({"init", "--data", site.File("other")}));
   RequireRefused(site.Coordinator({"serve", "--data", site.File("other"), "--listen",
                                    Site::Address(site.port()), "--enroll-listen",

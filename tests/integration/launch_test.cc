@@ -379,8 +379,8 @@ TEST_CASE("A port in use and a directory in use are told apart") {
   }
   options.data = coordinator.data();
   options.listen = "127.0.0.1:0";
-  REQUIRE_STATUS(coordinator::StartServer(options), absl::StatusCode::kFailedPrecondition,
-                 "DATA_DIRECTORY_INVALID");
+  REQUIRE_STATUS(coordinator::StartServer(options), absl::StatusCode::kUnavailable,
+                 "DATABASE_BUSY");
   options.data = directory.path();
   REQUIRE_STATUS(coordinator::StartServer(options), absl::StatusCode::kFailedPrecondition,
                  "DATA_DIRECTORY_INVALID");

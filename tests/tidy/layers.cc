@@ -137,6 +137,8 @@ bool TestedElsewhere(const std::string& path) {
       "coordinator/unary_handler.cc",
       // The transfer from a running coordinator: tests/integration/submission_test.cc.
       "contributor/checkpoint/base_download.cc",
+      // Needs what a coordinator wrote: tests/integration/data_verifier_test.cc.
+      "coordinator/server/data_verifier.cc",
       // Streams of news: tests/integration/submission_test.cc.
       "coordinator/submission/submission_watch.cc",
       // Workers that run models, and their restarts: tests/integration/submission_test.cc and

@@ -85,8 +85,7 @@ TEST_CASE("One server at a time uses a directory") {
   REQUIRE_OK(InitDataDirectory({.path = directory.path(), .now = kNow}));
   {
     REQUIRE_OK_AND_ASSIGN(const FileDescriptor first, LockDataDirectory(directory));
-    REQUIRE_STATUS(LockDataDirectory(directory), absl::StatusCode::kFailedPrecondition,
-                   "DATA_DIRECTORY_INVALID");
+    REQUIRE_STATUS(LockDataDirectory(directory), absl::StatusCode::kUnavailable, "DATABASE_BUSY");
   }
   REQUIRE_OK(LockDataDirectory(directory));
 }
