@@ -147,9 +147,9 @@ absl::StatusOr<NoteSigner> NoteSigner::Create(absl::string_view name) {
 
 absl::StatusOr<NoteSigner> NoteSigner::LoadFromFile(const std::string& path,
                                                     absl::string_view name) {
-  ASSIGN_OR_RETURN(std::string pem, ReadPrivateFile(path, limits::kKeyFileBytesMax));
-  absl::StatusOr<openssl::KeyPtr> raw = openssl::ReadKeyPem(pem, openssl::KeyHalf::kPrivate);
-  OPENSSL_cleanse(pem.data(), pem.size());
+  ASSIGN_OR_RETURN(const Secret<std::string> pem, ReadPrivateFile(path, limits::kKeyFileBytesMax));
+  absl::StatusOr<openssl::KeyPtr> raw =
+      openssl::ReadKeyPem(pem.Reveal(), openssl::KeyHalf::kPrivate);
   if (!raw.ok()) return Annotate(raw.status(), path);
   KeyReference key(raw->release());
   if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519) {
@@ -168,9 +168,8 @@ absl::Status NoteSigner::SaveToFile(const std::string& path) const {
                                                       nullptr, nullptr) != 1) {
     return openssl::CryptoError("write private key");
   }
-  std::string pem = openssl::BioText(bio.get());
-  const absl::Status status = CreateFileAtomically(path, pem, 0600);
-  OPENSSL_cleanse(pem.data(), pem.size());
+  const Secret<std::string> pem(openssl::BioText(bio.get()));
+  const absl::Status status = CreateFileAtomically(path, pem.Reveal(), 0600);
   if (!absl::IsAlreadyExists(status)) return status;
   return MakeError(absl::StatusCode::kAlreadyExists, "KEY_EXISTS",
                    {.what = absl::StrCat("key file ", path, ": exists already"),

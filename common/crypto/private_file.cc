@@ -1,11 +1,11 @@
 #include "common/crypto/private_file.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,7 +47,7 @@ absl::Status CheckMode(const std::string& path, mode_t mode) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadPrivateFile(const std::string& path, int64_t bytes_max) {
+absl::StatusOr<Secret<std::string>> ReadPrivateFile(const std::string& path, int64_t bytes_max) {
   struct stat info = {};
   if (lstat(path.c_str(), &info) != 0) return ErrnoError(errno, "read", path);
   if (!S_ISREG(info.st_mode)) return KindRefused(path, KindOf(info.st_mode));
@@ -65,21 +65,21 @@ absl::StatusOr<std::string> ReadPrivateFile(const std::string& path, int64_t byt
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       const int error = errno;
-      OPENSSL_cleanse(bytes.data(), bytes.size());
+      Wipe(bytes);
       return ErrnoError(error, "read", path);
     }
     if (count == 0) break;
     filled += static_cast<size_t>(count);
   }
   if (filled > static_cast<size_t>(bytes_max)) {
-    OPENSSL_cleanse(bytes.data(), bytes.size());
+    Wipe(bytes);
     return MakeError(absl::StatusCode::kInvalidArgument, "FILE_TOO_LARGE",
                      {.what = absl::StrCat("key file ", path, ": more than ", bytes_max,
                                            " bytes found; must be at most that"),
                       .metadata = {{"path", path}, {"maximum", absl::StrCat(bytes_max)}}});
   }
   bytes.resize(filled);
-  return bytes;
+  return Secret<std::string>(std::move(bytes));
 }
 
 }  // namespace kalavai

@@ -8,6 +8,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "common/base/secret.h"
+
 namespace kalavai {
 
 // The bytes of a regular file whose mode gives nothing to group and others. Errors:
@@ -15,7 +17,7 @@ namespace kalavai {
 //   INVALID_ARGUMENT  FILE_KIND_REFUSED  a symbolic link, directory, device, FIFO or socket
 //   INVALID_ARGUMENT  FILE_TOO_LARGE     more than `bytes_max`
 //   FILE_NOT_FOUND, IO_ERROR             those of ErrnoError
-absl::StatusOr<std::string> ReadPrivateFile(const std::string& path, int64_t bytes_max);
+absl::StatusOr<Secret<std::string>> ReadPrivateFile(const std::string& path, int64_t bytes_max);
 
 }  // namespace kalavai
 

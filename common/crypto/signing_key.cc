@@ -7,7 +7,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 
@@ -52,18 +51,6 @@ std::string KindOf(const EVP_PKEY* key) {
   }
   return absl::StrCat("EC on ", absl::string_view(group.data(), size));
 }
-
-// Wipes a copy of private key text when its scope ends.
-class WipeOnExit {
- public:
-  explicit WipeOnExit(std::string& text) : text_(text) {}
-  ~WipeOnExit() { OPENSSL_cleanse(text_.data(), text_.size()); }
-  WipeOnExit(const WipeOnExit&) = delete;
-  WipeOnExit& operator=(const WipeOnExit&) = delete;
-
- private:
-  std::string& text_;
-};
 
 }  // namespace
 
@@ -163,9 +150,8 @@ absl::StatusOr<SigningKey> SigningKey::FromPem(absl::string_view pem) {
 }
 
 absl::StatusOr<SigningKey> SigningKey::LoadFromFile(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string pem, ReadPrivateFile(path, limits::kKeyFileBytesMax));
-  const WipeOnExit wipe(pem);
-  auto key = FromPem(pem);
+  ASSIGN_OR_RETURN(const Secret<std::string> pem, ReadPrivateFile(path, limits::kKeyFileBytesMax));
+  auto key = FromPem(pem.Reveal());
   if (!key.ok()) return Annotate(key.status(), path);
   return key;
 }
@@ -180,9 +166,9 @@ absl::StatusOr<std::string> SigningKey::PrivatePem() const {
 }
 
 absl::Status SigningKey::SaveToFile(const std::string& path) const {
-  ASSIGN_OR_RETURN(std::string pem, PrivatePem());
-  const WipeOnExit wipe(pem);
-  const absl::Status status = CreateFileAtomically(path, pem, 0600);
+  ASSIGN_OR_RETURN(std::string text, PrivatePem());
+  const Secret<std::string> pem(std::move(text));
+  const absl::Status status = CreateFileAtomically(path, pem.Reveal(), 0600);
   if (!absl::IsAlreadyExists(status)) return status;
   return MakeError(absl::StatusCode::kAlreadyExists, "KEY_EXISTS",
                    {.what = absl::StrCat("key file ", path, ": exists already"),

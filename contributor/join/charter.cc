@@ -1,5 +1,7 @@
 #include "contributor/join/charter.h"
 
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -95,17 +97,18 @@ absl::StatusOr<Invitation> ParseInvitation(absl::string_view code) {
   const absl::StatusOr<nlohmann::json> json = ReadJson(*text);
   if (!json.ok() || !json->is_object()) return Damaged("damaged on its way");
   Invitation invitation;
-  std::string enroll, authority;
+  std::string enroll, authority, secret;
   for (const auto& [field, target] : {std::pair{"enroll", &enroll},
                                       {"service", &invitation.service_address},
                                       {"authority", &authority},
                                       {"cooperative", &invitation.cooperative},
                                       {"contributor", &invitation.contributor},
-                                      {"secret", &invitation.secret}}) {
+                                      {"secret", &secret}}) {
     absl::StatusOr<std::string> value = JsonString(*json, field);
     if (!value.ok() || value->empty()) return Damaged(absl::StrCat("no ", field, " in it"));
     *target = *std::move(value);
   }
+  invitation.secret = Secret<std::string>(std::move(secret));
   RETURN_IF_ERROR(SplitAddress(enroll, &invitation.enroll_host, &invitation.enroll_port));
   if (!CheckId(invitation.cooperative, "cooperative").ok() ||
       !CheckId(invitation.contributor, "contributor").ok()) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "common/base/secret.h"
 #include "common/crypto/sha256.h"
 #include "common/crypto/signing_key.h"
 
@@ -27,7 +28,7 @@ struct Invitation {
   Digest authority_fingerprint;
   std::string cooperative;  // id
   std::string contributor;  // id
-  std::string secret;       // Secret.
+  Secret<std::string> secret;
 
   std::string EnrollAddress() const;
 };

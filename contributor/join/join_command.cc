@@ -81,7 +81,7 @@ absl::StatusOr<Enrollment> Enroll(const Invitation& invitation, const std::strin
   ASSIGN_OR_RETURN(SigningKey tls_key, SigningKey::Create());
   ASSIGN_OR_RETURN(SigningKey signing_key, SigningKey::Create());
   v1::EnrollContributorRequest request;
-  request.set_secret(invitation.secret);
+  request.set_secret(invitation.secret.Reveal());
   ASSIGN_OR_RETURN(*request.mutable_certificate_request(),
                    CreateCsr(tls_key, invitation.contributor));
   request.set_signing_public_key(signing_key.public_key().Pem());

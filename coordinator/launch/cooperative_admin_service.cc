@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -306,8 +307,8 @@ absl::Status CooperativeAdminService::Invite(const v1::CreateInvitationRequest& 
   ASSIGN_OR_RETURN(const std::string id, ParseCooperativeName(request.parent()));
   RETURN_IF_ERROR(CheckId(request.contributor_id(), "contributor_id"));
   const absl::Time now = parts_.clock.Now();
-  const std::string secret = NewInvitationSecret();
-  const InvitationRow invitation = {.secret_digest = InvitationSecretDigest(secret),
+  Secret<std::string> secret = NewInvitationSecret();
+  const InvitationRow invitation = {.secret_digest = InvitationSecretDigest(secret.Reveal()),
                                     .cooperative = id,
                                     .contributor = request.contributor_id(),
                                     .expire_time = now + absl::Seconds(limits::kInvitationSeconds)};
@@ -344,7 +345,7 @@ absl::Status CooperativeAdminService::Invite(const v1::CreateInvitationRequest& 
                                           .authority_fingerprint = fingerprint.Hex(),
                                           .cooperative = id,
                                           .contributor = request.contributor_id(),
-                                          .secret = secret}));
+                                          .secret = std::move(secret)}));
   *response.mutable_expire_time() = ToTimestamp(invitation.expire_time);
   return absl::OkStatus();
 }

@@ -17,11 +17,11 @@ std::string FormatInvitationCode(const InvitationCode& code) {
   const nlohmann::json object = {
       {"enroll", code.enroll_address},           {"service", code.service_address},
       {"authority", code.authority_fingerprint}, {"cooperative", code.cooperative},
-      {"contributor", code.contributor},         {"secret", code.secret}};
+      {"contributor", code.contributor},         {"secret", code.secret.Reveal()}};
   return absl::StrCat(kInvitationPrefix, Base64UrlEncode(object.dump()));
 }
 
-std::string NewInvitationSecret() {
+Secret<std::string> NewInvitationSecret() {
   std::array<char, 32> bytes = {};
   ssize_t got = -1;
   do {
@@ -29,7 +29,9 @@ std::string NewInvitationSecret() {
   } while (got < 0 && errno == EINTR);
   KALAVAI_CHECK(got == static_cast<ssize_t>(bytes.size()),
                 "getrandom(2) gives up to 256 bytes whole once the system has started");
-  return Base64UrlEncode(absl::string_view(bytes.data(), bytes.size()));
+  Secret<std::string> secret(Base64UrlEncode(absl::string_view(bytes.data(), bytes.size())));
+  Wipe(bytes);
+  return secret;
 }
 
 Digest InvitationSecretDigest(absl::string_view secret) { return Sha256Of(secret); }

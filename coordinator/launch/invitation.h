@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
+#include "common/base/secret.h"
 #include "common/crypto/sha256.h"
 
 namespace kalavai::coordinator {
@@ -24,7 +25,7 @@ struct InvitationCode {
   std::string authority_fingerprint;  // hexadecimal SHA-256 of the CA's DER
   std::string cooperative;            // id
   std::string contributor;            // id
-  std::string secret;                 // Secret. base64url
+  Secret<std::string> secret;         // base64url
 };
 
 inline constexpr char kInvitationPrefix[] = "kalavai1-";
@@ -32,7 +33,7 @@ inline constexpr char kInvitationPrefix[] = "kalavai1-";
 std::string FormatInvitationCode(const InvitationCode& code);
 
 // 32 bytes of the system's random source, base64url.
-std::string NewInvitationSecret();
+Secret<std::string> NewInvitationSecret();
 
 // What is stored and looked up.
 Digest InvitationSecretDigest(absl::string_view secret);

@@ -30,8 +30,8 @@ TEST_CASE("Modes that give others anything are refused, and named", "[crypto]") 
   CHECK(absl::StrContains(refused.status().message(), "mode 0640 found"));
   for (const mode_t mode : {0600U, 0400U, 0700U}) {
     REQUIRE(chmod(path.c_str(), mode) == 0);
-    REQUIRE_OK_AND_ASSIGN(const std::string bytes, ReadPrivateFile(path, 100));
-    CHECK(bytes == "secret");
+    REQUIRE_OK_AND_ASSIGN(const Secret<std::string> bytes, ReadPrivateFile(path, 100));
+    CHECK(bytes.Reveal() == "secret");
   }
 }
 
@@ -66,8 +66,8 @@ TEST_CASE("A file is read to the last allowed byte", "[crypto]") {
   for (const size_t size : {0U, 1U, 9U, 10U}) {
     testing::WriteFile(path, std::string(size, 'k'));
     REQUIRE(chmod(path.c_str(), 0600) == 0);
-    REQUIRE_OK_AND_ASSIGN(const std::string bytes, ReadPrivateFile(path, 10));
-    CHECK(bytes == std::string(size, 'k'));
+    REQUIRE_OK_AND_ASSIGN(const Secret<std::string> bytes, ReadPrivateFile(path, 10));
+    CHECK(bytes.Reveal() == std::string(size, 'k'));
   }
   testing::WriteFile(path, std::string(11, 'k'));
   REQUIRE(chmod(path.c_str(), 0600) == 0);

@@ -41,7 +41,7 @@ TEST_CASE("An invitation gives addresses, fingerprint and secret", "[contributor
   CHECK(invitation.authority_fingerprint.Hex() == std::string(64, 'a'));
   CHECK(invitation.cooperative == "nordic");
   CHECK(invitation.contributor == "st-mary");
-  CHECK(invitation.secret == "c2VjcmV0");
+  CHECK(invitation.secret.Reveal() == "c2VjcmV0");
   nlohmann::json ipv6 = Fields();
   ipv6["enroll"] = "[::1]:7444";
   REQUIRE_OK_AND_ASSIGN(const Invitation local, ParseInvitation(Code(ipv6)));

@@ -17,7 +17,7 @@ TEST_CASE("A code is its prefix and the six fields in base64url") {
                                                  .authority_fingerprint = "ab",
                                                  .cooperative = "nordic",
                                                  .contributor = "firm",
-                                                 .secret = "s"});
+                                                 .secret = Secret<std::string>("s")});
   REQUIRE(code.rfind("kalavai1-", 0) == 0);
   REQUIRE_OK_AND_ASSIGN(const std::string json, Base64UrlDecode(code.substr(9)));
   REQUIRE_OK_AND_ASSIGN(const nlohmann::json object, ReadJson(json));
@@ -30,10 +30,10 @@ TEST_CASE("A code is its prefix and the six fields in base64url") {
 }
 
 TEST_CASE("Secrets are 32 fresh bytes") {
-  const std::string one = NewInvitationSecret();
+  const std::string one = NewInvitationSecret().Reveal();
   REQUIRE_OK_AND_ASSIGN(const std::string bytes, Base64UrlDecode(one));
   REQUIRE(bytes.size() == 32);
-  REQUIRE(one != NewInvitationSecret());
+  REQUIRE(one != NewInvitationSecret().Reveal());
   REQUIRE(InvitationSecretDigest(one) == Sha256Of(one));
 }
 
