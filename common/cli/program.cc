@@ -61,6 +61,7 @@ CLI::App* Subcommand(CLI::App& root, const std::string& name, const Program& pro
         if (group == absl::StrJoin(path, " ")) summary = text;
       }
       next = app->add_subcommand(path.back(), summary);
+      next->footer("");  // else it takes its parent's
     }
     app = next;
   }

@@ -55,11 +55,11 @@ void FuzzInvitation(absl::string_view input) {
                                {"authority", invitation->authority_fingerprint.Hex()},
                                {"cooperative", invitation->cooperative},
                                {"contributor", invitation->contributor},
-                               {"secret", invitation->secret}};
+                               {"secret", invitation->secret.Reveal()}};
   const auto again = contributor::ParseInvitation(
       absl::StrCat(contributor::kInvitationPrefix, Base64UrlEncode(same.dump())));
   KALAVAI_CHECK(again.ok() && again->EnrollAddress() == invitation->EnrollAddress() &&
-                    again->secret == invitation->secret,
+                    again->secret.Reveal() == invitation->secret.Reveal(),
                 "written and read again it is the same");
 }
 

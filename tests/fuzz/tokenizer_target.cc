@@ -54,11 +54,14 @@ void CheckText(const Tokenizer& tokenizer, const TokenizerDefinition& definition
   KALAVAI_CHECK(decoded.ok(), "what was encoded can be decoded");
   CheckStreaming(tokenizer, *ids, *decoded);
   KALAVAI_CHECK(tokenizer.Encode(text).value() == *ids, "a cache changes nothing");
-  // An added token is decoded by its spelling in the byte alphabet, and NFC rewrites the text.
+  // An added token is decoded by its spelling in the byte alphabet, NFC rewrites the text, and
+  // bytes that have no token are lost.
+  const bool whole = std::all_of(definition.byte_ids.begin(), definition.byte_ids.end(),
+                                 [](int32_t id) { return id >= 0; });
   const bool added =
       std::any_of(definition.added.begin(), definition.added.end(),
                   [&](const AddedToken& token) { return absl::StrContains(text, token.content); });
-  if (!definition.nfc && !added) KALAVAI_CHECK(*decoded == text, "decoded it is the text");
+  if (!definition.nfc && !added && whole) KALAVAI_CHECK(*decoded == text, "decoded it is the text");
 }
 
 }  // namespace
