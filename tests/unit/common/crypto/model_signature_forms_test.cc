@@ -166,13 +166,16 @@ TEST_CASE("Base64 has one spelling", "[crypto]") {
     };
     Json read = good;
     const std::string text = field(read);
-    std::vector<std::string> spellings = {
-        text + "=", text + "\n",   text + " ",
-        " " + text, "!" + text,    text.substr(0, 4) + "\n" + text.substr(4),
-        text + "A", text + "====", text + text};
+    std::vector<std::string> spellings = {text + "=", text + "\n",
+                                          text + " ", " " + text,
+                                          "!" + text, text.substr(0, 4) + "\n" + text.substr(4),
+                                          text + "A", text + "===="};
     const std::string url = absl::StrReplaceAll(text, {{"+", "-"}, {"/", "_"}});
     if (url != text) spellings.push_back(url);
-    if (absl::EndsWith(text, "=")) spellings.push_back(text.substr(0, text.size() - 1));
+    if (absl::EndsWith(text, "=")) {  // a signature's length, and so its padding, varies
+      spellings.push_back(text.substr(0, text.size() - 1));
+      spellings.push_back(text + text);
+    }
     for (const std::string& spelling : spellings) {
       INFO(spelling);
       Json bundle = good;
