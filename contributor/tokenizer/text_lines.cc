@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include <unistd.h>
 
+#include "CLI/CLI.hpp"
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
@@ -43,6 +44,12 @@ absl::StatusOr<std::string> ReadStandardInput() {
 }
 
 }  // namespace
+
+void AddTokenizerOption(CLI::App& app, std::string& path) {
+  app.add_option("--tokenizer", path, "tokenizer.json, or a checkpoint directory that holds one")
+      ->type_name("FILE|DIR")
+      ->required();
+}
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& path) {
   std::error_code ignored;

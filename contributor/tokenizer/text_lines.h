@@ -16,7 +16,14 @@
 
 #include "common/tokenizer/tokenizer.h"
 
+namespace CLI {
+class App;
+}
+
 namespace kalavai::contributor {
+
+// The option every command here has: --tokenizer FILE|DIR, required.
+void AddTokenizerOption(CLI::App& app, std::string& path);
 
 // Loads tokenizer.json, or that of a checkpoint directory. Errors: those of Tokenizer::Load.
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& path);

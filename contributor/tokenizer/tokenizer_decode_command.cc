@@ -57,10 +57,7 @@ Command MakeTokenizerDecodeCommand() {
               "--format json: {\"lines\": N, \"texts\": [\"…\", …]}\n",
           .configure =
               [flags](CLI::App& app) {
-                app.add_option("--tokenizer", flags->tokenizer,
-                               "tokenizer.json, or a checkpoint directory that holds one")
-                    ->type_name("FILE|DIR")
-                    ->required();
+                AddTokenizerOption(app, flags->tokenizer);
                 app.add_option("file", flags->file, "lines of ids; - reads standard input")
                     ->type_name("FILE")
                     ->required();

@@ -68,10 +68,7 @@ Command MakeTokenizerEncodeCommand() {
               "--format json: {\"lines\": N, \"tokens\": N, \"ids\": [[…], …]}\n",
           .configure =
               [flags](CLI::App& app) {
-                app.add_option("--tokenizer", flags->tokenizer,
-                               "tokenizer.json, or a checkpoint directory that holds one")
-                    ->type_name("FILE|DIR")
-                    ->required();
+                AddTokenizerOption(app, flags->tokenizer);
                 app.add_option("file", flags->file, "the text; - reads standard input")
                     ->type_name("FILE")
                     ->required();

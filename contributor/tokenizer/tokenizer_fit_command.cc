@@ -147,10 +147,7 @@ Command MakeTokenizerFitCommand() {
               "else poor.\n--format json: docs/formats/tokenizer.md\n",
           .configure =
               [flags](CLI::App& app) {
-                app.add_option("--tokenizer", flags->tokenizer,
-                               "tokenizer.json, or a checkpoint directory that holds one")
-                    ->type_name("FILE|DIR")
-                    ->required();
+                AddTokenizerOption(app, flags->tokenizer);
                 app.add_option("file", flags->files,
                                "texts of the language; - reads standard input")
                     ->type_name("FILE")

@@ -22,6 +22,7 @@
 #include "coordinator/server/verify_command.h"
 #include "kalavai/v1/submission.grpc.pb.h"
 #include "tests/support/catch.h"
+#include "tests/support/finalize_submission.h"
 #include "tests/support/in_process_coordinator.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_checkpoint.h"
@@ -62,16 +63,7 @@ void SubmitRubbish(const Member& member, const TempDir& temp) {
   for (const v1::FileDigest& file : declared.missing_files()) {
     REQUIRE_OK(uploader.Send(submission.name(), file.path(), temp.File("content"), [](int64_t) {}));
   }
-  v1::FinalizeSubmissionRequest finalize;
-  finalize.set_name(submission.name());
-  grpc::ClientContext finalizing;
-  REQUIRE_OK(FromGrpcStatus(stub->FinalizeSubmission(&finalizing, finalize, &submission)));
-  v1::GetSubmissionRequest watch;
-  watch.set_name(submission.name());
-  grpc::ClientContext watching;
-  const auto stream = stub->WatchSubmission(&watching, watch);
-  while (stream->Read(&submission)) continue;
-  REQUIRE_OK(FromGrpcStatus(stream->Finish()));
+  REQUIRE_OK_AND_ASSIGN(submission, testing::FinalizeAndWait(*stub, submission.name()));
   REQUIRE(submission.state() == v1::Submission::REJECTED);
 }
 
