@@ -16,6 +16,8 @@
 #include "contributor/join/join_command.h"
 #include "contributor/key/key_create_command.h"
 #include "contributor/leave/leave_command.h"
+#include "contributor/prediction/credit_command.h"
+#include "contributor/prediction/matrix_command.h"
 #include "contributor/prediction/predict_command.h"
 #include "contributor/status/status_command.h"
 #include "contributor/submission/submit_command.h"
@@ -54,6 +56,8 @@ int main(int argc, char** argv) {
                                  MakePredictCommand(),
                                  MakeSubmitCommand(),
                                  MakeStatusCommand(),
+                                 MakeMatrixCommand(),
+                                 MakeCreditCommand(),
                                  MakeAskCommand(),
                                  MakeGenerateCommand(),
                                  MakeLeaveCommand(),

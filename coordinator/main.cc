@@ -10,11 +10,13 @@
 #include "coordinator/admin/base_import_command.h"
 #include "coordinator/admin/base_pretrain_command.h"
 #include "coordinator/admin/coop_command.h"
+#include "coordinator/admin/credit_command.h"
 #include "coordinator/admin/decide_command.h"
 #include "coordinator/admin/fuse_command.h"
 #include "coordinator/admin/init_command.h"
 #include "coordinator/admin/invite_command.h"
 #include "coordinator/admin/log_command.h"
+#include "coordinator/admin/matrix_command.h"
 #include "coordinator/admin/members_command.h"
 #include "coordinator/admin/models_command.h"
 #include "coordinator/admin/operations_command.h"
@@ -64,6 +66,8 @@ int main(int argc, char** argv) {
                                  MakeDecideCommand(),
                                  MakePredictCommand(),
                                  MakeFuseCommand(),
+                                 MakeMatrixCommand(),
+                                 MakeCreditCommand(),
                                  MakeReleaseCommand(),
                                  MakeModelsCommand(),
                                  MakeLogCommand(),

@@ -49,6 +49,28 @@ const std::vector<CalibrationPoint>& PublishedCalibrationPoints() {
   return *points;
 }
 
+const std::vector<CalibrationPoint>& PublishedEightPoints() {
+  static const auto* const points = [] {
+    auto* const all = new std::vector<CalibrationPoint>(PublishedCalibrationPoints());
+    all->push_back({"arXiv 2603.22755 v2, Pythia-410M, code and science", 2, 10.77, 6.22});
+    all->push_back(
+        {"arXiv 2603.22755 v2, Pythia-410M, code, science, fiction and legal", 4, 19.84, 14.71});
+    return all;
+  }();
+  return *points;
+}
+
+absl::StatusOr<std::vector<CalibrationPoint>> PublishedCalibrationSet(absl::string_view name) {
+  if (name == "published6") return PublishedCalibrationPoints();
+  if (name == "published8") return PublishedEightPoints();
+  return MakeError(absl::StatusCode::kInvalidArgument, "CALIBRATION_UNKNOWN",
+                   {.what = absl::StrCat("calibration: '", name.substr(0, 80),
+                                         "' found; must be published6 or published8"),
+                    .why = "finished fusions (own) are known to a coordinator only",
+                    .fix = "choose one of them",
+                    .metadata = {{"calibration", std::string(name.substr(0, 80))}}});
+}
+
 absl::StatusOr<Line> FitLine(absl::string_view data_set, std::span<const CalibrationPoint> points) {
   if (points.size() < 3) {
     return Invalid(absl::StrFormat("%d calibration points; must be at least 3", points.size()));

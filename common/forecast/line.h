@@ -41,6 +41,13 @@ struct CalibrationPoint {
 // The six points of the published line, in order of divergence.
 const std::vector<CalibrationPoint>& PublishedCalibrationPoints();
 
+// The eight points of the second version's line (0.83 * divergence - 2.80, R² 0.872): the six and
+// two more cooperatives of the same base, which share three specialists with one of them.
+const std::vector<CalibrationPoint>& PublishedEightPoints();
+
+// "published6" or "published8". InvalidArgument CALIBRATION_UNKNOWN for any other name.
+absl::StatusOr<std::vector<CalibrationPoint>> PublishedCalibrationSet(absl::string_view name);
+
 struct Line {
   std::string data_set = {};  // shown with every prediction
   int points = 0;             // n

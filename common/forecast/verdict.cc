@@ -15,12 +15,11 @@ Verdict Judge(const Estimate& estimate) {
   return Verdict::kUnsure;
 }
 
-std::string Explain(const Decision& decision) {
+std::string Explain(const Decision& decision, absl::string_view bar) {
   const Estimate& estimate = decision.estimate;
-  const std::string figures =
-      absl::StrFormat("the %s expects a gain of %.2f %% [%.2f, %.2f] over the best specialist",
-                      PredictorName(decision.predictor), estimate.gain_percent,
-                      estimate.interval.low, estimate.interval.high);
+  const std::string figures = absl::StrFormat(
+      "the %s expects a gain of %.2f %% [%.2f, %.2f] over %s", PredictorName(decision.predictor),
+      estimate.gain_percent, estimate.interval.low, estimate.interval.high, bar);
   switch (decision.verdict) {
     case Verdict::kGo:
       return absl::StrFormat("%s: the whole interval is above 0 and the gain is at least %g %%",
@@ -84,8 +83,18 @@ absl::StatusOr<Decision> Decide(const Predictions& predictions) {
         absl::StrFormat("outside the fitted range of the line: %s", predictions.line->range_note);
     return decision;
   }
+  absl::string_view bar = "the best specialist";
+  const std::optional<double>& over_base = predictions.oracle_over_base_percent;
+  if (decision.predictor == Predictor::kOracle && over_base.has_value() &&
+      *over_base < decision.estimate.gain_percent) {
+    bar = "the base, which is better than every specialist";
+    const double lower = decision.estimate.gain_percent - *over_base;
+    decision.estimate.gain_percent = *over_base;
+    decision.estimate.interval.low -= lower;
+    decision.estimate.interval.high -= lower;
+  }
   decision.verdict = Judge(decision.estimate);
-  decision.reason = Explain(decision);
+  decision.reason = Explain(decision, bar);
   return decision;
 }
 

@@ -117,12 +117,14 @@ absl::StatusOr<std::string> ReadFileBounded(const std::string& path, int64_t byt
   if (!S_ISREG(info.st_mode)) {
     return MakeError(absl::StatusCode::kInvalidArgument, "FILE_KIND_REFUSED",
                      {.what = absl::StrCat("read ", path, ": must be a regular file"),
+                      .fix = "name a file, not a directory or a device",
                       .metadata = {{"path", path}}});
   }
   const auto too_large = [&](int64_t size) {
     return MakeError(absl::StatusCode::kInvalidArgument, "FILE_TOO_LARGE",
                      {.what = absl::StrCat("read ", path, ": ", size,
                                            " bytes found; must be at most ", bytes_max),
+                      .fix = "check that this is the file that was meant",
                       .metadata = {{"path", path},
                                    {"actual", absl::StrCat(size)},
                                    {"maximum", absl::StrCat(bytes_max)}}});

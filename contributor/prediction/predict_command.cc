@@ -8,8 +8,9 @@
 #include "absl/strings/str_format.h"
 #include <CLI/CLI.hpp>
 
-#include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/prediction/offline_forecast.h"
+#include "common/prediction/verdict_check.h"
 #include "common/rpc/retry.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/egress_receipt.h"
@@ -24,6 +25,8 @@ using Stub = v1::PredictionService::Stub;
 struct Flags {
   std::string workspace;
   bool check = false;
+  std::optional<std::string> offline = {};
+  std::string calibration = "published6";
 };
 
 absl::Status ReportMeasurement(const Workspace& workspace, const CoordinatorConnection& coordinator,
@@ -108,6 +111,10 @@ std::string Describe(const v1::Prediction& prediction, const std::string& contri
 }
 
 absl::Status Predict(const Flags& flags, Console& console) {
+  if (flags.offline.has_value()) {
+    return PredictOffline(
+        {.file = *flags.offline, .calibration = flags.calibration, .check = flags.check}, console);
+  }
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
   const auto stub = v1::PredictionService::NewStub(coordinator.channel);
@@ -118,13 +125,8 @@ absl::Status Predict(const Flags& flags, Console& console) {
                    CallUnary(coordinator.address(), *stub, &Stub::CreatePrediction, request));
   const std::string& own = coordinator.membership.contributor;
   console.Result(ToJson(prediction, own), Describe(prediction, own));
-  if (!flags.check || prediction.verdict() == v1::Prediction::GO) return absl::OkStatus();
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition, "PREDICTION_NOT_GO",
-      {.what = absl::StrCat("prediction: ", v1::Prediction::Verdict_Name(prediction.verdict()),
-                            "; must be GO under --check"),
-       .why = prediction.reason(),
-       .fix = "train longer, with more text, or with more members"});
+  if (!flags.check) return absl::OkStatus();
+  return RequireGo(v1::Prediction::Verdict_Name(prediction.verdict()), prediction.reason());
 }
 
 }  // namespace
@@ -133,10 +135,15 @@ Command MakePredictCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "predict",
           .summary = "is it worth it? two measured losses in, an expected gain out",
-          .details = "  kalavai predict\n  kalavai predict --check && kalavai train --data FILE\n",
+          .details =
+              "  kalavai predict\n  kalavai predict --check && kalavai train --data FILE\n"
+              "  kalavai predict --offline losses.json\n\n"
+              "A computed NO_GO exits with 0; --check turns NO_GO and UNSURE into 1.\n",
           .configure =
               [flags](CLI::App& app) {
                 app.add_flag("--check", flags->check, "exit 1 unless the verdict is GO");
+                AddOfflineFlag(app, flags->offline);
+                AddCalibrationFlag(app, flags->calibration);
                 AddWorkspaceOption(app, &flags->workspace);
               },
           .run = [flags](Console& console) { return Predict(*flags, console); }};

@@ -23,6 +23,16 @@ void AddCooperativeFlag(CLI::App& app, std::string& cooperative) {
   app.add_option("--cooperative", cooperative, "id of the cooperative")->required();
 }
 
+void AddOptionalCooperativeFlag(CLI::App& app, std::string& cooperative) {
+  app.add_option("--cooperative", cooperative, "id of the cooperative");
+}
+
+absl::Status RequireCooperativeOrFile(const std::string& cooperative) {
+  if (!cooperative.empty()) return absl::OkStatus();
+  return UsageError("neither --cooperative nor --offline is given",
+                    "pass --cooperative ID to ask the coordinator, or --offline FILE");
+}
+
 absl::StatusOr<AdminConnection> Connect(const AdminFlags& flags) {
   const std::string folder = flags.administrator.empty()
                                  ? DataDirectory(flags.data).AdministratorPath()

@@ -44,6 +44,11 @@ absl::StatusOr<AdminConnection> Connect(const AdminFlags& flags);
 // Adds the required option --cooperative.
 void AddCooperativeFlag(CLI::App& app, std::string& cooperative);
 
+// The same, not required, for commands that can read a file instead (--offline); and the rule that
+// one of the two must be there (USAGE).
+void AddOptionalCooperativeFlag(CLI::App& app, std::string& cooperative);
+absl::Status RequireCooperativeOrFile(const std::string& cooperative);
+
 // Long work of the server, such as importing a base.
 inline constexpr absl::Duration kLongCallTimeout = absl::Seconds(limits::kLongCallSeconds);
 

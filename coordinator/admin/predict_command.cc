@@ -1,14 +1,16 @@
 #include "coordinator/admin/predict_command.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "CLI/CLI.hpp"
-#include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/prediction/offline_forecast.h"
+#include "common/prediction/verdict_check.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
@@ -22,6 +24,8 @@ struct Flags {
   AdminFlags admin;
   std::string cooperative;
   bool check = false;
+  std::optional<std::string> offline = {};
+  std::string calibration = "published6";
 };
 
 std::string Line(absl::string_view name, const v1::Estimate& estimate, absl::string_view note) {
@@ -49,6 +53,11 @@ std::string Describe(const v1::Prediction& prediction) {
 }
 
 absl::Status Predict(const Flags& flags, Console& console) {
+  if (flags.offline.has_value()) {
+    return PredictOffline(
+        {.file = *flags.offline, .calibration = flags.calibration, .check = flags.check}, console);
+  }
+  RETURN_IF_ERROR(RequireCooperativeOrFile(flags.cooperative));
   ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
   const auto stub = v1::PredictionService::NewStub(connection.channel);
   v1::CreatePredictionRequest request;
@@ -57,13 +66,9 @@ absl::Status Predict(const Flags& flags, Console& console) {
                    CallUnary(connection.address, *stub,
                              &v1::PredictionService::Stub::CreatePrediction, request));
   console.Result(MessageJson(prediction), Describe(prediction));
-  const std::string verdict = v1::Prediction::Verdict_Name(prediction.verdict());
-  if (flags.check && prediction.verdict() != v1::Prediction::GO) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "PREDICTION_NOT_GO",
-                     {.what = absl::StrCat("verdict ", verdict, " found; must be GO (--check)"),
-                      .why = prediction.reason(),
-                      .fix = "train longer, find members of other domains, or leave out --check",
-                      .metadata = {{"verdict", verdict}}});
+  if (flags.check) {
+    RETURN_IF_ERROR(
+        RequireGo(v1::Prediction::Verdict_Name(prediction.verdict()), prediction.reason()));
   }
   console.Note(absl::StrCat("Next: kalavai-coordinator fuse --cooperative ", flags.cooperative));
   return absl::OkStatus();
@@ -78,12 +83,15 @@ Command MakePredictCommand() {
           .details =
               "  kalavai-coordinator predict --cooperative nordic\n"
               "  kalavai-coordinator predict --cooperative nordic --check && "
-              "kalavai-coordinator fuse …\n\n"
+              "kalavai-coordinator fuse …\n"
+              "  kalavai-coordinator predict --offline losses.json\n\n"
               "A computed NO_GO exits with 0; --check turns NO_GO and UNSURE into 1.\n",
           .configure =
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);
-                AddCooperativeFlag(app, flags->cooperative);
+                AddOptionalCooperativeFlag(app, flags->cooperative);
+                AddOfflineFlag(app, flags->offline);
+                AddCalibrationFlag(app, flags->calibration);
                 app.add_flag("--check", flags->check, "exit with 1 unless the verdict is GO");
               },
           .run = [flags](Console& console) { return Predict(*flags, console); }};

@@ -1,5 +1,6 @@
 #include "coordinator/server/fusion_results.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,36 @@
 
 namespace kalavai::coordinator {
 namespace {
+
+// The report of a finished fusion; null when it has none.
+absl::StatusOr<nlohmann::json> Report(const FusionStore& fusions, const std::string& fusion) {
+  ASSIGN_OR_RETURN(const FusionRecord record, fusions.Get(fusion));
+  if (!record.figures.has_value()) return nlohmann::json();
+  return ReadJson(record.figures->report_json, {.bytes_max = limits::kModelSignatureBytesMax});
+}
+
+// What only the report knows: the fused model's losses, and which domains are public.
+void AddReport(const nlohmann::json& report, v1::LossMatrix& message) {
+  std::map<std::string, double> fused;
+  const nlohmann::json domains = report.value("domains", nlohmann::json::array());
+  for (const nlohmann::json& entry : domains) {
+    const absl::StatusOr<std::string> domain = JsonString(entry, "domain");
+    if (!domain.ok()) return;
+    const absl::StatusOr<bool> is_public = JsonBool(entry, "public");
+    if (is_public.ok() && *is_public) message.add_public_domains(*domain);
+    const absl::StatusOr<double> loss =
+        JsonNumber(entry.value("losses", nlohmann::json::object()), "fused");
+    if (loss.ok()) fused[*domain] = *loss;
+  }
+  for (const std::string& domain : message.domains()) {
+    const auto found = fused.find(domain);
+    if (found == fused.end()) {
+      message.clear_fused_losses();
+      return;
+    }
+    message.add_fused_losses(found->second);
+  }
+}
 
 absl::StatusOr<v1::LossMatrix> LossMatrixMessage(const FusionStore& fusions,
                                                  const std::string& cooperative) {
@@ -26,8 +57,11 @@ absl::StatusOr<v1::LossMatrix> LossMatrixMessage(const FusionStore& fusions,
     v1::LossMatrix::Row& row = *message.add_rows();
     row.set_model(expert.submission.empty() ? "base" : expert.submission);
     row.set_domain(expert.domain);
+    row.set_contributor(expert.contributor);
     for (const double loss : latest.losses.loss[i]) row.add_losses(loss);
   }
+  ASSIGN_OR_RETURN(const nlohmann::json report, Report(fusions, latest.fusion));
+  if (report.is_object()) AddReport(report, message);
   return message;
 }
 
@@ -37,11 +71,7 @@ absl::StatusOr<std::optional<Estimate>> OracleOf(const FusionStore& fusions,
       fusions.LatestLossMatrix(CooperativeName(cooperative));
   if (GetErrorReason(latest.status()) == "EVALUATION_MISSING") return std::nullopt;
   RETURN_IF_ERROR(latest.status());
-  ASSIGN_OR_RETURN(const FusionRecord fusion, fusions.Get(latest->fusion));
-  if (!fusion.figures.has_value()) return std::nullopt;
-  ASSIGN_OR_RETURN(
-      const nlohmann::json report,
-      ReadJson(fusion.figures->report_json, {.bytes_max = limits::kModelSignatureBytesMax}));
+  ASSIGN_OR_RETURN(const nlohmann::json report, Report(fusions, latest->fusion));
   const auto predicted = report.find("predicted");
   if (predicted == report.end() || !predicted->contains("oracle")) return std::nullopt;
   const nlohmann::json& oracle = predicted->at("oracle");

@@ -1,6 +1,6 @@
 // Goal: the closed form is the Shapley value.
-// Method: against the definition over all subsets of up to seven members on random matrices, to
-// 1e-12.
+// Method: against the definition over all subsets of up to eight members on random and degenerate
+// matrices, to 1e-12.
 #include "common/forecast/credit.h"
 
 #include <vector>
@@ -49,29 +49,65 @@ std::vector<double> BruteForce(const LossMatrix& matrix, CreditUnit unit) {
   return value;
 }
 
+// Shapley, leave-one-out and their sums against the definition; `scale` is that of the losses.
+void RequireDefinition(const LossMatrix& matrix, CreditUnit unit, double scale) {
+  const double tolerance = 1e-12 * (unit == CreditUnit::kNats ? scale : 100);
+  const Credit credit = ComputeCredit(matrix, unit);
+  const std::vector<double> brute = BruteForce(matrix, unit);
+  double sum = 0;
+  std::vector<int> all;
+  for (int i = 0; i < matrix.specialists(); ++i) all.push_back(i);
+  for (const int i : all) {
+    const size_t at = static_cast<size_t>(i);
+    REQUIRE_NEAR(credit.shapley[at], brute[at], tolerance);
+    REQUIRE(credit.shapley[at] >= 0);
+    sum += credit.shapley[at];
+    std::vector<int> others = all;
+    others.erase(others.begin() + i);
+    REQUIRE_NEAR(credit.leave_one_out[at],
+                 CoalitionValue(matrix, all, unit) - CoalitionValue(matrix, others, unit),
+                 tolerance);
+    REQUIRE(credit.leave_one_out[at] <= credit.shapley[at] + tolerance);
+  }
+  REQUIRE_NEAR(sum, credit.total, tolerance);
+  REQUIRE_NEAR(credit.total, CoalitionValue(matrix, all, unit), tolerance);
+}
+
 TEST_CASE("The closed form equals the definition and sums to the whole", "[forecast]") {
   SeededRandom random(7);
-  for (int n = 1; n <= 7; ++n) {
+  for (int n = 1; n <= 8; ++n) {
     for (const CreditUnit unit : {CreditUnit::kNats, CreditUnit::kPercentOfBase}) {
-      const LossMatrix matrix = RandomMatrix(n, 1 + n / 2, random);
-      const Credit credit = ComputeCredit(matrix, unit);
-      const std::vector<double> brute = BruteForce(matrix, unit);
-      double sum = 0;
-      std::vector<int> all;
-      for (int i = 0; i < n; ++i) all.push_back(i);
-      for (int i = 0; i < n; ++i) {
-        const size_t at = static_cast<size_t>(i);
-        REQUIRE_NEAR(credit.shapley[at], brute[at], 1e-12 * (unit == CreditUnit::kNats ? 1 : 100));
-        sum += credit.shapley[at];
-        std::vector<int> others = all;
-        others.erase(others.begin() + i);
-        REQUIRE_NEAR(credit.leave_one_out[at],
-                     CoalitionValue(matrix, all, unit) - CoalitionValue(matrix, others, unit),
-                     1e-10);
-      }
-      REQUIRE_NEAR(sum, credit.total, 1e-10);
-      REQUIRE_NEAR(credit.total, CoalitionValue(matrix, all, unit), 1e-10);
+      INFO(n);
+      RequireDefinition(RandomMatrix(n, 1 + n / 2, random), unit, 1);
     }
+  }
+}
+
+TEST_CASE("Ties, members who win nothing and extreme losses change nothing of that", "[forecast]") {
+  SeededRandom random(11);
+  for (int n = 1; n <= 8; ++n) {
+    INFO(n);
+    LossMatrix grid = RandomMatrix(n, 4, random);  // few values: many ties
+    LossMatrix equal = grid;
+    LossMatrix worse = grid;
+    LossMatrix mixed = grid;
+    for (size_t m = 0; m < grid.loss.size(); ++m) {
+      for (size_t d = 0; d < grid.domains.size(); ++d) {
+        grid.loss[m][d] = 1 + static_cast<double>(random.Below(3));
+        equal.loss[m][d] = 2.5;
+        worse.loss[m][d] = m == 0 ? 1 : 1 + random.Uniform();
+        mixed.loss[m][d] = m % 2 == 0 ? 1e-9 * (1 + random.Uniform()) : 1e3 * random.Uniform();
+      }
+    }
+    mixed.loss[0] = {1e3, 1e3, 1e-9, 1};
+    for (const CreditUnit unit : {CreditUnit::kNats, CreditUnit::kPercentOfBase}) {
+      RequireDefinition(grid, unit, 1);
+      RequireDefinition(equal, unit, 1);
+      RequireDefinition(worse, unit, 1);
+      RequireDefinition(mixed, unit, 1e3);
+    }
+    CHECK(ComputeCredit(equal).total == 0);
+    CHECK(ComputeCredit(worse).total == 0);
   }
 }
 

@@ -2,6 +2,8 @@
 // Method: a fusion with figures by hand in a real database; reports with and without an oracle.
 #include "coordinator/server/fusion_results.h"
 
+#include "absl/strings/str_cat.h"
+
 #include "tests/unit/coordinator/fusion/fusion_fixture.h"
 
 namespace kalavai::coordinator {
@@ -28,7 +30,9 @@ TEST_CASE("A finished fusion gives matrix, oracle and a point of the line", "[fu
   CHECK(matrix.rows(0).model() == "base");
   CHECK(matrix.rows(1).model() == "cooperatives/nordic/submissions/ann-1");
   CHECK(matrix.rows(1).losses(0) == 1);
+  CHECK(matrix.rows(1).contributor() == "cooperatives/nordic/contributors/ann");
   CHECK(matrix.tokens(1) == 200);
+  CHECK(matrix.fused_losses().empty());  // the report does not say
   REQUIRE_OK_AND_ASSIGN(const auto oracle, results.oracle("nordic"));
   REQUIRE(oracle.has_value());
   CHECK(oracle->gain_percent == 9);
@@ -40,6 +44,33 @@ TEST_CASE("A finished fusion gives matrix, oracle and a point of the line", "[fu
   CHECK(points[0].specialists == 2);
   CHECK(points[0].divergence_percent == 15);
   CHECK(points[0].gain_percent == 12.5);
+}
+
+TEST_CASE("Fused losses and public domains come from the report, all of them or none", "[fusion]") {
+  struct Case {
+    const char* domains;
+    int fused;
+    int public_domains;
+  };
+  const Case cases[] = {{R"([{"domain":"sea","public":true,"losses":{"fused":1.5}},
+           {"domain":"law","public":false,"losses":{"fused":1.25}}])",
+                         2, 1},
+                        {R"([{"domain":"sea","public":false,"losses":{"fused":1.5}}])", 0, 0},
+                        {R"([{"domain":"sea","losses":{"fused":"1"}},{"domain":"law"}])", 0, 0},
+                        {R"([{"domain":7}])", 0, 0},
+                        {R"([])", 0, 0}};
+  for (const Case& row : cases) {
+    INFO(row.domains);
+    const CooperativeFixture fixture;
+    FusionStore store(*fixture.database);
+    FusionFigures figures = ExampleFigures();
+    figures.report_json = absl::StrCat("{\"domains\":", row.domains, "}");
+    Succeed(store, "f", figures);
+    REQUIRE_OK_AND_ASSIGN(const v1::LossMatrix matrix, ResultsOf(store).loss_matrix("nordic"));
+    REQUIRE(matrix.fused_losses_size() == row.fused);
+    CHECK(matrix.public_domains_size() == row.public_domains);
+    if (row.fused > 0) CHECK(matrix.fused_losses(0) == 1.25);  // by the order of domains
+  }
 }
 
 TEST_CASE("A report without an oracle gives none; a damaged one is an error", "[fusion]") {
