@@ -1,5 +1,6 @@
 #include "tests/experiments/fusion/whole_vocabulary.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <iostream>
@@ -52,42 +53,6 @@ void Append(const at::Tensor& loss_T, std::vector<float>& out) {
              values.const_data_ptr<float>() + values.numel());
 }
 
-// What the gate is trained on, one text: the specialists' distributions and what the gate sees.
-struct GateText {
-  std::vector<at::Tensor> log_probs_TV;  // [specialists], float16
-  at::Tensor mean_D;
-  at::Tensor targets_T1;
-};
-
-absl::StatusOr<GateText> ReadGateText(std::span<const Transformer> specialists,
-                                      const ProbeText& text, int64_t chunk) {
-  GateText result{.log_probs_TV = {}, .mean_D = {}, .targets_T1 = TargetsOf(text, chunk)};
-  for (const Transformer& specialist : specialists) {
-    ASSIGN_OR_RETURN(const Reading reading, Read(specialist, text, chunk));
-    const at::Tensor part = reading.mean_D / static_cast<double>(specialists.size());
-    result.mean_D = result.mean_D.defined() ? result.mean_D + part : part;
-    result.log_probs_TV.push_back(reading.log_probs_TV.to(at::kHalf));
-  }
-  return result;
-}
-
-// ∂loss/∂logits of the gate: ∂loss/∂g_i = E_mixture[l_i] − l_i(y), mean over the tokens, taken
-// through the softmax.
-at::Tensor GateGradient(const at::Tensor& gate_N, const GateText& text) {
-  at::Tensor mixed;
-  for (int64_t i = 0; i < gate_N.size(0); ++i) {
-    const at::Tensor part = text.log_probs_TV[static_cast<size_t>(i)].to(at::kFloat) * gate_N[i];
-    mixed = mixed.defined() ? mixed.add_(part) : part;
-  }
-  const at::Tensor probability = mixed.softmax(1);
-  at::Tensor slope = at::empty_like(gate_N);
-  for (int64_t i = 0; i < gate_N.size(0); ++i) {
-    const at::Tensor own = text.log_probs_TV[static_cast<size_t>(i)].to(at::kFloat);
-    slope[i] = ((probability * own).sum(1) - own.gather(1, text.targets_T1).squeeze(1)).mean();
-  }
-  return gate_N * (slope - (gate_N * slope).sum());
-}
-
 // Indices in a random order, anew when all were drawn.
 class Deck {
  public:
@@ -111,6 +76,51 @@ class Deck {
   SeededRandom random_;
   std::vector<size_t> order_;
 };
+
+// What the gate is trained on, one text: the specialists' distributions, at some positions, and
+// what the gate sees.
+struct GateText {
+  std::vector<at::Tensor> log_probs_TV;  // [specialists], float16
+  at::Tensor mean_D;
+  at::Tensor targets_T1;
+};
+
+absl::StatusOr<GateText> ReadGateText(std::span<const Transformer> specialists,
+                                      const ProbeText& text, int64_t chunk, int64_t positions,
+                                      uint64_t seed) {
+  Deck deck(static_cast<size_t>(text.chunk_tokens - 1), seed);
+  std::vector<int64_t> drawn;
+  while (static_cast<int64_t>(drawn.size()) < std::min(positions, text.chunk_tokens - 1)) {
+    drawn.push_back(static_cast<int64_t>(deck.Draw()));
+  }
+  const at::Tensor rows = at::tensor(drawn, at::kLong);
+  GateText result{
+      .log_probs_TV = {}, .mean_D = {}, .targets_T1 = TargetsOf(text, chunk).index_select(0, rows)};
+  for (const Transformer& specialist : specialists) {
+    ASSIGN_OR_RETURN(const Reading reading, Read(specialist, text, chunk));
+    const at::Tensor part = reading.mean_D / static_cast<double>(specialists.size());
+    result.mean_D = result.mean_D.defined() ? result.mean_D + part : part;
+    result.log_probs_TV.push_back(reading.log_probs_TV.index_select(0, rows).to(at::kHalf));
+  }
+  return result;
+}
+
+// ∂loss/∂logits of the gate: ∂loss/∂g_i = E_mixture[l_i] − l_i(y), mean over the tokens, taken
+// through the softmax.
+at::Tensor GateGradient(const at::Tensor& gate_N, const GateText& text) {
+  at::Tensor mixed;
+  for (int64_t i = 0; i < gate_N.size(0); ++i) {
+    const at::Tensor part = text.log_probs_TV[static_cast<size_t>(i)].to(at::kFloat) * gate_N[i];
+    mixed = mixed.defined() ? mixed.add_(part) : part;
+  }
+  const at::Tensor probability = mixed.softmax(1);
+  at::Tensor slope = at::empty_like(gate_N);
+  for (int64_t i = 0; i < gate_N.size(0); ++i) {
+    const at::Tensor own = text.log_probs_TV[static_cast<size_t>(i)].to(at::kFloat);
+    slope[i] = ((probability * own).sum(1) - own.gather(1, text.targets_T1).squeeze(1)).mean();
+  }
+  return gate_N * (slope - (gate_N * slope).sum());
+}
 
 // torch.nn.Linear's: uniform in ± 1/√D.
 at::Tensor InitialGate(int64_t specialists, int64_t width, uint64_t seed) {
@@ -154,7 +164,8 @@ absl::Status WholeVocabulary::TrainLookahead(const ProbeText& text, std::span<co
   for (const int32_t chunk : chunks) {
     std::cerr << "\rlook-ahead gate: reading text " << texts.size() + 1 << " of " << chunks.size()
               << std::flush;
-    ASSIGN_OR_RETURN(GateText one, ReadGateText(specialists, text, chunk));
+    ASSIGN_OR_RETURN(GateText one, ReadGateText(specialists, text, chunk, options.positions,
+                                                options.seed + texts.size()));
     texts.push_back(std::move(one));
   }
   at::Tensor weight =
