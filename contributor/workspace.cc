@@ -81,6 +81,10 @@ absl::StatusOr<TrainingReport> ParseTrainingReport(const nlohmann::json& json) {
   ASSIGN_OR_RETURN(report.held_out_tokens, JsonInt(json, "held_out_tokens"));
   ASSIGN_OR_RETURN(report.steps, JsonInt(json, "steps"));
   ASSIGN_OR_RETURN(report.pilot, JsonBool(json, "pilot"));
+  if (json.contains("improvement_standard_error")) {  // older reports do not have it
+    ASSIGN_OR_RETURN(report.improvement_standard_error,
+                     JsonNumber(json, "improvement_standard_error"));
+  }
   return report;
 }
 
@@ -214,7 +218,8 @@ absl::StatusOr<TrainingReport> Workspace::LoadTrainingReport() const {
   ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonFile(TrainingReportFile()));
   absl::StatusOr<TrainingReport> report = ParseTrainingReport(json);
   if (!report.ok()) return Annotate(report.status(), TrainingReportFile());
-  if (!(report->base_loss > 0) || !(report->own_loss > 0) || report->held_out_tokens <= 0) {
+  if (!(report->base_loss > 0) || !(report->own_loss > 0) || report->held_out_tokens <= 0 ||
+      !(report->improvement_standard_error >= 0)) {
     return MakeError(absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID",
                      {.what = absl::StrCat(TrainingReportFile(), ": base_loss ", report->base_loss,
                                            ", own_loss ", report->own_loss, ", held_out_tokens ",
@@ -231,7 +236,8 @@ absl::Status Workspace::SaveTrainingReport(const TrainingReport& report) const {
                                {"own_loss", report.own_loss},
                                {"held_out_tokens", report.held_out_tokens},
                                {"steps", report.steps},
-                               {"pilot", report.pilot}};
+                               {"pilot", report.pilot},
+                               {"improvement_standard_error", report.improvement_standard_error}};
   return WriteFileAtomically(TrainingReportFile(), json.dump(2) + "\n", kPrivateFile);
 }
 

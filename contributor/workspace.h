@@ -64,6 +64,9 @@ struct TrainingReport {
   int64_t held_out_tokens = 0;
   int64_t steps = 0;   // optimizer steps behind own_loss
   bool pilot = false;  // own_loss is extrapolated from a short run
+  // Of base_loss − own_loss, nats/token: sampling of the text, or a pilot's forecast error; 0 = not
+  // known.
+  double improvement_standard_error = 0;
 
   // 100·(base_loss − own_loss) / base_loss, percent (design §2); may be negative.
   double DivergencePercent() const;

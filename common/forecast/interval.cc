@@ -12,6 +12,7 @@
 #include "common/base/errors.h"
 #include "common/base/seeded_random.h"
 #include "common/base/status_macros.h"
+#include "common/forecast/transfer.h"
 
 namespace kalavai {
 namespace {
@@ -76,6 +77,41 @@ absl::Status ValidateChunks(const std::vector<double>& losses, absl::string_view
     }
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<double> PlainGain(std::span<const MemberLosses> members,
+                                 std::span<const double> base_loss) {
+  ASSIGN_OR_RETURN(const Coverage coverage, EstimateCoverage(members, base_loss));
+  return coverage.gain_percent;
+}
+
+using GainFunction = absl::StatusOr<double> (*)(std::span<const MemberLosses>,
+                                                std::span<const double>);
+
+absl::StatusOr<Estimate> FromStandardErrors(std::span<const MemberLosses> members,
+                                            std::span<const double> base_loss,
+                                            const BootstrapOptions& options, GainFunction gain) {
+  CheckOptions(options);
+  ASSIGN_OR_RETURN(const double point, gain(members, base_loss));
+  for (size_t i = 0; i < members.size(); ++i) {
+    const double error = members[i].improvement_standard_error;
+    if (!std::isfinite(error) || error < 0) {
+      return Invalid(absl::StrFormat("standard error of member %d: %g; must be finite, not below 0",
+                                     i, error));
+    }
+  }
+  SeededRandom random(options.seed);
+  std::vector<double> gains;
+  for (int r = 0; r < options.resamples; ++r) {
+    std::vector<MemberLosses> drawn(members.begin(), members.end());
+    for (MemberLosses& member : drawn) {
+      member.specialist_loss -= member.improvement_standard_error * random.Normal();
+    }
+    const absl::StatusOr<double> value = gain(drawn, base_loss);
+    if (value.ok()) gains.push_back(*value);
+  }
+  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
+  return Summarise(point, std::move(gains), options.confidence);
 }
 
 }  // namespace
@@ -168,27 +204,13 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
                                                     std::span<const double> base_loss,
                                                     const BootstrapOptions& options) {
-  CheckOptions(options);
-  ASSIGN_OR_RETURN(const Coverage point, EstimateCoverage(members, base_loss));
-  for (size_t i = 0; i < members.size(); ++i) {
-    const double error = members[i].improvement_standard_error;
-    if (!std::isfinite(error) || error < 0) {
-      return Invalid(absl::StrFormat("standard error of member %d: %g; must be finite, not below 0",
-                                     i, error));
-    }
-  }
-  SeededRandom random(options.seed);
-  std::vector<double> gains;
-  for (int r = 0; r < options.resamples; ++r) {
-    std::vector<MemberLosses> drawn(members.begin(), members.end());
-    for (MemberLosses& member : drawn) {
-      member.specialist_loss -= member.improvement_standard_error * random.Normal();
-    }
-    const absl::StatusOr<Coverage> coverage = EstimateCoverage(drawn, base_loss);
-    if (coverage.ok()) gains.push_back(coverage->gain_percent);
-  }
-  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
-  return Summarise(point.gain_percent, std::move(gains), options.confidence);
+  return FromStandardErrors(members, base_loss, options, PlainGain);
+}
+
+absl::StatusOr<Estimate> CoverageWithTransferFromStandardErrors(
+    std::span<const MemberLosses> members, std::span<const double> base_loss,
+    const BootstrapOptions& options) {
+  return FromStandardErrors(members, base_loss, options, CoverageWithTransfer);
 }
 
 }  // namespace kalavai

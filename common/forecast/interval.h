@@ -60,6 +60,12 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
                                            const std::vector<std::vector<double>>& base_loss,
                                            const BootstrapOptions& options = {});
 
+// CoverageWithTransfer (transfer.h) with its interval: improvements are drawn as below, φ is held
+// fixed. Requires HasTransfer.
+absl::StatusOr<Estimate> CoverageWithTransferFromStandardErrors(
+    std::span<const MemberLosses> members, std::span<const double> base_loss,
+    const BootstrapOptions& options = {});
+
 // The same when members report only their two means and a standard error
 // (MemberLosses::improvement_standard_error): improvements are drawn from a normal distribution
 // around b_i - s_i, base losses are held fixed.

@@ -52,6 +52,8 @@ absl::string_view PredictorName(Predictor predictor) {
   switch (predictor) {
     case Predictor::kOracle:
       return "oracle";
+    case Predictor::kCoverageWithTransfer:
+      return "coverage_with_transfer";
     case Predictor::kCoverage:
       return "coverage";
     case Predictor::kLine:
@@ -65,6 +67,9 @@ absl::StatusOr<Decision> Decide(const Predictions& predictions) {
   if (predictions.oracle.has_value()) {
     decision.predictor = Predictor::kOracle;
     decision.estimate = *predictions.oracle;
+  } else if (predictions.coverage_with_transfer.has_value()) {
+    decision.predictor = Predictor::kCoverageWithTransfer;
+    decision.estimate = *predictions.coverage_with_transfer;
   } else if (predictions.coverage.has_value()) {
     decision.predictor = Predictor::kCoverage;
     decision.estimate = *predictions.coverage;

@@ -1,8 +1,9 @@
 // GO, NO_GO or UNSURE: whether a fusion is worth its compute, which predictor says so, and why.
 //
 // The verdict rests on the best predictor there is: the oracle if a loss matrix exists, else the
-// coverage estimate, else the line (their mean errors on published matrices: 0.9, 1.3 and 3.3
-// percentage points, design §2). The rule, with kGainWorthPercent = 1:
+// coverage estimate (with transfer where members report it), else the line. Their mean errors on
+// published matrices: 0.9, 1.3 and 3.3 percentage points (design §2). The rule, with
+// kGainWorthPercent = 1:
 //
 //   GO      lower end of the 95 % interval > 0 and point >= 1 %
 //   NO_GO   upper end of the 95 % interval < 1 %
@@ -35,15 +36,16 @@ inline constexpr double kGainWorthPercent = 1;
 inline constexpr double kOracleErrorPercent = 0.5;
 
 enum class Verdict { kGo, kNoGo, kUnsure };
-enum class Predictor { kOracle, kCoverage, kLine };
+enum class Predictor { kOracle, kCoverageWithTransfer, kCoverage, kLine };
 
 absl::string_view VerdictName(Verdict verdict);        // "GO", "NO_GO", "UNSURE"
-absl::string_view PredictorName(Predictor predictor);  // "oracle", "coverage", "line"
+absl::string_view PredictorName(Predictor predictor);  // "oracle", "coverage_with_transfer", …
 
 struct Predictions {
   std::optional<Estimate> oracle = {};
   // The same oracle's gain over the base, where it is known.
   std::optional<double> oracle_over_base_percent = {};
+  std::optional<Estimate> coverage_with_transfer = {};  // when every member reports it (transfer.h)
   std::optional<Estimate> coverage = {};
   std::optional<LinePrediction> line = {};
 };

@@ -1,6 +1,7 @@
 #include "common/prediction/offline_forecast.h"
 
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 
@@ -11,6 +12,7 @@
 #include "common/forecast/forecast_page.h"
 #include "common/forecast/line.h"
 #include "common/forecast/matrix_forecast.h"
+#include "common/forecast/what_if.h"
 #include "common/prediction/verdict_check.h"
 #include "common/storage/atomic_file.h"
 
@@ -34,6 +36,15 @@ absl::StatusOr<ForecastFile> Load(const std::string& path, Console& console) {
   return file;
 }
 
+absl::StatusOr<ForecastFile> Asked(const ForecastFile& file, const OfflinePrediction& options) {
+  std::vector<PlannedMember> planned;
+  for (const std::string& text : options.planned) {
+    ASSIGN_OR_RETURN(PlannedMember member, ParsePlannedMember(text));
+    planned.push_back(std::move(member));
+  }
+  return ApplyWhatIf(file, {.without = options.without, .planned = planned});
+}
+
 }  // namespace
 
 void AddOfflineFlag(CLI::App& app, std::optional<std::string>& file) {
@@ -44,18 +55,36 @@ void AddOfflineFlag(CLI::App& app, std::optional<std::string>& file) {
 
 void AddCalibrationFlag(CLI::App& app, std::string& calibration) {
   app.add_option("--calibration", calibration,
-                 "points of the line: published6, published8, or own (finished fusions)")
-      ->check(CLI::IsMember({"published6", "published8", "own"}))
+                 "points of the line: published6, published8, own (fusions finished here), or all "
+                 "(published6 and own)")
+      ->check(CLI::IsMember({"all", "published6", "published8", "own"}))
       ->type_name("SET")
       ->capture_default_str();
 }
 
+void AddWhatIfFlags(CLI::App& app, std::vector<std::string>& without,
+                    std::vector<std::string>& planned) {
+  app.add_option("--without", without, "what if this member were not there (repeatable)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_option("--with-planned", planned,
+                 "what if a member joined whose domain has these losses, nats a token (repeatable)")
+      ->type_name("DOMAIN:BASE:OWN")
+      ->allow_extra_args(false);
+}
+
 absl::Status PredictOffline(const OfflinePrediction& options, Console& console) {
-  ASSIGN_OR_RETURN(const std::vector<CalibrationPoint> points,
-                   PublishedCalibrationSet(options.calibration));
-  ASSIGN_OR_RETURN(const Line line, FitLine(options.calibration, points));
-  ASSIGN_OR_RETURN(const ForecastFile file, Load(options.file, console));
-  ASSIGN_OR_RETURN(const MatrixForecast forecast, ForecastMatrix(file, line));
+  const std::string set = options.calibration == "all" ? "published6" : options.calibration;
+  ASSIGN_OR_RETURN(const std::vector<CalibrationPoint> points, PublishedCalibrationSet(set));
+  ASSIGN_OR_RETURN(const Line line, FitLine(set, points));
+  ASSIGN_OR_RETURN(ForecastFile file, Load(options.file, console));
+  if (!options.without.empty() || !options.planned.empty()) {
+    ASSIGN_OR_RETURN(file, Asked(file, options));
+  }
+  ASSIGN_OR_RETURN(MatrixForecast forecast, ForecastMatrix(file, line));
+  if (!options.planned.empty()) {
+    forecast.decision.reason += "; planned members are taken for the base outside their own domain";
+  }
   console.Result(ForecastJson(file, forecast), ForecastPage(file, forecast, line));
   if (!options.check) return absl::OkStatus();
   return RequireGo(VerdictName(forecast.decision.verdict), forecast.decision.reason);

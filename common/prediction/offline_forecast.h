@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -27,10 +28,16 @@ void AddOfflineFlag(CLI::App& app, std::optional<std::string>& file);
 // Adds --calibration: whose points the line is fitted on.
 void AddCalibrationFlag(CLI::App& app, std::string& calibration);
 
+// Adds --without NAME and --with-planned DOMAIN:BASE:OWN, both repeatable.
+void AddWhatIfFlags(CLI::App& app, std::vector<std::string>& without,
+                    std::vector<std::string>& planned);
+
 struct OfflinePrediction {
   std::string file;
-  std::string calibration = "published6";
+  std::string calibration = "all";  // the published six: others' fusions are not known here
   bool check = false;
+  std::vector<std::string> without = {};  // names of specialists
+  std::vector<std::string> planned = {};  // "DOMAIN:BASE:OWN"
 };
 absl::Status PredictOffline(const OfflinePrediction& options, Console& console);
 

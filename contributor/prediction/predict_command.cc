@@ -3,14 +3,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include <CLI/CLI.hpp>
 
 #include "common/base/status_macros.h"
 #include "common/prediction/offline_forecast.h"
+#include "common/prediction/prediction_page.h"
 #include "common/prediction/verdict_check.h"
+#include "common/prediction/what_if_request.h"
 #include "common/rpc/retry.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/egress_receipt.h"
@@ -26,11 +27,14 @@ struct Flags {
   std::string workspace;
   bool check = false;
   std::optional<std::string> offline = {};
-  std::string calibration = "published6";
+  std::string calibration = "all";
+  std::vector<std::string> without = {};
+  std::vector<std::string> planned = {};
+  std::optional<std::string> public_losses = {};
 };
 
-absl::Status ReportMeasurement(const Workspace& workspace, const CoordinatorConnection& coordinator,
-                               Stub& stub) {
+absl::Status ReportMeasurement(const Flags& flags, const Workspace& workspace,
+                               const CoordinatorConnection& coordinator, Stub& stub) {
   ASSIGN_OR_RETURN(const TrainingReport report, workspace.LoadTrainingReport());
   v1::ReportMeasurementRequest request;
   request.set_parent(coordinator.membership.cooperative);
@@ -42,6 +46,10 @@ absl::Status ReportMeasurement(const Workspace& workspace, const CoordinatorConn
   measurement->set_held_out_tokens(report.held_out_tokens);
   measurement->set_steps(report.steps);
   measurement->set_pilot(report.pilot);
+  measurement->set_improvement_standard_error(report.improvement_standard_error);
+  if (flags.public_losses.has_value()) {
+    RETURN_IF_ERROR(SetPublicLosses(*flags.public_losses, *measurement));
+  }
   const std::string bytes = request.SerializeAsString();
   RETURN_IF_ERROR(SaveEgressReceipt(workspace, coordinator.membership,
                                     {.act = "predict",
@@ -63,68 +71,59 @@ nlohmann::json ToJson(const v1::Prediction& prediction, const std::string& contr
                          {"basis", prediction.basis()},
                          {"mean_divergence_percent", prediction.mean_divergence_percent()},
                          {"outside_fitted_range", prediction.outside_fitted_range()},
+                         {"calibration", prediction.calibration()},
                          {"calibration_points", prediction.calibration_points()},
                          {"members", prediction.measurements_size()}};
   if (prediction.has_line()) json["line"] = EstimateJson(prediction.line());
   if (prediction.has_coverage()) json["coverage"] = EstimateJson(prediction.coverage());
+  if (prediction.has_coverage_with_transfer()) {
+    json["coverage_with_transfer"] = EstimateJson(prediction.coverage_with_transfer());
+  }
   if (prediction.has_oracle()) json["oracle"] = EstimateJson(prediction.oracle());
   for (const v1::MemberValue& value : prediction.member_values()) {
     if (value.contributor() != contributor) continue;
     json["own_gain_on_other_domains_percent"] = value.other_domains_percent();
+    if (value.has_over_own_percent()) json["over_own_percent"] = value.over_own_percent();
+    if (value.has_gain_without_percent()) {
+      json["gain_without_percent"] = value.gain_without_percent();
+    }
   }
   return json;
 }
 
-void AppendEstimate(absl::string_view name, bool present, const v1::Estimate& estimate,
-                    absl::string_view basis, std::string* text) {
-  if (!present) return;
-  absl::StrAppendFormat(text, "  %-9s %6.2f %%  [95 %%: %.2f, %.2f]%s\n", name, estimate.value(),
-                        estimate.low(), estimate.high(),
-                        name == basis ? "  <- the verdict rests on this" : "");
-}
-
-std::string Describe(const v1::Prediction& prediction, const std::string& contributor) {
-  std::string text = absl::StrFormat(
-      "%s  %s\n  gain over the best single specialist, from %d members, mean "
-      "divergence %.2f %%\n",
-      v1::Prediction::Verdict_Name(prediction.verdict()), prediction.reason(),
-      prediction.measurements_size(), prediction.mean_divergence_percent());
-  AppendEstimate("line", prediction.has_line(), prediction.line(), prediction.basis(), &text);
-  AppendEstimate("coverage", prediction.has_coverage(), prediction.coverage(), prediction.basis(),
-                 &text);
-  AppendEstimate("oracle", prediction.has_oracle(), prediction.oracle(), prediction.basis(), &text);
-  if (prediction.outside_fitted_range()) {
-    absl::StrAppendFormat(&text, "  outside the range of the line's %d calibration points\n",
-                          prediction.calibration_points());
+absl::StatusOr<v1::Prediction> Ask(const Flags& flags, const Workspace& workspace,
+                                   const CoordinatorConnection& coordinator, Stub& stub) {
+  const std::string& parent = coordinator.membership.cooperative;
+  if (!flags.without.empty() || !flags.planned.empty()) {
+    ASSIGN_OR_RETURN(const v1::ForecastWhatIfRequest request,
+                     WhatIfRequest(parent, flags.calibration, flags.without, flags.planned));
+    return CallUnary(coordinator.address(), stub, &Stub::ForecastWhatIf, request);
   }
-  for (const v1::MemberValue& value : prediction.member_values()) {
-    if (value.contributor() != contributor) continue;
-    absl::StrAppendFormat(&text,
-                          "  you: about nothing on your own domain, %.2f %% lower loss on the "
-                          "domains of the others\n",
-                          value.other_domains_percent());
-  }
-  absl::StrAppend(&text, "  ", prediction.name(), "\nnext: ",
-                  prediction.verdict() == v1::Prediction::NO_GO ? "nothing, or more text"
-                                                                : "kalavai train --data FILE");
-  return text;
+  RETURN_IF_ERROR(ReportMeasurement(flags, workspace, coordinator, stub));
+  v1::CreatePredictionRequest request;
+  request.set_parent(parent);
+  request.set_calibration(flags.calibration);
+  return CallUnary(coordinator.address(), stub, &Stub::CreatePrediction, request);
 }
 
 absl::Status Predict(const Flags& flags, Console& console) {
   if (flags.offline.has_value()) {
-    return PredictOffline(
-        {.file = *flags.offline, .calibration = flags.calibration, .check = flags.check}, console);
+    return PredictOffline({.file = *flags.offline,
+                           .calibration = flags.calibration,
+                           .check = flags.check,
+                           .without = flags.without,
+                           .planned = flags.planned},
+                          console);
   }
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
   const auto stub = v1::PredictionService::NewStub(coordinator.channel);
-  RETURN_IF_ERROR(ReportMeasurement(workspace, coordinator, *stub));
-  v1::CreatePredictionRequest request;
-  request.set_parent(coordinator.membership.cooperative);
-  ASSIGN_OR_RETURN(const v1::Prediction prediction,
-                   CallUnary(coordinator.address(), *stub, &Stub::CreatePrediction, request));
+  ASSIGN_OR_RETURN(const v1::Prediction prediction, Ask(flags, workspace, coordinator, *stub));
   const std::string& own = coordinator.membership.contributor;
-  console.Result(ToJson(prediction, own), Describe(prediction, own));
+  console.Result(ToJson(prediction, own), PredictionPage(prediction, own));
+  console.Note(prediction.verdict() == v1::Prediction::NO_GO
+                   ? "Next: nothing, or more text and members of other domains"
+                   : "Next: kalavai train --data FILE");
   if (!flags.check) return absl::OkStatus();
   return RequireGo(v1::Prediction::Verdict_Name(prediction.verdict()), prediction.reason());
 }
@@ -137,13 +136,19 @@ Command MakePredictCommand() {
           .summary = "is it worth it? two measured losses in, an expected gain out",
           .details =
               "  kalavai predict\n  kalavai predict --check && kalavai train --data FILE\n"
-              "  kalavai predict --offline losses.json\n\n"
+              "  kalavai predict --offline losses.json\n"
+              "  kalavai predict --without st-mary --with-planned welsh:5.7:4.4\n\n"
               "A computed NO_GO exits with 0; --check turns NO_GO and UNSURE into 1.\n",
           .configure =
               [flags](CLI::App& app) {
                 app.add_flag("--check", flags->check, "exit 1 unless the verdict is GO");
                 AddOfflineFlag(app, flags->offline);
                 AddCalibrationFlag(app, flags->calibration);
+                AddWhatIfFlags(app, flags->without, flags->planned);
+                app.add_option("--public-losses", flags->public_losses,
+                               "losses of the base and of your specialist on one public text: how "
+                               "much it forgets or helps elsewhere")
+                    ->type_name("BASE:OWN");
                 AddWorkspaceOption(app, &flags->workspace);
               },
           .run = [flags](Console& console) { return Predict(*flags, console); }};

@@ -1,11 +1,13 @@
 #include "contributor/training/specialist_trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -16,6 +18,7 @@
 #include "common/base/status_macros.h"
 #include "common/corpus/documents.h"
 #include "common/crypto/sha256.h"
+#include "common/model/loss.h"
 #include "common/model/model_directory.h"
 #include "common/model/weights.h"
 #include "common/storage/atomic_file.h"
@@ -34,6 +37,12 @@ constexpr mode_t kPrivateFile = 0600;
 
 // Chunks for the curve along the way; the figures of the report are of all held-out chunks.
 constexpr int64_t kCurveChunks = 32;
+
+constexpr int64_t kErrorChunks = 64;  // behind the standard error of the improvement
+
+// error_percent covered 13 of 16 forecasts (docs/formats/training_report.md): ±1.3 deviations of a
+// normal distribution.
+constexpr double kErrorPercentDeviations = 1.3;
 
 // What a run works on.
 struct Ground {
@@ -135,15 +144,60 @@ TrainerOptions LoopOptions(const SpecialistOptions& options, const std::string& 
   return loop;
 }
 
+// Mean loss of each chunk, nats/token.
+absl::StatusOr<std::vector<double>> ChunkLosses(const Transformer& model, ChunkSpan chunks) {
+  std::vector<double> losses;
+  const auto predictions = static_cast<size_t>(chunks.chunk_length - 1);
+  const auto add = [&](const TokenBatch& batch) {
+    for (size_t c = 0; c < static_cast<size_t>(batch.chunk_count); ++c) {
+      double sum = 0;
+      for (const float log_prob : batch.log_probs.subspan(c * predictions, predictions)) {
+        sum -= static_cast<double>(log_prob);
+      }
+      losses.push_back(sum / static_cast<double>(predictions));
+    }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(TokenLogProbs(model, chunks, {}, add));
+  return losses;
+}
+
+// Standard error of the mean improvement over all held-out chunks, from the paired improvements on
+// the first kErrorChunks of them (documents are in the order of their hashes); 0 for a single one.
+absl::StatusOr<double> ImprovementStandardError(const Transformer& base,
+                                                const Transformer& specialist, ChunkSpan held_out) {
+  const int64_t count = std::min(held_out.count(), kErrorChunks);
+  if (count < 2) return 0.0;
+  const ChunkSpan part = {
+      .tokens = held_out.tokens.first(static_cast<size_t>(count * held_out.chunk_length)),
+      .chunk_length = held_out.chunk_length};
+  ASSIGN_OR_RETURN(const std::vector<double> before, ChunkLosses(base, part));
+  ASSIGN_OR_RETURN(const std::vector<double> after, ChunkLosses(specialist, part));
+  double sum = 0;
+  double squares = 0;
+  for (size_t c = 0; c < before.size(); ++c) {
+    sum += before[c] - after[c];
+    squares += (before[c] - after[c]) * (before[c] - after[c]);
+  }
+  const auto n = static_cast<double>(count);
+  const double variance = std::max(0.0, (squares - sum * sum / n) / (n - 1));
+  return std::sqrt(variance / static_cast<double>(held_out.count()));
+}
+
 // Writes the specialist and measures it as written.
-absl::StatusOr<double> WriteAndMeasure(const SpecialistOptions& options, const Ground& ground,
-                                       const Transformer& model, ChunkSpan held_out) {
+absl::Status WriteAndMeasure(const SpecialistOptions& options, const Ground& ground,
+                             const Transformer& model, ChunkSpan held_out,
+                             SpecialistReport& report) {
   RETURN_IF_ERROR(WriteCheckpoint(model, absl::StrCat(options.base_directory, "/tokenizer.json"),
                                   options.specialist_directory, ground.stored_type));
   ASSIGN_OR_RETURN(const Transformer written,
                    LoadTransformer(options.specialist_directory,
                                    {.type = WeightType::kFloat32, .device = options.device}));
-  return MeanLoss(written, held_out);
+  ASSIGN_OR_RETURN(report.own_loss, MeanLoss(written, held_out));
+  report.measured_loss = report.own_loss;
+  ASSIGN_OR_RETURN(report.improvement_standard_error,
+                   ImprovementStandardError(ground.base, written, held_out));
+  return absl::OkStatus();
 }
 
 // The curve is of a part of the held-out text: what it says in proportion holds for all of it.
@@ -155,6 +209,8 @@ void Forecast(const SpecialistOptions& options, SpecialistReport& report) {
   report.measured_loss = curve.back().loss * scale;
   report.own_loss = forecast.has_value() ? forecast->loss * scale : report.measured_loss;
   report.error_percent = forecast.has_value() ? forecast->error_percent : 0;
+  report.improvement_standard_error =
+      report.error_percent / 100 * report.own_loss / kErrorPercentDeviations;
 }
 
 SpecialistReport Describe(const SpecialistOptions& options, const Ground& ground,
@@ -218,6 +274,7 @@ nlohmann::json SpecialistReport::ToJson() const {
           {"measured_loss", measured_loss},
           {"divergence_percent", DivergencePercent()},
           {"error_percent", error_percent},
+          {"improvement_standard_error", improvement_standard_error},
           {"pilot", pilot},
           {"extrapolated", extrapolated},
           {"steps", summary.steps},
@@ -249,6 +306,10 @@ absl::StatusOr<SpecialistReport> SpecialistReport::FromJson(const nlohmann::json
   ASSIGN_OR_RETURN(report.own_loss, JsonNumber(json, "own_loss"));
   ASSIGN_OR_RETURN(report.measured_loss, JsonNumber(json, "measured_loss"));
   ASSIGN_OR_RETURN(report.error_percent, JsonNumber(json, "error_percent"));
+  if (json.contains("improvement_standard_error")) {  // older reports do not have it
+    ASSIGN_OR_RETURN(report.improvement_standard_error,
+                     JsonNumber(json, "improvement_standard_error"));
+  }
   ASSIGN_OR_RETURN(report.pilot, JsonBool(json, "pilot"));
   ASSIGN_OR_RETURN(report.extrapolated, JsonBool(json, "extrapolated"));
   ASSIGN_OR_RETURN(report.planned_steps, JsonInt(json, "planned_steps"));
@@ -317,8 +378,7 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
     RETURN_IF_ERROR(SaveReport(options, report));
     return report;
   }
-  ASSIGN_OR_RETURN(report.own_loss, WriteAndMeasure(options, ground, result.model, held_out));
-  report.measured_loss = report.own_loss;
+  RETURN_IF_ERROR(WriteAndMeasure(options, ground, result.model, held_out, report));
   RETURN_IF_ERROR(SaveReport(options, report));
   // The run is over and its result is on disk: the state would only take three models' room.
   std::filesystem::remove(loop.state_path, ignored);

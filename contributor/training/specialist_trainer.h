@@ -53,6 +53,9 @@ struct SpecialistReport {
   double own_loss = 0;       // of the specialist as written; a pilot's: forecast for the whole run
   double measured_loss = 0;  // after the steps done; equals own_loss when not a pilot
   double error_percent = 0;  // of an extrapolated own_loss
+  // Of base_loss − own_loss, nats/token: from the paired losses of held-out chunks, or a pilot's
+  // from error_percent; 0 when not known.
+  double improvement_standard_error = 0;
   bool pilot = false;
   bool extrapolated = false;  // false in a pilot whose curve could not be fitted
   int64_t planned_steps = 0;

@@ -305,9 +305,8 @@ absl::StatusOr<FusionStore::LatestMatrix> FusionStore::LatestLossMatrix(
 absl::StatusOr<std::vector<FinishedFusion>> FusionStore::ListFinished() const {
   std::vector<FinishedFusion> fusions;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT name, divergence_percent, gain_percent, "
-      "(SELECT count(*) - 1 FROM fusion_experts e WHERE e.fusion = f.name) FROM fusions f "
-      "WHERE state = 'SUCCEEDED' AND divergence_percent IS NOT NULL ORDER BY rowid",
+      "SELECT fusion, divergence_percent, gain_percent, specialists FROM calibration_points "
+      "ORDER BY sequence",
       [&](Row& row) {
         fusions.push_back({.name = row.Text(0),
                            .specialists = row.Int(3),

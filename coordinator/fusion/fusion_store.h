@@ -141,7 +141,8 @@ class FusionStore {
     MeasuredLosses losses;
   };
   absl::StatusOr<LatestMatrix> LatestLossMatrix(absl::string_view cooperative) const;
-  // Succeeded fusions of all cooperatives whose divergence is known, oldest first.
+  // Succeeded fusions of all cooperatives whose divergence is known, oldest first; the database
+  // remembers them (migrations/0009_calibration.sql) whatever becomes of the fusions.
   absl::StatusOr<std::vector<FinishedFusion>> ListFinished() const;
 
  private:

@@ -14,6 +14,7 @@
 #include "common/forecast/estimate.h"
 #include "common/forecast/line.h"
 #include "common/forecast/verdict.h"
+#include "common/forecast/what_if.h"
 #include "coordinator/prediction/prediction_store.h"
 
 namespace kalavai::coordinator {
@@ -21,7 +22,10 @@ namespace kalavai::coordinator {
 struct ForecastInput {
   std::vector<MeasurementRow> measurements;  // at least two
   int64_t chunk_tokens = 256;
-  std::vector<CalibrationPoint> finished_fusions = {};  // beside the published six
+  std::vector<CalibrationPoint> finished_fusions = {};
+  // Points of the line: "published6", "published8", "own" (the finished ones), "all" (published6
+  // and own).
+  std::string calibration = "all";
   std::optional<Estimate> oracle = {};
 };
 
@@ -30,12 +34,18 @@ struct MemberExpectation {
   // Expected fall of the mean loss on the domains of the others, percent of the base's; under the
   // coverage estimate's assumption that its own specialist equals the base there.
   double other_domains_percent = 0;
+  // The same against its own specialist, whose loss there follows from its transfer.
+  std::optional<double> over_own_percent = {};
+  // The coverage estimate without this member; nothing when fewer than two would be left.
+  std::optional<double> gain_without_percent = {};
 };
 
 struct Forecast {
   Decision decision;
   LinePrediction line;
+  std::string calibration;  // the line's data set, in words
   Estimate coverage;
+  std::optional<Estimate> coverage_with_transfer = {};  // when every member reported public losses
   std::optional<Estimate> oracle = {};
   double mean_divergence_percent = 0;
   int calibration_points = 0;
@@ -44,8 +54,18 @@ struct Forecast {
 
 // B[d] is the mean base loss that the members of domain d reported; domains without a measurement
 // are left out. Where a member gave no standard error, 10 % of the base loss is taken as the
-// deviation of one chunk. Errors: those of EstimateCoverage and FitLine.
+// deviation of one chunk. Errors: CALIBRATION_UNKNOWN; those of EstimateCoverage and FitLine.
 absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input);
+
+// `input` as it would be without some contributors (ids) and with planned ones, and without the
+// oracle, which speaks of the cooperative that was measured. Planned members take the tokens and
+// deviations of a small held-out text, and no public losses.
+// InvalidArgument WHAT_IF_INVALID: a contributor who reported nothing, a domain that is empty or
+// too long, losses not above 0 and at most 100. FailedPrecondition NOT_ENOUGH_SPECIALISTS: fewer
+// than two are left.
+absl::StatusOr<ForecastInput> AskWhatIf(const ForecastInput& input,
+                                        const std::vector<std::string>& without,
+                                        const std::vector<PlannedMember>& planned);
 
 }  // namespace kalavai::coordinator
 

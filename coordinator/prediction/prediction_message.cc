@@ -12,7 +12,7 @@
 namespace kalavai::coordinator {
 namespace {
 
-constexpr double kLossMax = 100;  // nats/token; a uniform guess over 2^32 tokens costs 22
+constexpr double kReportedLossMax = 100;  // nats/token; a uniform guess over 2^32 tokens costs 22
 
 v1::Estimate EstimateMessage(const Estimate& estimate) {
   v1::Estimate message;
@@ -56,6 +56,8 @@ v1::Measurement ToMessage(const MeasurementRow& row) {
   message.set_steps(row.steps);
   message.set_pilot(row.pilot);
   *message.mutable_report_time() = ToTimestamp(row.report_time);
+  if (row.public_base_loss.has_value()) message.set_public_base_loss(*row.public_base_loss);
+  if (row.public_own_loss.has_value()) message.set_public_own_loss(*row.public_own_loss);
   return message;
 }
 
@@ -67,6 +69,10 @@ v1::Prediction ToMessage(const Forecast& forecast,
   message.set_basis(std::string(PredictorName(forecast.decision.predictor)));
   *message.mutable_line() = EstimateMessage(forecast.line.estimate);
   *message.mutable_coverage() = EstimateMessage(forecast.coverage);
+  if (forecast.coverage_with_transfer.has_value()) {
+    *message.mutable_coverage_with_transfer() = EstimateMessage(*forecast.coverage_with_transfer);
+  }
+  message.set_calibration(forecast.calibration);
   if (forecast.oracle.has_value()) *message.mutable_oracle() = EstimateMessage(*forecast.oracle);
   message.set_mean_divergence_percent(forecast.mean_divergence_percent);
   message.set_outside_fitted_range(!forecast.line.in_range);
@@ -76,14 +82,19 @@ v1::Prediction ToMessage(const Forecast& forecast,
     v1::MemberValue& value = *message.add_member_values();
     value.set_contributor(
         ContributorName(measurements[i].cooperative, forecast.members[i].contributor));
-    value.set_other_domains_percent(forecast.members[i].other_domains_percent);
+    const MemberExpectation& member = forecast.members[i];
+    value.set_other_domains_percent(member.other_domains_percent);
+    if (member.over_own_percent.has_value()) value.set_over_own_percent(*member.over_own_percent);
+    if (member.gain_without_percent.has_value()) {
+      value.set_gain_without_percent(*member.gain_without_percent);
+    }
   }
   return message;
 }
 
 absl::Status CheckMeasurement(const v1::Measurement& measurement) {
   // Written so that NaN fails.
-  const auto is_loss = [](double value) { return value > 0 && value <= kLossMax; };
+  const auto is_loss = [](double value) { return value > 0 && value <= kReportedLossMax; };
   constexpr absl::string_view kLossRule = "above 0 and at most 100 nats/token";
   if (!is_loss(measurement.base_loss())) {
     return Invalid("base_loss", measurement.base_loss(), kLossRule);
@@ -91,8 +102,18 @@ absl::Status CheckMeasurement(const v1::Measurement& measurement) {
   if (!is_loss(measurement.own_loss())) {
     return Invalid("own_loss", measurement.own_loss(), kLossRule);
   }
+  if (measurement.has_public_base_loss() != measurement.has_public_own_loss()) {
+    return Invalid("public_base_loss", measurement.public_base_loss(),
+                   "given together with public_own_loss");
+  }
+  if (measurement.has_public_base_loss() && !is_loss(measurement.public_base_loss())) {
+    return Invalid("public_base_loss", measurement.public_base_loss(), kLossRule);
+  }
+  if (measurement.has_public_own_loss() && !is_loss(measurement.public_own_loss())) {
+    return Invalid("public_own_loss", measurement.public_own_loss(), kLossRule);
+  }
   const double error = measurement.improvement_standard_error();
-  if (!(error >= 0 && error <= kLossMax)) {
+  if (!(error >= 0 && error <= kReportedLossMax)) {
     return Invalid("improvement_standard_error", error, "0 to 100 nats/token");
   }
   if (measurement.held_out_tokens() <= 0) {

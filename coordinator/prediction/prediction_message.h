@@ -16,7 +16,8 @@ v1::Measurement ToMessage(const MeasurementRow& row);
 v1::Prediction ToMessage(const Forecast& forecast, const std::vector<MeasurementRow>& measurements);
 
 // MEASUREMENT_INVALID (INVALID_ARGUMENT) naming the field: losses must be finite, above 0 and at
-// most 100 nats/token; tokens positive; steps and the standard error not negative.
+// most 100 nats/token, those on public text both or neither; tokens positive; steps and the
+// standard error not negative.
 absl::Status CheckMeasurement(const v1::Measurement& measurement);
 
 }  // namespace kalavai::coordinator

@@ -1,5 +1,6 @@
 #include "coordinator/prediction/prediction_service.h"
 
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -34,6 +35,10 @@ absl::StatusOr<v1::Prediction> FromJson(const std::string& json) {
   return message;
 }
 
+std::optional<double> Given(bool given, double value) {
+  return given ? std::optional<double>(value) : std::nullopt;
+}
+
 absl::Status NotEnough(size_t members) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS",
                    {.what = absl::StrCat(members, " active members found; must be at least two"),
@@ -53,16 +58,19 @@ absl::Status PredictionService::Report(const v1::ReportMeasurementRequest& reque
     RETURN_IF_ERROR(parts_.cooperatives.GetFor(id, CooperativeAct::kMeasure).status());
     ASSIGN_OR_RETURN(const ContributorRow member,
                      parts_.cooperatives.GetContributor(id, caller.contributor));
-    const MeasurementRow row = {.cooperative = id,
-                                .contributor = member.id,
-                                .domain = member.domain,
-                                .base_loss = reported.base_loss(),
-                                .own_loss = reported.own_loss(),
-                                .improvement_standard_error = reported.improvement_standard_error(),
-                                .held_out_tokens = reported.held_out_tokens(),
-                                .steps = reported.steps(),
-                                .pilot = reported.pilot(),
-                                .report_time = parts_.clock.Now()};
+    const MeasurementRow row = {
+        .cooperative = id,
+        .contributor = member.id,
+        .domain = member.domain,
+        .base_loss = reported.base_loss(),
+        .own_loss = reported.own_loss(),
+        .improvement_standard_error = reported.improvement_standard_error(),
+        .held_out_tokens = reported.held_out_tokens(),
+        .steps = reported.steps(),
+        .pilot = reported.pilot(),
+        .report_time = parts_.clock.Now(),
+        .public_base_loss = Given(reported.has_public_base_loss(), reported.public_base_loss()),
+        .public_own_loss = Given(reported.has_public_own_loss(), reported.public_own_loss())};
     RETURN_IF_ERROR(parts_.predictions.PutMeasurement(row));
     response = ToMessage(row);
     return parts_.audit
@@ -116,11 +124,14 @@ absl::StatusOr<ForecastInput> PredictionService::Collect(const CooperativeRow& c
   return input;
 }
 
-absl::Status PredictionService::Predict(const std::string& cooperative, const Caller& caller,
-                                        v1::Prediction& response) {
+absl::Status PredictionService::Predict(const v1::CreatePredictionRequest& request,
+                                        const Caller& caller, v1::Prediction& response) {
+  ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
+  RETURN_IF_ERROR(caller.RequireCooperative(cooperative));
   ASSIGN_OR_RETURN(const CooperativeRow row,
                    parts_.cooperatives.GetFor(cooperative, CooperativeAct::kMeasure));
-  ASSIGN_OR_RETURN(const ForecastInput input, Collect(row));
+  ASSIGN_OR_RETURN(ForecastInput input, Collect(row));
+  if (!request.calibration().empty()) input.calibration = request.calibration();
   ASSIGN_OR_RETURN(const Forecast forecast, ForecastGain(input));
   response = ToMessage(forecast, input.measurements);
   const absl::Time now = parts_.clock.Now();
@@ -143,13 +154,40 @@ absl::Status PredictionService::Predict(const std::string& cooperative, const Ca
 grpc::ServerUnaryReactor* PredictionService::CreatePrediction(
     grpc::CallbackServerContext* context, const v1::CreatePredictionRequest* request,
     v1::Prediction* response) {
-  const auto body = [&](const Caller& caller) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::string id, ParseCooperativeName(request->parent()));
-    RETURN_IF_ERROR(caller.RequireCooperative(id));
-    return Predict(id, caller, *response);
-  };
   return HandleUnary(context, *request, parts_.resolver, "PredictionService/CreatePrediction",
-                     body);
+                     [&](const Caller& caller) { return Predict(*request, caller, *response); });
+}
+
+absl::Status PredictionService::WhatIf(const v1::ForecastWhatIfRequest& request,
+                                       const Caller& caller, v1::Prediction& response) const {
+  ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
+  RETURN_IF_ERROR(caller.RequireCooperative(cooperative));
+  ASSIGN_OR_RETURN(const CooperativeRow row,
+                   parts_.cooperatives.GetFor(cooperative, CooperativeAct::kMeasure));
+  ASSIGN_OR_RETURN(ForecastInput input, Collect(row));
+  if (!request.calibration().empty()) input.calibration = request.calibration();
+  std::vector<std::string> without;
+  for (const std::string& member : request.without()) {
+    const auto name = ParseContributorName(member);
+    without.push_back(name.ok() && name->cooperative == cooperative ? name->id : member);
+  }
+  std::vector<PlannedMember> planned;
+  for (const v1::PlannedMember& member : request.planned()) {
+    planned.push_back({.domain = member.domain(),
+                       .base_loss = member.base_loss(),
+                       .own_loss = member.own_loss()});
+  }
+  ASSIGN_OR_RETURN(const ForecastInput asked, AskWhatIf(input, without, planned));
+  ASSIGN_OR_RETURN(const Forecast forecast, ForecastGain(asked));
+  response = ToMessage(forecast, asked.measurements);
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* PredictionService::ForecastWhatIf(
+    grpc::CallbackServerContext* context, const v1::ForecastWhatIfRequest* request,
+    v1::Prediction* response) {
+  return HandleUnary(context, *request, parts_.resolver, "PredictionService/ForecastWhatIf",
+                     [&](const Caller& caller) { return WhatIf(*request, caller, *response); });
 }
 
 grpc::ServerUnaryReactor* PredictionService::ListPredictions(

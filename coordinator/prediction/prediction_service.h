@@ -53,6 +53,9 @@ class PredictionService final : public v1::PredictionService::CallbackService {
   grpc::ServerUnaryReactor* CreatePrediction(grpc::CallbackServerContext* context,
                                              const v1::CreatePredictionRequest* request,
                                              v1::Prediction* response) override;
+  grpc::ServerUnaryReactor* ForecastWhatIf(grpc::CallbackServerContext* context,
+                                           const v1::ForecastWhatIfRequest* request,
+                                           v1::Prediction* response) override;
   grpc::ServerUnaryReactor* ListPredictions(grpc::CallbackServerContext* context,
                                             const v1::ListPredictionsRequest* request,
                                             v1::ListPredictionsResponse* response) override;
@@ -64,8 +67,10 @@ class PredictionService final : public v1::PredictionService::CallbackService {
   absl::Status Report(const v1::ReportMeasurementRequest& request, const Caller& caller,
                       v1::Measurement& response);
   absl::StatusOr<ForecastInput> Collect(const CooperativeRow& cooperative) const;
-  absl::Status Predict(const std::string& cooperative, const Caller& caller,
+  absl::Status Predict(const v1::CreatePredictionRequest& request, const Caller& caller,
                        v1::Prediction& response);
+  absl::Status WhatIf(const v1::ForecastWhatIfRequest& request, const Caller& caller,
+                      v1::Prediction& response) const;
 
   const Parts parts_;
 };

@@ -9,10 +9,12 @@ namespace kalavai::coordinator {
 absl::Status PredictionStore::PutMeasurement(const MeasurementRow& row) {
   return database_.Execute(
       "INSERT OR REPLACE INTO measurements(cooperative, contributor, domain, base_loss, own_loss, "
-      "improvement_standard_error, held_out_tokens, steps, pilot, report_time) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      "improvement_standard_error, held_out_tokens, steps, pilot, report_time, "
+      "public_base_loss, public_own_loss) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
       row.cooperative, row.contributor, row.domain, row.base_loss, row.own_loss,
-      row.improvement_standard_error, row.held_out_tokens, row.steps, row.pilot, row.report_time);
+      row.improvement_standard_error, row.held_out_tokens, row.steps, row.pilot, row.report_time,
+      row.public_base_loss, row.public_own_loss);
 }
 
 absl::StatusOr<std::vector<MeasurementRow>> PredictionStore::ListMeasurements(
@@ -20,7 +22,8 @@ absl::StatusOr<std::vector<MeasurementRow>> PredictionStore::ListMeasurements(
   std::vector<MeasurementRow> rows;
   RETURN_IF_ERROR(database_.Query(
       "SELECT m.contributor, m.domain, m.base_loss, m.own_loss, m.improvement_standard_error, "
-      "m.held_out_tokens, m.steps, m.pilot, m.report_time FROM measurements m "
+      "m.held_out_tokens, m.steps, m.pilot, m.report_time, m.public_base_loss, "
+      "m.public_own_loss FROM measurements m "
       "JOIN contributors c ON c.cooperative = m.cooperative AND c.id = m.contributor "
       "WHERE m.cooperative = ?1 AND c.state = 'ACTIVE' ORDER BY m.contributor",
       [&](Row& row) {
@@ -33,7 +36,9 @@ absl::StatusOr<std::vector<MeasurementRow>> PredictionStore::ListMeasurements(
                         .held_out_tokens = row.Int(5),
                         .steps = row.Int(6),
                         .pilot = row.Bool(7),
-                        .report_time = row.Time(8)});
+                        .report_time = row.Time(8),
+                        .public_base_loss = row.OptionalDouble(9),
+                        .public_own_loss = row.OptionalDouble(10)});
         return absl::OkStatus();
       },
       cooperative));

@@ -4,6 +4,7 @@
 #define KALAVAI_COORDINATOR_PREDICTION_PREDICTION_STORE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct MeasurementRow {
   int64_t steps = 0;   // optimizer steps behind own_loss
   bool pilot = false;  // own_loss is extrapolated from a short run
   absl::Time report_time = {};
+  // Base and specialist on public text, nats/token: both or neither.
+  std::optional<double> public_base_loss = {};
+  std::optional<double> public_own_loss = {};
 };
 
 struct PredictionRow {

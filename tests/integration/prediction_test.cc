@@ -2,6 +2,7 @@
 // Method: a real server, two or three enrolled members, measurements with a known coverage gain.
 #include <limits>
 #include <string>
+#include <tuple>
 
 #include "common/rpc/retry.h"
 #include "kalavai/v1/prediction.grpc.pb.h"
@@ -77,11 +78,56 @@ TEST_CASE("Members' measurements become a stored prediction") {
   REQUIRE_NEAR(prediction.member_values(0).other_domains_percent(), 25.0, 1e-9);
   REQUIRE_NEAR(prediction.member_values(1).other_domains_percent(), 100.0 / 6, 1e-9);
 
+  create.set_calibration("published8");
+  REQUIRE(CallUnary(address, *mary_stub, &Stub::CreatePrediction, create)->calibration_points() ==
+          8);
+  create.set_calibration("own");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::CreatePrediction, create),
+                 absl::StatusCode::kInvalidArgument, "CALIBRATION_INVALID");
+  create.set_calibration("other");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::CreatePrediction, create),
+                 absl::StatusCode::kInvalidArgument, "CALIBRATION_UNKNOWN");
+  // What if the hospital left and another law firm joined, of a new domain? Members may ask.
+  v1::ForecastWhatIfRequest what_if;
+  what_if.set_parent("cooperatives/nordic");
+  what_if.add_without(mary.name);
+  v1::PlannedMember& planned = *what_if.add_planned();
+  planned.set_domain("patents");
+  planned.set_base_loss(5);
+  planned.set_own_loss(4);
+  REQUIRE_OK_AND_ASSIGN(const v1::Prediction asked,
+                        CallUnary(address, *firm_stub, &Stub::ForecastWhatIf, what_if));
+  REQUIRE_NEAR(asked.coverage().value(), 100 * 0.5 / (8 - 1), 1e-9);
+  REQUIRE(asked.name().empty());
+  what_if.set_parent("cooperatives/alpine");
+  REQUIRE_STATUS(CallUnary(address, *firm_stub, &Stub::ForecastWhatIf, what_if),
+                 absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
+  what_if.set_parent("cooperatives/nordic");
+  what_if.set_without(0, "nobody");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::ForecastWhatIf, what_if),
+                 absl::StatusCode::kInvalidArgument, "WHAT_IF_INVALID");
+  // Everybody says how much its specialist forgets on public text.
+  for (const auto& [stub, b, s] :
+       {std::tuple(mary_stub.get(), 4.0, 3.0), {firm_stub.get(), 3.0, 2.5}}) {
+    v1::ReportMeasurementRequest forgets = Report(b, s);
+    forgets.mutable_measurement()->set_public_base_loss(2);
+    REQUIRE_STATUS(CallUnary(address, *stub, &Stub::ReportMeasurement, forgets),
+                   absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID");
+    forgets.mutable_measurement()->set_public_own_loss(2.2);
+    REQUIRE(CallUnary(address, *stub, &Stub::ReportMeasurement, forgets)->public_own_loss() == 2.2);
+  }
+  create.set_calibration("");
+  REQUIRE_OK_AND_ASSIGN(const v1::Prediction forgetful,
+                        CallUnary(address, *firm_stub, &Stub::CreatePrediction, create));
+  REQUIRE(forgetful.basis() == "coverage_with_transfer");
+  // The hospital's specialist wins 1.0 and loses a tenth of 3.0: 100 (1.5 - 0.7) / (7 - 0.7).
+  REQUIRE_NEAR(forgetful.coverage_with_transfer().value(), 100 * 0.8 / 6.3, 1e-9);
+
   v1::ListPredictionsRequest list;
   list.set_parent("cooperatives/nordic");
   REQUIRE_OK_AND_ASSIGN(const v1::ListPredictionsResponse listed,
                         CallUnary(address, *admin, &Stub::ListPredictions, list));
-  REQUIRE(listed.predictions_size() == 1);
+  REQUIRE(listed.predictions_size() == 3);  // a what-if is not stored
   REQUIRE(listed.predictions(0).SerializeAsString() == prediction.SerializeAsString());
   list.set_page_token("AAAAAAAAAAAAAAAA");
   REQUIRE_STATUS(CallUnary(address, *admin, &Stub::ListPredictions, list),

@@ -124,6 +124,16 @@ TEST_CASE("A training report gives the divergence and refuses what is no loss", 
   CHECK(report.pilot);
   CHECK(report.steps == 50);
   REQUIRE_NEAR(report.DivergencePercent(), 15.0, 1e-12);
+  CHECK(report.improvement_standard_error == 0);
+  REQUIRE_OK(workspace.SaveTrainingReport({.base_loss = 4.0,
+                                           .own_loss = 3.4,
+                                           .held_out_tokens = 1000,
+                                           .improvement_standard_error = 0.125}));
+  CHECK(workspace.LoadTrainingReport()->improvement_standard_error == 0.125);
+  // As before there was such a field.
+  WriteFile(workspace.TrainingReportFile(),
+            R"({"base_loss":4,"own_loss":3,"held_out_tokens":9,"steps":1,"pilot":false})");
+  CHECK(workspace.LoadTrainingReport()->improvement_standard_error == 0);
 
   struct Case {
     const char* text;
@@ -133,6 +143,9 @@ TEST_CASE("A training report gives the divergence and refuses what is no loss", 
       {R"({"base_loss":0,"own_loss":3,"held_out_tokens":9,"steps":1,"pilot":false})",
        "MEASUREMENT_INVALID"},
       {R"({"base_loss":4,"own_loss":-3,"held_out_tokens":9,"steps":1,"pilot":false})",
+       "MEASUREMENT_INVALID"},
+      {R"({"base_loss":4,"own_loss":3,"held_out_tokens":9,"steps":1,"pilot":false,)"
+       R"("improvement_standard_error":-1})",
        "MEASUREMENT_INVALID"},
       {R"({"base_loss":4,"own_loss":3,"held_out_tokens":0,"steps":1,"pilot":false})",
        "MEASUREMENT_INVALID"},

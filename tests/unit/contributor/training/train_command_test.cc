@@ -87,6 +87,7 @@ TEST_CASE("Pilot, training and evaluation follow each other", "[training]") {
   REQUIRE_OK_AND_ASSIGN(const TrainingReport report, workspace.LoadTrainingReport());
   REQUIRE(report.pilot);
   REQUIRE(report.DivergencePercent() > 0);
+  REQUIRE(report.improvement_standard_error > 0.03 * report.own_loss / 1.31);  // 3 % at least
 
   std::vector<std::string> whole = TrainWords(directory, root);
   whole.insert(whole.end(), {"--format", "json"});
@@ -97,6 +98,9 @@ TEST_CASE("Pilot, training and evaluation follow each other", "[training]") {
   REQUIRE(json.at("steps") == 30);
   REQUIRE(json.at("pilot") == false);
   REQUIRE_OK(workspace.TrainedSpecialist());
+  REQUIRE_OK_AND_ASSIGN(const TrainingReport trained, workspace.LoadTrainingReport());
+  REQUIRE(trained.improvement_standard_error > 0);
+  REQUIRE(trained.improvement_standard_error < report.improvement_standard_error);
 
   const Outcome own =
       Run({"evaluate", "--own", "--workspace", root, "--threads", "1", "--format", "json"});

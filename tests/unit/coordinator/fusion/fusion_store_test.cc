@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "absl/strings/str_cat.h"
+
 #include "tests/unit/coordinator/fusion/fusion_fixture.h"
 
 namespace kalavai::coordinator {
@@ -93,6 +95,32 @@ TEST_CASE("What a fusion measured is what predictions and releases read", "[fusi
   REQUIRE(finished.size() == 1);
   CHECK(finished[0].name == FusionName("first"));
   CHECK(finished[0].specialists == 2);
+}
+
+TEST_CASE("A finished fusion is remembered as a point of the line, whatever becomes of it",
+          "[fusion]") {
+  const CooperativeFixture fixture;
+  FusionStore store(*fixture.database);
+  Succeed(store, "f", ExampleFigures());
+  REQUIRE_OK(store.Create(QueuedFusion("failed")));
+  REQUIRE_OK(store.SetFailed(FusionName("failed"), "IO_ERROR", "disk", kNow));
+  for (const char* forbidden :
+       {"UPDATE calibration_points SET gain_percent = 99", "DELETE FROM calibration_points",
+        "INSERT OR REPLACE INTO calibration_points SELECT sequence, fusion, cooperative, "
+        "specialists, divergence_percent, 99, end_time FROM calibration_points"}) {
+    INFO(forbidden);
+    CHECK_FALSE(fixture.database->Execute(forbidden).ok());
+  }
+  for (const char* table : {"fusion_losses", "fusion_experts", "fusion_reference_models"}) {
+    REQUIRE_OK(fixture.database->Execute(absl::StrCat("DELETE FROM ", table)));
+  }
+  REQUIRE_OK(fixture.database->Execute("DELETE FROM fusions"));
+  REQUIRE_OK_AND_ASSIGN(const auto finished, store.ListFinished());
+  REQUIRE(finished.size() == 1);
+  CHECK(finished[0].name == FusionName("f"));
+  CHECK(finished[0].specialists == 2);
+  CHECK(finished[0].divergence_percent == 15);
+  CHECK(finished[0].gain_percent == 12.5);
 }
 
 TEST_CASE("Fusions are numbered and listed in the order of their creation", "[fusion]") {

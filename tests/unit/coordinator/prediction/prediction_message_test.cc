@@ -67,6 +67,24 @@ TEST_CASE("Each field of a measurement has its bounds") {
   }
 }
 
+TEST_CASE("Losses on public text come together or not at all") {
+  v1::Measurement measurement = Good();
+  measurement.set_public_base_loss(2);
+  REQUIRE_STATUS(CheckMeasurement(measurement), absl::StatusCode::kInvalidArgument,
+                 "MEASUREMENT_INVALID");
+  measurement.set_public_own_loss(2.5);
+  REQUIRE_OK(CheckMeasurement(measurement));
+  for (const double bad : {0.0, -1.0, 100.01, std::numeric_limits<double>::quiet_NaN()}) {
+    measurement.set_public_own_loss(bad);
+    REQUIRE_STATUS(CheckMeasurement(measurement), absl::StatusCode::kInvalidArgument,
+                   "MEASUREMENT_INVALID");
+  }
+  measurement.clear_public_base_loss();
+  measurement.set_public_own_loss(2.5);
+  REQUIRE_STATUS(CheckMeasurement(measurement), absl::StatusCode::kInvalidArgument,
+                 "MEASUREMENT_INVALID");
+}
+
 TEST_CASE("A forecast is told figure by figure, each member by its own name") {
   std::vector<MeasurementRow> rows(2);
   rows[0].contributor = "ann";
@@ -97,6 +115,16 @@ TEST_CASE("A forecast is told figure by figure, each member by its own name") {
   CHECK(message.member_values(1).contributor() == "cooperatives/nordic/contributors/bo");
   CHECK(message.member_values(1).other_domains_percent() == 2);
   CHECK(message.measurements(0).contributor() == "cooperatives/nordic/contributors/ann");
+  CHECK_FALSE(message.has_coverage_with_transfer());
+  CHECK_FALSE(message.member_values(0).has_gain_without_percent());
+  forecast.coverage_with_transfer = Estimate{.gain_percent = 4};
+  forecast.calibration = "published6";
+  forecast.members[0].gain_without_percent = 0.25;
+  forecast.members[0].over_own_percent = 2.5;
+  CHECK(ToMessage(forecast, rows).coverage_with_transfer().value() == 4);
+  CHECK(ToMessage(forecast, rows).calibration() == "published6");
+  CHECK(ToMessage(forecast, rows).member_values(0).gain_without_percent() == 0.25);
+  CHECK(ToMessage(forecast, rows).member_values(0).over_own_percent() == 2.5);
   forecast.oracle = Estimate{.gain_percent = 9};
   CHECK(ToMessage(forecast, rows).oracle().value() == 9);
 }

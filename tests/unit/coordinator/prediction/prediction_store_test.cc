@@ -40,6 +40,38 @@ TEST_CASE("The newest measurement of each member counts") {
   CHECK(rows[1].domain == "sea");
 }
 
+TEST_CASE("Losses on public text are kept, or known to be absent") {
+  const CooperativeFixture fixture;
+  PredictionStore store(*fixture.database);
+  MeasurementRow row = MeasurementOf("ann", 3);
+  REQUIRE_OK(store.PutMeasurement(row));
+  CHECK_FALSE(store.ListMeasurements("nordic").value()[0].public_base_loss.has_value());
+  row.public_base_loss = 2.5;
+  row.public_own_loss = 2.75;
+  REQUIRE_OK(store.PutMeasurement(row));
+  REQUIRE_OK_AND_ASSIGN(const auto rows, store.ListMeasurements("nordic"));
+  CHECK(rows[0].public_base_loss == 2.5);
+  CHECK(rows[0].public_own_loss == 2.75);
+  row.public_own_loss = -1;
+  CHECK_FALSE(store.PutMeasurement(row).ok());
+}
+
+TEST_CASE("The database itself refuses to change or drop a prediction") {
+  const CooperativeFixture fixture;
+  PredictionStore store(*fixture.database);
+  REQUIRE_OK(store.InsertPrediction(
+      {.cooperative = "nordic", .id = "prediction-00000001", .body = "{}", .create_time = kNow}));
+  CHECK_FALSE(fixture.database->Execute("UPDATE predictions SET body = 'rewritten'").ok());
+  CHECK_FALSE(fixture.database->Execute("DELETE FROM predictions").ok());
+  CHECK_FALSE(fixture.database
+                  ->Execute("INSERT OR REPLACE INTO predictions VALUES "
+                            "('nordic', 'prediction-00000001', 'rewritten', 1)")
+                  .ok());
+  REQUIRE_OK_AND_ASSIGN(const auto rows, store.ListPredictions("nordic", "", 10));
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].body == "{}");
+}
+
 TEST_CASE("Who has left is not counted on") {
   CooperativeFixture fixture;
   PredictionStore store(*fixture.database);

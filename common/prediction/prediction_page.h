@@ -1,0 +1,17 @@
+// A prediction of the coordinator for a person: verdict, every estimate with its interval, what
+// each member wins, what would be without it. Pure.
+#ifndef KALAVAI_COMMON_PREDICTION_PREDICTION_PAGE_H_
+#define KALAVAI_COMMON_PREDICTION_PREDICTION_PAGE_H_
+
+#include <string>
+
+#include "kalavai/v1/prediction.pb.h"
+
+namespace kalavai {
+
+// `own` is the reader's contributor name, marked with '*'; empty for an administrator.
+std::string PredictionPage(const v1::Prediction& prediction, const std::string& own);
+
+}  // namespace kalavai
+
+#endif  // KALAVAI_COMMON_PREDICTION_PREDICTION_PAGE_H_

@@ -1,0 +1,62 @@
+// Goal: a page shows every estimate with its interval and marks whose it is.
+// Method: a prediction by hand, with and without what may be absent.
+#include "common/prediction/prediction_page.h"
+
+#include "absl/strings/match.h"
+
+#include "tests/support/catch.h"
+
+namespace kalavai {
+namespace {
+
+v1::Prediction Example() {
+  v1::Prediction prediction;
+  prediction.set_name("cooperatives/c/predictions/prediction-00000001");
+  prediction.set_verdict(v1::Prediction::GO);
+  prediction.set_reason("enough to win");
+  prediction.set_basis("coverage");
+  prediction.set_calibration("published6");
+  prediction.set_calibration_points(6);
+  for (v1::Estimate* estimate : {prediction.mutable_coverage(), prediction.mutable_line()}) {
+    estimate->set_value(8.25);
+    estimate->set_low(7.5);
+    estimate->set_high(9);
+  }
+  for (const char* member : {"ann", "bo"}) {
+    v1::MemberValue& value = *prediction.add_member_values();
+    value.set_contributor(std::string("cooperatives/c/contributors/") + member);
+    value.set_other_domains_percent(12.5);
+    v1::Measurement& measured = *prediction.add_measurements();
+    measured.set_domain(std::string(member) + "-text");
+    measured.set_base_loss(4);
+    measured.set_own_loss(3);
+  }
+  return prediction;
+}
+
+TEST_CASE("Every estimate has its interval; the reader is marked", "[prediction]") {
+  v1::Prediction prediction = Example();
+  const std::string page = PredictionPage(prediction, "cooperatives/c/contributors/bo");
+  INFO(page);
+  for (const char* part :
+       {"GO: enough to win", "[7.50, 9.00]  <- the verdict rests on this", "published6, 6 points",
+        "* bo", "bo-text", "25.00 %", "12.50 %", "prediction-00000001"}) {
+    CHECK(absl::StrContains(page, part));
+  }
+  CHECK_FALSE(absl::StrContains(page, "oracle"));
+  CHECK_FALSE(absl::StrContains(page, "* ann"));
+  CHECK_FALSE(absl::StrContains(page, "outside"));
+  prediction.clear_name();
+  prediction.set_outside_fitted_range(true);
+  prediction.mutable_coverage_with_transfer()->set_value(7);
+  prediction.mutable_oracle()->set_value(6);
+  prediction.mutable_member_values(0)->set_gain_without_percent(3.5);
+  const std::string more = PredictionPage(prediction, "");
+  for (const char* part : {"coverage_with_transfer", "oracle", "outside their range", "3.50 %",
+                           "nothing was stored"}) {
+    CHECK(absl::StrContains(more, part));
+  }
+}
+
+}  // namespace
+}  // namespace kalavai
