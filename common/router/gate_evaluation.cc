@@ -194,6 +194,25 @@ GateEvaluation EvaluateDecayedEvidence(const ProbeData& data, double decay) {
   return result;
 }
 
+absl::StatusOr<std::vector<float>> GateWeights(const RouterParameters& parameters,
+                                               const ProbeData& data, TextSource text) {
+  RETURN_IF_ERROR(CheckFits(parameters, data));
+  const size_t experts = static_cast<size_t>(data.experts);
+  const size_t width = static_cast<size_t>(data.width);
+  const size_t rows = static_cast<size_t>(data.rows);
+  std::vector<float> weights;
+  RouterSession session(parameters);
+  for (size_t t = 0; t < rows; ++t) {
+    for (const double weight : session.Weights()) weights.push_back(static_cast<float>(weight));
+    const int64_t chunk = t < rows / 2 ? text.first : text.second;
+    RETURN_IF_ERROR(session
+                        .Read(data.ChunkLogProb(chunk).subspan(t * experts, experts),
+                              data.ChunkHidden(chunk).subspan(t * width, width))
+                        .status());
+  }
+  return weights;
+}
+
 std::vector<std::vector<std::vector<double>>> ExpertChunkLosses(const ProbeData& data) {
   const std::vector<std::vector<int64_t>> chunks = ChunksByDomain(data);
   std::vector<std::vector<std::vector<double>>> losses(static_cast<size_t>(data.experts));

@@ -17,6 +17,7 @@
 
 #include "common/router/probe_data.h"
 #include "common/router/router_parameters.h"
+#include "common/router/router_texts.h"
 
 namespace kalavai {
 
@@ -51,6 +52,11 @@ GateEvaluation EvaluateTokenOracle(const ProbeData& data);
 // Weights proportional to exp Σ_s decay^(t-s) log p_i(y_s); 0 < decay <= 1, and 1 is the switching
 // gate at α = 0.
 GateEvaluation EvaluateDecayedEvidence(const ProbeData& data, double decay);
+
+// The weights [T][n] that experts have while a text is predicted: the rows of chunk `text.first` up
+// to the middle, then those of `text.second`. Errors as EvaluateRouter.
+absl::StatusOr<std::vector<float>> GateWeights(const RouterParameters& parameters,
+                                               const ProbeData& data, TextSource text);
 
 // [n][domains] and [n][domains][chunk] mean losses of the experts, the rows of LossMatrix and
 // ChunkLosses (common/forecast).

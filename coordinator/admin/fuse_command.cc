@@ -18,6 +18,7 @@
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
+#include "coordinator/admin/report_plots.h"
 #include "kalavai/v1/fusion.grpc.pb.h"
 
 namespace kalavai::coordinator {
@@ -31,6 +32,7 @@ struct Flags {
   std::string fusion;
   std::vector<std::string> submissions;
   std::vector<std::string> references;
+  std::string report;
   uint64_t seed = 0;
   int32_t steps = 500;
   bool check = false;
@@ -58,6 +60,11 @@ absl::Status Outcome(const Flags& flags, const v1::Fusion& fusion, Console& cons
   object["result"].erase("report_markdown");
   object["result"]["report_json"] = nlohmann::json::parse(
       fusion.result().report_json(), /*cb=*/nullptr, /*allow_exceptions=*/false);
+  if (!flags.report.empty()) {
+    RETURN_IF_ERROR(WriteReportDirectory(flags.report, fusion.result().report_json(),
+                                         fusion.result().report_markdown()));
+    console.Note(absl::StrCat("the report is in ", flags.report));
+  }
   console.Result(object, fusion.result().report_markdown());
   if (!fusion.result().guard_met()) {
     console.Warn("the guard is not met: some domain got worse by more than 0.5 %");
@@ -178,6 +185,7 @@ Command MakeFuseCommand() {
               "  kalavai-coordinator fuse --cooperative nordic\n"
               "  kalavai-coordinator fuse --cooperative nordic --seed 7 --steps 500\n"
               "  kalavai-coordinator fuse --cooperative nordic --reference monolithic=./pooled\n"
+              "  kalavai-coordinator fuse --cooperative nordic --fusion 1 --report ./report\n"
               "The same seed and inputs give the same router and figures. An existing --fusion\n"
               "is watched, not started again.\n",
           .configure =
@@ -191,6 +199,9 @@ Command MakeFuseCommand() {
                                "a model on the coordinator's machine to compare with, never part "
                                "of the mixture; repeatable")
                     ->type_name("LABEL=DIR");
+                app.add_option("--report", flags->report,
+                               "directory to write report.json, report.md and plots (SVG) to")
+                    ->type_name("DIR");
                 app.add_option("--seed", flags->seed, "of the router's training")
                     ->capture_default_str();
                 app.add_option("--steps", flags->steps, "AdamW steps of the router")

@@ -14,6 +14,7 @@ namespace kalavai::coordinator {
 namespace {
 
 constexpr int64_t kBucketBounds[] = {0, 8, 32, 128};
+constexpr int kSplicesPerPair = 4;
 
 double MeanOverCounted(const std::vector<double>& by_domain,
                        const std::vector<uint8_t>& public_class) {
@@ -148,16 +149,21 @@ PositionBucket BucketOf(const FiguresInput& input, const FusionOutcome& outcome,
           .oracle = MeanOverCounted(oracle_sum, outcome.public_class)};
 }
 
-void AddPositions(const FiguresInput& input, const GateEvaluation& fused, FusionOutcome& outcome) {
-  std::vector<int> oracle_model;  // [D]
+std::vector<int> OracleModels(const FusionOutcome& outcome) {
+  std::vector<int> models;  // [D]
   for (size_t d = 0; d < outcome.domains.size(); ++d) {
     int best = 0;
     for (size_t i = 1; i < outcome.experts.size(); ++i) {
       const double best_loss = outcome.experts[static_cast<size_t>(best)].by_domain[d];
       if (outcome.experts[i].by_domain[d] < best_loss) best = static_cast<int>(i);
     }
-    oracle_model.push_back(best);
+    models.push_back(best);
   }
+  return models;
+}
+
+void AddPositions(const FiguresInput& input, const GateEvaluation& fused, FusionOutcome& outcome) {
+  const std::vector<int> oracle_model = OracleModels(outcome);
   const int64_t rows = input.evaluation_part->rows;
   for (size_t b = 0; b < std::size(kBucketBounds) && kBucketBounds[b] < rows; ++b) {
     const int64_t end =
@@ -165,6 +171,57 @@ void AddPositions(const FiguresInput& input, const GateEvaluation& fused, Fusion
     outcome.positions.push_back(
         BucketOf(input, outcome, fused, oracle_model, kBucketBounds[b], end));
   }
+}
+
+// Chunks of the counted domains; the others' lists are empty.
+std::vector<std::vector<int64_t>> CountedChunks(const FiguresInput& input) {
+  std::vector<std::vector<int64_t>> chunks = ChunksByDomain(*input.evaluation_part);
+  for (size_t d = 0; d < chunks.size(); ++d) {
+    if (input.public_class[d] != 0) chunks[d].clear();
+  }
+  return chunks;
+}
+
+// Texts that change their subject: what the gate loses on them, and one to look at.
+absl::Status AddSpliced(const FiguresInput& input, FusionOutcome& outcome) {
+  const ProbeData& part = *input.evaluation_part;
+  const std::vector<int> oracle_model = OracleModels(outcome);
+  std::vector<std::vector<int64_t>> counted = CountedChunks(input);
+  std::erase_if(counted, [](const std::vector<int64_t>& chunks) { return chunks.empty(); });
+  const std::vector<TextSource> texts = SpliceAll(counted, kSplicesPerPair);
+  if (texts.empty()) return absl::OkStatus();
+  const auto domain_of = [&part](int64_t chunk) {
+    return static_cast<size_t>(part.domain[static_cast<size_t>(chunk)]);
+  };
+  const auto experts = static_cast<size_t>(part.experts);
+  const auto rows = static_cast<size_t>(part.rows);
+  for (const TextSource& text : texts) {
+    ASSIGN_OR_RETURN(std::vector<float> weights, GateWeights(outcome.router, part, text));
+    for (size_t t = 0; t < rows; ++t) {
+      const int64_t chunk = t < rows / 2 ? text.first : text.second;
+      const std::span<const float> row = part.ChunkLogProb(chunk).subspan(t * experts, experts);
+      double probability = 0;
+      for (size_t i = 0; i < experts; ++i) {
+        probability +=
+            static_cast<double>(weights[t * experts + i]) * std::exp(static_cast<double>(row[i]));
+      }
+      outcome.spliced_loss -= std::log(std::max(probability, 1e-300));
+      outcome.spliced_oracle -=
+          static_cast<double>(row[static_cast<size_t>(oracle_model[domain_of(chunk)])]);
+    }
+    const size_t first = domain_of(text.first);
+    const size_t second = domain_of(text.second);
+    if (outcome.spliced_example.has_value() || oracle_model[first] == oracle_model[second])
+      continue;
+    outcome.spliced_example = SplicedExample{.first = part.domains[first],
+                                             .second = part.domains[second],
+                                             .change = part.rows / 2,
+                                             .weights = std::move(weights)};
+  }
+  const double tokens = static_cast<double>(texts.size() * rows);
+  outcome.spliced_loss /= tokens;
+  outcome.spliced_oracle /= tokens;
+  return absl::OkStatus();
 }
 
 void AddBaselines(const FiguresInput& input, FusionOutcome& outcome) {
@@ -212,6 +269,7 @@ absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input) {
       IsCollapsed(outcome.fused.equal_weight, outcome.oracle.equal_weight, part.experts, part.rows);
   AddGuard(outcome);
   AddPositions(input, fused, outcome);
+  RETURN_IF_ERROR(AddSpliced(input, outcome));
   outcome.credit_nats = ComputeCredit(outcome.matrix, CreditUnit::kNats);
   outcome.credit_percent = ComputeCredit(outcome.matrix, CreditUnit::kPercentOfBase);
   RETURN_IF_ERROR(Predict(input, outcome));

@@ -47,6 +47,15 @@ struct PositionBucket {
   double oracle = 0;
 };
 
+// What the gate does on a text that changes its subject: the first half of one chunk of the
+// evaluation part, then the second half of another's.
+struct SplicedExample {
+  std::string first;           // domain
+  std::string second;          // domain, of another expert
+  int64_t change = 0;          // the row from which the second speaks
+  std::vector<float> weights;  // [rows][n]
+};
+
 // The better of base and best single specialist on a domain, and how far the fused model is above
 // it.
 struct GuardFinding {
@@ -80,6 +89,11 @@ struct FusionOutcome {
   std::vector<GuardFinding> guard;  // [D]
   bool guard_met = false;
   std::vector<PositionBucket> positions;
+  double spliced_loss =
+      0;  // nats/token, texts of every ordered pair of counted domains; 0: one domain
+  double spliced_oracle = 0;  // the same, each half by its domain's oracle
+  std::optional<SplicedExample> spliced_example =
+      {};  // none: no two domains have different experts
 
   // From the router part.
   std::optional<double> predicted_divergence_percent = {};

@@ -127,6 +127,13 @@ void AppendChecks(const FusionOutcome& outcome, std::string& page) {
     absl::StrAppendFormat(&page, "  - %s: %.2f %% worse.\n", outcome.domains[d],
                           outcome.guard[d].excess_percent);
   }
+  if (outcome.spliced_oracle > 0) {
+    absl::StrAppendFormat(
+        &page,
+        "- Change of subject: %.4f nats/token on texts spliced from two domains, %.2f %% above the "
+        "oracle that knows where they change.\n",
+        outcome.spliced_loss, 100 * (outcome.spliced_loss / outcome.spliced_oracle - 1));
+  }
   absl::StrAppend(&page, "\n| tokens read before | fused | oracle |\n|---|---|---|\n");
   for (const PositionBucket& bucket : outcome.positions) {
     absl::StrAppendFormat(&page, "| %d to %d | %.4f | %.4f |\n", bucket.begin, bucket.end - 1,

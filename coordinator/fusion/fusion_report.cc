@@ -1,5 +1,7 @@
 #include "coordinator/fusion/fusion_report.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -58,6 +60,43 @@ json InputsJson(const ReportInputs& inputs) {
           {"vector_level", inputs.vector_level}};
 }
 
+// The first step, every tenth and the last.
+json TrajectoryJson(const ReportRouter& router) {
+  json points = json::array();
+  for (size_t i = 0; i < router.trajectory.size(); ++i) {
+    const TrainingStep& step = router.trajectory[i];
+    if (i != 0 && step.step % 10 != 0 && i + 1 != router.trajectory.size()) continue;
+    points.push_back({{"step", step.step}, {"loss", step.batch_loss}, {"alpha", step.alpha}});
+  }
+  return points;
+}
+
+// An expert's weights in thousandths, in one line: an array would be as long as all else together.
+std::string Permille(const SplicedExample& example, size_t expert, size_t experts) {
+  std::string line;
+  for (size_t at = expert; at < example.weights.size(); at += experts) {
+    absl::StrAppend(&line, line.empty() ? "" : " ", std::lround(1000 * example.weights[at]));
+  }
+  return line;
+}
+
+json SplicedJson(const FusionOutcome& outcome) {
+  if (outcome.spliced_oracle <= 0) return nullptr;
+  json spliced = {
+      {"fused", outcome.spliced_loss}, {"oracle", outcome.spliced_oracle}, {"example", nullptr}};
+  if (!outcome.spliced_example.has_value()) return spliced;
+  const SplicedExample& example = *outcome.spliced_example;
+  json weights = json::array();
+  for (size_t i = 0; i < outcome.experts.size(); ++i) {
+    weights.push_back(Permille(example, i, outcome.experts.size()));
+  }
+  spliced["example"] = {{"first", example.first},
+                        {"second", example.second},
+                        {"change", example.change},
+                        {"weights_permille", weights}};
+  return spliced;
+}
+
 json RouterJson(const ReportRouter& router, const FusionOutcome& outcome) {
   json ladder = json::array();
   KALAVAI_CHECK(router.held_out_loss.size() == outcome.ladder.size(), "one loss a rung");
@@ -73,6 +112,7 @@ json RouterJson(const ReportRouter& router, const FusionOutcome& outcome) {
           {"held_out_rung", std::string(RouterRungName(router.kept_rung))},
           {"training_reason", router.training_reason},
           {"ladder", ladder},
+          {"trajectory", TrajectoryJson(router)},
           {"fallback_reason", outcome.choice.reason}};
 }
 
@@ -183,6 +223,7 @@ FusionReport WriteFusionReport(const ReportInputs& inputs, const ReportRouter& r
       {"realised", RealisedJson(inputs, outcome)},
       {"credit", CreditJson(inputs, outcome)},
       {"positions", PositionsJson(outcome)},
+      {"spliced", SplicedJson(outcome)},
       {"collapse",
        {{"threshold_nats", outcome.collapse_threshold_nats}, {"collapsed", outcome.collapsed}}},
       {"guard", {{"tolerance_percent", 100 * kGuardTolerance}, {"met", outcome.guard_met}}}};

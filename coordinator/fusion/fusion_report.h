@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/router/router_parameters.h"
+#include "common/router/router_training.h"
 #include "coordinator/fusion/fusion_figures.h"
 
 namespace kalavai::coordinator {
@@ -63,6 +64,8 @@ struct ReportRouter {
   // By the held-out third of the router part, before the check for collapse.
   RouterRung kept_rung = RouterRung::kUniform;
   std::vector<double> held_out_loss;  // nats/token, of each rung of FusionOutcome::ladder
+  // Of the training, every step; the report keeps every tenth.
+  std::vector<TrainingStep> trajectory = {};
 };
 
 struct FusionReport {

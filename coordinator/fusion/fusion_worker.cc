@@ -309,7 +309,8 @@ absl::Status FusionWorker::Finish(Job& job) {
   ReportRouter router{.digest = router_digest.Hex(),
                       .training_reason = trained.reason,
                       .kept_rung = trained.kept_rung,
-                      .held_out_loss = {}};
+                      .held_out_loss = {},
+                      .trajectory = trained.trajectory};
   for (const RungEvaluation& rung : outcome.ladder) {
     router.held_out_loss.push_back(trained.HeldOutLoss(rung.rung));
   }

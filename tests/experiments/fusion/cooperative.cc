@@ -13,7 +13,9 @@
 #include "common/router/gate_evaluation.h"
 #include "common/router/router_file.h"
 #include "common/router/router_training.h"
+#include "coordinator/admin/report_plots.h"
 #include "coordinator/fusion/fusion_figures.h"
+#include "coordinator/fusion/fusion_report.h"
 #include "tests/experiments/fusion/experiment_arrays.h"
 #include "tests/experiments/fusion/gate_runs.h"
 #include "tests/experiments/fusion/gate_summary.h"
@@ -75,6 +77,23 @@ absl::Status FindDomainExperts(Fused& fused) {
   return absl::OkStatus();
 }
 
+// Losses of a model that is no expert, [domains] on the evaluation part; those of the base where it
+// was not measured.
+std::vector<double> MixedLosses(const ModelMeasurements& measurements, const Fused& fused,
+                                const std::string& name) {
+  const bool measured = measurements.pure_caches().contains(name);
+  const std::vector<double> all = MeanLosses(
+      measurements.probe(), measurements.pure_caches().at(measured ? name : std::string(kBaseName)),
+      ProbePart::kEvaluation);
+  std::vector<double> losses;
+  for (const std::string& wanted : fused.domains) {
+    for (size_t d = 0; d < all.size(); ++d) {
+      if (measurements.probe().domains[d].name == wanted) losses.push_back(all[d]);
+    }
+  }
+  return losses;
+}
+
 absl::StatusOr<Fused> Fuse(const ModelMeasurements& measurements,
                            const std::vector<std::string>& names,
                            const CooperativeOptions& options) {
@@ -103,7 +122,7 @@ absl::StatusOr<Fused> Fuse(const ModelMeasurements& measurements,
     input.public_class.push_back(d < static_cast<size_t>(fused.counted) ? 0 : 1);
   }
   for (const PlanMember& member : fused.members) input.expert_domains.push_back(member.domain);
-  input.weight_average_loss.assign(fused.domains.size(), std::nan(""));
+  input.weight_average_loss = MixedLosses(measurements, fused, "weight-average");
   ASSIGN_OR_RETURN(fused.outcome, coordinator::ComputeFigures(input));
   RETURN_IF_ERROR(FindDomainExperts(fused));
   return fused;
@@ -167,6 +186,30 @@ Json Summary(const Fused& fused) {
   }
   if (outcome.coverage.has_value()) json["coverage"] = ToJson(*outcome.coverage);
   return json;
+}
+
+// The report of a fusion, as the product writes it; digests of inputs are left empty.
+absl::Status WriteReport(const Fused& fused, const CooperativeOptions& options) {
+  coordinator::ReportInputs inputs;
+  inputs.cooperative = "cooperatives/experiment";
+  inputs.experts.resize(fused.experts.size());
+  for (size_t i = 0; i < fused.experts.size(); ++i) {
+    inputs.experts[i].label = fused.experts[i];
+    if (i > 0) inputs.experts[i].domain = fused.members[i - 1].domain;
+  }
+  inputs.seed = options.seed;
+  inputs.steps = options.steps;
+  coordinator::ReportRouter router{.digest = RouterDigest(fused.outcome.router),
+                                   .training_reason = fused.trained.reason,
+                                   .kept_rung = fused.trained.kept_rung,
+                                   .held_out_loss = {},
+                                   .trajectory = fused.trained.trajectory};
+  for (const RungEvaluation& rung : fused.outcome.ladder) {
+    router.held_out_loss.push_back(fused.trained.HeldOutLoss(rung.rung));
+  }
+  const coordinator::FusionReport report =
+      coordinator::WriteFusionReport(inputs, router, fused.outcome);
+  return coordinator::WriteReportDirectory(options.report, report.json, report.markdown);
 }
 
 // Texts, and what the segment oracle does on them.
@@ -258,17 +301,10 @@ Json ReferenceRows(const ModelMeasurements& measurements, const Fused& fused) {
   }
   if (measurements.pure_caches().contains("weight-average")) names.emplace_back("weight-average");
   for (const std::string& name : names) {
-    const std::vector<double> losses = MeanLosses(
-        measurements.probe(), measurements.pure_caches().at(name), ProbePart::kEvaluation);
-    Json row = {{"name", name}, {"by_domain", Json::array()}};
+    const std::vector<double> losses = MixedLosses(measurements, fused, name);
+    Json row = {{"name", name}, {"by_domain", losses}};
     double sum = 0;
-    for (size_t wanted = 0; wanted < fused.domains.size(); ++wanted) {
-      for (size_t d = 0; d < losses.size(); ++d) {
-        if (measurements.probe().domains[d].name != fused.domains[wanted]) continue;
-        row["by_domain"].push_back(losses[d]);
-        if (wanted < static_cast<size_t>(fused.counted)) sum += losses[d];
-      }
-    }
+    for (int d = 0; d < fused.counted; ++d) sum += losses[static_cast<size_t>(d)];
     row["loss"] = sum / fused.counted;
     row["gap"] = sum / fused.counted - fused.outcome.oracle.equal_weight;
     row["gap_percent"] = 100 * row["gap"].get<double>() / fused.outcome.oracle.equal_weight;
@@ -362,6 +398,7 @@ absl::StatusOr<nlohmann::json> CompareGates(ModelMeasurements& measurements,
                                             const CooperativeOptions& options) {
   ASSIGN_OR_RETURN(Fused fused, Fuse(measurements, names, options));
   Json json = Summary(fused);
+  if (!options.report.empty()) RETURN_IF_ERROR(WriteReport(fused, options));
   RouterTrainingOptions gate_alone{.seed = options.seed, .steps = options.steps};
   gate_alone.alpha = kAlwaysRedraw;
   gate_alone.alpha_learning_rate = 0;

@@ -22,6 +22,7 @@ struct CooperativeOptions {
   // 0: without them.
   int64_t lookahead_chunks = 0;
   int64_t whole_chunks = 0;
+  std::string report = {};  // directory for the product's report and its plots; "": none
 };
 
 // What the product says of the cooperative: predictions from the router part, with intervals, and

@@ -199,6 +199,8 @@ int Run(int argc, char** argv) {
   CLI::App* const compare = command("compare", "every gate and baseline", Compare);
   AddRouterOptions(flags, *compare);
   compare->add_option("--members", flags.members)->required()->delimiter(',');
+  compare->add_option("--report", flags.cooperative.report,
+                      "directory for the product's report and plots");
   compare->add_flag("--weight-average", flags.weight_average, "one more pass");
   compare->add_option("--spliced-per-pair", flags.cooperative.per_pair)->capture_default_str();
   compare->add_option(

@@ -150,7 +150,7 @@ def probe(experiment):
 def table(experiment):
     for name, spec in experiment.spec.get("tables", {}).items():
         words = ["--members", ",".join(spec["members"]), "--out", experiment.path(name + ".json"),
-                 "--weight-average"]
+                 "--weight-average", "--report", experiment.path(name + "-report")]
         if "lookahead_chunks" in spec:
             words += ["--lookahead-chunks", spec["lookahead_chunks"],
                       "--whole-chunks", spec["whole_chunks"]]

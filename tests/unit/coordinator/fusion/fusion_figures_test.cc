@@ -78,6 +78,33 @@ TEST_CASE("losses, gains and credit are those of the hand calculation", "[fusion
   REQUIRE(!outcome.line->in_range);
 }
 
+TEST_CASE("a change of subject is measured and shown", "[fusion]") {
+  const Material material(256);
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(InputOf(material)));
+  REQUIRE_NEAR(outcome.spliced_oracle, 1, 1e-6);
+  // The filter's bound with one change: ln 3 + ln(3/0.003) + 254 ln(1/(1 - 0.003)) nats.
+  REQUIRE(outcome.spliced_loss > outcome.fused.equal_weight);
+  REQUIRE(outcome.spliced_loss <
+          1 + (std::log(3.0) + std::log(1000.0) - 254 * std::log(0.997)) / 256);
+  REQUIRE(outcome.spliced_example.has_value());
+  const SplicedExample& example = *outcome.spliced_example;
+  CHECK(example.first == "law");
+  CHECK(example.second == "sea");
+  CHECK(example.change == 128);
+  REQUIRE(example.weights.size() == 256 * 3);
+  CHECK(example.weights[127 * 3 + 1] > 0.95F);
+  CHECK(example.weights[255 * 3 + 2] > 0.95F);
+}
+
+TEST_CASE("one counted domain has nothing to change to", "[fusion]") {
+  const Material material(64);
+  FiguresInput input = InputOf(material);
+  input.public_class = {0, 1};
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(input));
+  CHECK(outcome.spliced_oracle == 0);
+  CHECK_FALSE(outcome.spliced_example.has_value());
+}
+
 TEST_CASE("every rung is evaluated, and the one the held-out third chose is kept", "[fusion]") {
   const Material material(64);
   // A ridge rung that leans a little to the specialists, and is therefore better.

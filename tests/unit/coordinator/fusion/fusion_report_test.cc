@@ -52,6 +52,32 @@ TEST_CASE("Every figure stands under its documented name", "[fusion]") {
   CHECK(report["predicted"]["oracle"]["low"] == 15);
 }
 
+TEST_CASE("What the plots are drawn from is in the report", "[fusion]") {
+  FusionOutcome outcome = ExampleOutcome();
+  outcome.spliced_loss = 1.5;
+  outcome.spliced_oracle = 1.25;
+  outcome.spliced_example = SplicedExample{
+      .first = "law", .second = "sea", .change = 1, .weights = {0.5F, 0.25F, 0.25F, 0, 0.9996F, 0}};
+  ReportRouter router = ExampleRouter();
+  for (int step = 1; step <= 25; ++step) {
+    router.trajectory.push_back({.step = step, .batch_loss = 30.0 - step, .alpha = 0.5});
+  }
+  const nlohmann::json report =
+      nlohmann::json::parse(WriteFusionReport(ExampleInputs(), router, outcome).json);
+  CHECK(report["spliced"]["fused"] == 1.5);
+  CHECK(report["spliced"]["example"]["weights_permille"] ==
+        nlohmann::json({"500 0", "250 1000", "250 0"}));
+  const nlohmann::json& trajectory = report["router"]["trajectory"];
+  REQUIRE(trajectory.size() == 4);
+  CHECK(trajectory[0]["step"] == 1);
+  CHECK(trajectory[1] == nlohmann::json({{"step", 10}, {"loss", 20.0}, {"alpha", 0.5}}));
+  CHECK(trajectory[3]["step"] == 25);
+  // One counted domain changes to no other.
+  CHECK(nlohmann::json::parse(WriteFusionReport(ExampleInputs(), {}, ExampleOutcome()).json)
+            .at("spliced")
+            .is_null());
+}
+
 TEST_CASE("A prediction by the line says what it rests on", "[fusion]") {
   FusionOutcome outcome = ExampleOutcome();
   outcome.line = LinePrediction{.estimate = {.gain_percent = 40, .interval = {-1, 81}},
