@@ -31,6 +31,10 @@ struct ProbePassOptions {
   // shared by base and specialists).
   int64_t feature_depth = -1;
   Device device = Device::kCpu;  // from OpenDevice
+  // File to keep the pass in while it runs (probe_journal.h): a pass that was ended in any way goes
+  // on from its last whole batch, to the same bits. "": nothing is kept. The caller removes it once
+  // the cache is written; MeasureModel does.
+  std::string journal_path = {};
   // Called after every batch; a status ends the pass and is returned (e.g. InterruptedError).
   std::function<absl::Status(int64_t chunks_done, int64_t chunks)> progress = {};
 };
@@ -41,6 +45,14 @@ struct ProbePassOptions {
 // or infinite (overflow in finite weights); OUT_OF_MEMORY; what `progress` returned.
 absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::string& model_digest,
                                         const ProbeText& probe, const ProbePassOptions& options);
+
+// The cache file `path` if it is there and whole; else a pass, resumed from its journal
+// "`path`.partial" if there is one (options.journal_path is not read), whose result is written to
+// `path`. Errors: those of RunProbePass, ProbeJournal and WriteProbeCache; a damaged cache is no
+// error, it is made again.
+absl::StatusOr<ProbeCache> MeasureModel(const std::string& dir, const std::string& path,
+                                        const std::string& model_digest, const ProbeText& probe,
+                                        const ProbePassOptions& options);
 
 }  // namespace kalavai
 

@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<std::string>> ExpertLabels(const json& report) {
   for (const json& expert : experts) {
     ASSIGN_OR_RETURN(std::string label, JsonString(expert, "label"));
     ASSIGN_OR_RETURN(const std::string domain, JsonString(expert, "domain"));
-    if (!domain.empty()) absl::StrAppend(&label, " (", domain, ")");
+    if (!domain.empty() && domain != label) absl::StrAppend(&label, " (", domain, ")");
     labels.push_back(std::move(label));
   }
   if (labels.size() < 2) return Lacks("inputs.experts");
@@ -298,7 +298,7 @@ void DrawPanel(const Panel& panel, const std::vector<double>& step,
   double low = *std::min_element(values.begin(), values.end());
   double high = *std::max_element(values.begin(), values.end());
   const double room = std::max((high - low) * 0.08, std::abs(high) * 1e-6 + 1e-12);
-  low -= room;
+  low = low >= 0 ? std::max(0.0, low - room) : low - room;
   high += room;
   const auto place = [&](size_t i, double value) {
     return SvgPoint{kLeft + kWidth * step[i] / step.back(),

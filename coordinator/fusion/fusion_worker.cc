@@ -258,9 +258,7 @@ absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::stri
   options.progress = [this](int64_t, int64_t) -> absl::Status {
     return stopping_ ? Stopping() : absl::OkStatus();
   };
-  ASSIGN_OR_RETURN(ProbeCache cache, RunProbePass(directory, key.model_digest, job.probe, options));
-  RETURN_IF_ERROR(WriteProbeCache(CachePath(job, key), cache));
-  return cache;
+  return MeasureModel(directory, CachePath(job, key), key.model_digest, job.probe, options);
 }
 
 absl::Status FusionWorker::Finish(Job& job) {

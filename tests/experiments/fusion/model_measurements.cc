@@ -93,8 +93,6 @@ absl::StatusOr<ProbeCache> ModelMeasurements::Pass(const std::string& name,
                                                    const ProbeText& text) {
   const ProbeCacheKey key{.model_digest = digest, .probe_digest = text.digest};
   const std::string path = absl::StrCat(plan_.cache, "/", ProbeCacheFileName(key));
-  absl::StatusOr<ProbeCache> cached = ReadProbeCache(path, key);
-  if (cached.ok()) return cached;
   const absl::Time start = absl::Now();
   ProbePassOptions options;
   options.features = directory == plan_.base;
@@ -104,9 +102,8 @@ absl::StatusOr<ProbeCache> ModelMeasurements::Pass(const std::string& name,
               << std::flush;
     return absl::OkStatus();
   };
-  ASSIGN_OR_RETURN(ProbeCache cache, RunProbePass(directory, digest, text, options));
+  ASSIGN_OR_RETURN(ProbeCache cache, MeasureModel(directory, path, digest, text, options));
   std::cerr << "\n";
-  RETURN_IF_ERROR(WriteProbeCache(path, cache));
   return cache;
 }
 

@@ -3,13 +3,17 @@
 #include "common/probe/probe_pass.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/corpus/documents.h"
 #include "common/model/determinism.h"
 #include "common/model/loss.h"
 #include "common/model/weights.h"
+#include "common/storage/atomic_file.h"
 #include "common/tokenizer/tokenizer.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
@@ -78,6 +82,67 @@ TEST_CASE("Trunk features are the stream after so many blocks", "[probe]") {
   // Depth 0 is the embedding itself.
   const at::Tensor row = model.embed_in_VD[probe.tokens[0]].contiguous();
   REQUIRE(std::equal(row.data_ptr<float>(), row.data_ptr<float>() + 32, trunk.features.begin()));
+}
+
+absl::StatusOr<ProbeCache> Measure(const std::string& base, const std::string& path,
+                                   const ProbeText& probe,
+                                   std::function<absl::Status(int64_t, int64_t)> progress) {
+  return MeasureModel(base, path, std::string(64, 'a'), probe,
+                      {.features = true, .progress = std::move(progress)});
+}
+
+TEST_CASE("A pass that ended anywhere goes on from there to the same bytes", "[probe]") {
+  const TempDir directory;
+  testing::WriteTinyBase(directory.path(), 3, /*bfloat16=*/true);
+  const ProbeText probe = MakeProbe(directory.path());
+  REQUIRE(probe.chunk_count() == 20);  // batches of 8, 8 and 4
+  const std::string straight = directory.File("straight");
+  REQUIRE_OK(Measure(directory.path(), straight, probe, {}));
+  REQUIRE_OK_AND_ASSIGN(const std::string expected, ReadFileBounded(straight, 1 << 26));
+  for (const int64_t stop : {8, 16, 20}) {
+    CAPTURE(stop);
+    const std::string path = directory.File("stopped" + std::to_string(stop));
+    const auto stopping = [stop](int64_t done, int64_t) {
+      return done < stop ? absl::OkStatus() : absl::CancelledError("stop");
+    };
+    REQUIRE(absl::IsCancelled(Measure(directory.path(), path, probe, stopping).status()));
+    REQUIRE(std::filesystem::exists(path + ".partial"));
+    REQUIRE_FALSE(std::filesystem::exists(path));
+    std::vector<int64_t> told;
+    const auto telling = [&told](int64_t done, int64_t) {
+      told.push_back(done);
+      return absl::OkStatus();
+    };
+    REQUIRE_OK(Measure(directory.path(), path, probe, telling));
+    std::vector<int64_t> left;
+    if (stop < 16) left.push_back(16);
+    if (stop < 20) left.push_back(20);
+    CHECK(told == left);
+    REQUIRE_OK_AND_ASSIGN(const std::string resumed, ReadFileBounded(path, 1 << 26));
+    CHECK(resumed == expected);
+    CHECK_FALSE(std::filesystem::exists(path + ".partial"));
+    // Once whole, no model runs again.
+    told.clear();
+    REQUIRE_OK(Measure(directory.path(), path, probe, telling));
+    CHECK(told.empty());
+  }
+}
+
+TEST_CASE("A damaged cache, and one without the features wanted, is made again", "[probe]") {
+  const TempDir directory;
+  testing::WriteTinyBase(directory.path(), 3);
+  const ProbeText probe = MakeProbe(directory.path());
+  const std::string path = directory.File("cache");
+  REQUIRE_OK(MeasureModel(directory.path(), path, std::string(64, 'a'), probe, {}));
+  REQUIRE_OK_AND_ASSIGN(const ProbeCache with, Measure(directory.path(), path, probe, {}));
+  CHECK(with.feature_width == 32);
+  REQUIRE_OK_AND_ASSIGN(const std::string good, ReadFileBounded(path, 1 << 26));
+  std::string bad = good;
+  bad[bad.size() / 2] = static_cast<char>(bad[bad.size() / 2] ^ 1);
+  REQUIRE_OK(WriteFileAtomically(path, bad));
+  REQUIRE_OK(Measure(directory.path(), path, probe, {}));
+  REQUIRE_OK_AND_ASSIGN(const std::string again, ReadFileBounded(path, 1 << 26));
+  CHECK(again == good);
 }
 
 TEST_CASE("A pass stops when told to, and refuses a text of another vocabulary", "[probe]") {
