@@ -25,6 +25,7 @@ absl::Status Invalid(std::string what) {
 
 void CheckOptions(const BootstrapOptions& options) {
   KALAVAI_CHECK(options.resamples >= 100, "an interval needs at least 100 resamples");
+  KALAVAI_CHECK(options.later_share >= 0, "a share of chunks is not negative");
   KALAVAI_CHECK(options.confidence > 0 && options.confidence < 1, "confidence lies in (0, 1)");
 }
 
@@ -42,7 +43,11 @@ double MeanAt(const std::vector<double>& values, const std::vector<size_t>& inde
 
 std::vector<size_t> Draw(size_t count, SeededRandom& random) {
   std::vector<size_t> index(count);
-  for (size_t& i : index) i = static_cast<size_t>(random.Below(static_cast<int64_t>(count)));
+  const auto block = static_cast<size_t>(std::ceil(std::cbrt(static_cast<double>(count)) - 1e-9));
+  for (size_t i = 0; i < count; ++i) {
+    index[i] = i % block == 0 ? static_cast<size_t>(random.Below(static_cast<int64_t>(count)))
+                              : (index[i - 1] + 1) % count;
+  }
   return index;
 }
 
@@ -54,11 +59,13 @@ double Percentile(const std::vector<double>& sorted, double fraction) {
   return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
-Estimate Summarise(double point, std::vector<double> gains, double confidence) {
+Estimate Summarise(double point, std::vector<double> gains, const BootstrapOptions& options) {
   std::sort(gains.begin(), gains.end());
-  const double tail = (1 - confidence) / 2;
+  const double tail = (1 - options.confidence) / 2;
+  const double wider = std::sqrt(1 + options.later_share);
   return {.gain_percent = point,
-          .interval = {Percentile(gains, tail), Percentile(gains, 1 - tail)}};
+          .interval = {point + wider * (Percentile(gains, tail) - point),
+                       point + wider * (Percentile(gains, 1 - tail) - point)}};
 }
 
 // A resample of a valid estimate can only fail by numbers that cancel; it is then skipped.
@@ -111,7 +118,7 @@ absl::StatusOr<Estimate> FromStandardErrors(std::span<const MemberLosses> member
     if (value.ok()) gains.push_back(*value);
   }
   if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
-  return Summarise(point, std::move(gains), options.confidence);
+  return Summarise(point, std::move(gains), options);
 }
 
 }  // namespace
@@ -157,7 +164,7 @@ absl::StatusOr<Estimate> BootstrapOracle(const ChunkLosses& chunks,
     }
     gains.push_back(OracleGainPercent(matrix));
   }
-  return Summarise(point, std::move(gains), options.confidence);
+  return Summarise(point, std::move(gains), options);
 }
 
 absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> members,
@@ -198,7 +205,7 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
     if (drawn.ok()) gains.push_back(drawn->gain_percent);
   }
   if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
-  return Summarise(point.gain_percent, std::move(gains), options.confidence);
+  return Summarise(point.gain_percent, std::move(gains), options);
 }
 
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,

@@ -5,6 +5,11 @@
 // of two models on one chunk are strongly correlated, so the draw must be paired), the estimate is
 // computed again, and the percentiles of the results are the interval (Efron 1979; design §2).
 //
+// Neighbouring chunks come from one document and are no independent draws: runs of ⌈n^(1/3)⌉
+// chunks are drawn, around the end to the beginning (circular blocks, Politis & Romano 1992). A
+// forecast that will be compared with the mean over other text, finite as well, misses it by the
+// noise of both: BootstrapOptions::later_share widens the interval for that.
+//
 // Deterministic: the same inputs and seed give the same bits on every platform. Thread-safe: pure
 // functions.
 #ifndef KALAVAI_COMMON_FORECAST_INTERVAL_H_
@@ -43,6 +48,9 @@ struct BootstrapOptions {
   int resamples = 2000;      // at least 100
   double confidence = 0.95;  // two-sided, in (0, 1)
   uint64_t seed = 20260322;
+  // Chunks drawn from / chunks of the text that the forecast is compared with later: the distances
+  // from the point grow by sqrt(1 + later_share). 0: the interval is of the mean of all such text.
+  double later_share = 0;
 };
 
 // Returns the loss matrix of the chunks: mean over the chunks of each domain.

@@ -108,6 +108,10 @@ absl::StatusOr<v1::Prediction> Ask(const Flags& flags, const Workspace& workspac
 
 absl::Status Predict(const Flags& flags, Console& console) {
   if (flags.offline.has_value()) {
+    if (flags.public_losses.has_value()) {
+      return UsageError("--public-losses is reported to a coordinator; --offline asks none",
+                        "leave one of the two out");
+    }
     return PredictOffline({.file = *flags.offline,
                            .calibration = flags.calibration,
                            .check = flags.check,

@@ -60,7 +60,11 @@ ChunkLosses CountedChunkLosses(const FiguresInput& input, const ProbeData& part)
 absl::Status Predict(const FiguresInput& input, FusionOutcome& outcome) {
   const ChunkLosses chunks = CountedChunkLosses(input, *input.router_part);
   ASSIGN_OR_RETURN(const LossMatrix matrix, MeanOverChunks(chunks));
-  ASSIGN_OR_RETURN(outcome.oracle_forecast, BootstrapOracle(chunks));
+  // The evaluation part is as finite as this one.
+  const BootstrapOptions interval = {.later_share =
+                                         static_cast<double>(input.router_part->chunks()) /
+                                         static_cast<double>(input.evaluation_part->chunks())};
+  ASSIGN_OR_RETURN(outcome.oracle_forecast, BootstrapOracle(chunks, interval));
   outcome.predicted_divergence_percent = ComputeDivergence(matrix).mean_percent;
   if (outcome.predicted_divergence_percent.has_value()) {
     ASSIGN_OR_RETURN(const Line line, FitLine("published, n = 6", PublishedCalibrationPoints()));
@@ -75,7 +79,7 @@ absl::Status Predict(const FiguresInput& input, FusionOutcome& outcome) {
                        .specialist_loss = chunks.loss[i + 1][d]});
   }
   if (members.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(outcome.coverage, BootstrapCoverage(members, chunks.loss[0]));
+  ASSIGN_OR_RETURN(outcome.coverage, BootstrapCoverage(members, chunks.loss[0], interval));
   return absl::OkStatus();
 }
 

@@ -218,6 +218,7 @@ grpc::ServerUnaryReactor* PredictionService::GetLossMatrix(grpc::CallbackServerC
   const auto body = [&](const Caller& caller) -> absl::Status {
     ASSIGN_OR_RETURN(const std::string id, ParseCooperativeName(request->parent()));
     RETURN_IF_ERROR(caller.RequireCooperative(id));
+    RETURN_IF_ERROR(parts_.cooperatives.Get(id).status());
     ASSIGN_OR_RETURN(*response, parts_.fusions.loss_matrix(id));
     return absl::OkStatus();
   };

@@ -157,6 +157,8 @@ run kalavai-coordinator members --data coordinator --cooperative demo
 run kalavai-coordinator fuse --data coordinator --cooperative demo --reference pooled="$work/pooled"
 run kalavai-coordinator release --data coordinator --cooperative demo
 run kalavai-coordinator models --data coordinator --cooperative demo
+run kalavai-coordinator matrix --data coordinator --cooperative demo
+run kalavai credit --workspace "${members[0]%:*}"
 
 chapter "Any member asks, in two domains"
 for question in "${questions[@]}"; do

@@ -136,6 +136,9 @@ TEST_CASE("Members' measurements become a stored prediction") {
   matrix.set_parent("cooperatives/nordic");
   REQUIRE_STATUS(CallUnary(address, *admin, &Stub::GetLossMatrix, matrix),
                  absl::StatusCode::kNotFound, "EVALUATION_MISSING");
+  matrix.set_parent("cooperatives/alpine");
+  REQUIRE_STATUS(CallUnary(address, *admin, &Stub::GetLossMatrix, matrix),
+                 absl::StatusCode::kNotFound, "COOPERATIVE_NOT_FOUND");
 }
 
 }  // namespace

@@ -49,6 +49,43 @@ TEST_CASE("The interval covers the true oracle gain and repeats from its seed", 
   CHECK(covered >= 87);
 }
 
+// As Draw, but `document` neighbouring chunks share their noise.
+ChunkLosses DrawDocuments(uint64_t seed, double own, int chunks, int document) {
+  ChunkLosses losses = Draw(seed, 0, 0, chunks);
+  SeededRandom random(seed + 1'000);
+  for (size_t m = 0; m < 3; ++m) {
+    for (size_t d = 0; d < 2; ++d) {
+      double noise = 0;
+      for (size_t c = 0; c < losses.loss[m][d].size(); ++c) {
+        if (c % static_cast<size_t>(document) == 0) noise = own * random.Normal();
+        losses.loss[m][d][c] += noise;
+      }
+    }
+  }
+  return losses;
+}
+
+TEST_CASE("Chunks of one document count less, and so does a finite text to compare with",
+          "[forecast]") {
+  int covered = 0;
+  double width_alone = 0;
+  double width_documents = 0;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const ChunkLosses now = DrawDocuments(seed, 0.15, 96, 4);
+    const ChunkLosses later = DrawDocuments(seed + 500'000, 0.15, 96, 4);
+    const BootstrapOptions options = {.resamples = 300, .seed = seed, .later_share = 1};
+    REQUIRE_OK_AND_ASSIGN(const Estimate forecast, BootstrapOracle(now, options));
+    const double realised = OracleGainPercent(MeanOverChunks(later).value());
+    covered += forecast.interval.low <= realised && realised <= forecast.interval.high ? 1 : 0;
+    width_documents += forecast.interval.high - forecast.interval.low;
+    REQUIRE_OK_AND_ASSIGN(const Estimate alone, BootstrapOracle(Draw(seed, 0, 0.15, 96), options));
+    width_alone += alone.interval.high - alone.interval.low;
+  }
+  INFO(covered << " of 100 forecasts held the truth");
+  CHECK(covered >= 85);
+  CHECK(width_documents > 1.4 * width_alone);
+}
+
 TEST_CASE("Noise that all models share hardly widens the interval", "[forecast]") {
   REQUIRE_OK_AND_ASSIGN(const Estimate shared, BootstrapOracle(Draw(1, 0.3, 0, 48)));
   REQUIRE_OK_AND_ASSIGN(const Estimate own, BootstrapOracle(Draw(1, 0, 0.3, 48)));
