@@ -14,6 +14,7 @@
 
 #include "common/base/limits.h"
 #include "common/cli/program.h"
+#include "common/prediction/loss_matrix_message.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/retry.h"
 #include "contributor/checkpoint/fetch_command.h"
@@ -207,6 +208,14 @@ void CheckFusion(Ground& ground, const v1::Fusion& fusion) {
                         CallUnary(ground.address, *stub, &Prediction::GetLossMatrix, request));
   REQUIRE(matrix.rows_size() == 3);  // base and two specialists; the reference is no expert
   REQUIRE(matrix.fusion() == fusion.name());
+  REQUIRE_FALSE(matrix.rows(1).contributor().empty());
+  // What anybody computes from the matrix is what the report says of credit and gain.
+  REQUIRE_OK_AND_ASSIGN(const ForecastFile file, ReadLossMatrix(matrix));
+  REQUIRE(file.fused.has_value());
+  const double best = FindBestSpecialist(file.matrix).equal_weight_loss;
+  REQUIRE_NEAR(GainPercent(best, EqualWeightLoss(*file.fused)), fusion.result().gain_percent(),
+               1e-9);
+  REQUIRE_NEAR(OracleGainPercent(file.matrix), fusion.result().oracle_gain_percent(), 1e-9);
 }
 
 // A text too short to find the speaker misses the guard: the release needs a reason.
