@@ -40,10 +40,11 @@ std::optional<double> Given(bool given, double value) {
 }
 
 absl::Status NotEnough(size_t members) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS",
-                   {.what = absl::StrCat("active members: ", members, " found; must be at least two"),
-                    .why = "a fusion mixes specialists of different members",
-                    .fix = "invite another member: kalavai-coordinator invite"});
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS",
+      {.what = absl::StrCat("active members: ", members, " found; must be at least two"),
+       .why = "a fusion mixes specialists of different members",
+       .fix = "invite another member: kalavai-coordinator invite"});
 }
 
 }  // namespace
