@@ -5,6 +5,8 @@
 //   kalavai-experiment probe PLAN                               fills the plan's cache
 //   kalavai-experiment compare PLAN --members a,b,c             the table of gates, as JSON
 //   kalavai-experiment cooperatives PLAN a,b a,b,c …            predictions and gains, as JSON
+//   kalavai-experiment speed --model DIR --specialists 20       the router's fit against running
+//   all
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -26,6 +28,7 @@
 #include "contributor/training/specialist_trainer.h"
 #include "tests/experiments/fusion/cooperative.h"
 #include "tests/experiments/fusion/experiment_plan.h"
+#include "tests/experiments/fusion/fit_speed.h"
 #include "tests/experiments/fusion/model_measurements.h"
 
 namespace kalavai::experiment {
@@ -52,6 +55,7 @@ struct Flags {
   std::vector<std::string> only;
   bool weight_average = false;
   CooperativeOptions cooperative;
+  FitSpeedOptions speed;
 };
 
 absl::Status WriteDocuments(const std::string& path, const std::vector<Document>& documents) {
@@ -158,6 +162,11 @@ absl::Status Cooperatives(const Flags& flags) {
   return Write(flags, rows);
 }
 
+absl::Status Speed(const Flags& flags) {
+  ASSIGN_OR_RETURN(const Json json, MeasureFitSpeed(flags.speed));
+  return Write(flags, json);
+}
+
 void AddRouterOptions(Flags& flags, CLI::App& command) {
   command.add_option("plan", flags.plan, "plan.json")->required()->check(CLI::ExistingFile);
   command.add_option("--out", flags.out, "file to write; standard output if none");
@@ -212,6 +221,11 @@ int Run(int argc, char** argv) {
       command("cooperatives", "predict and fuse many cooperatives from the cache", Cooperatives);
   AddRouterOptions(flags, *cooperatives);
   cooperatives->add_option("members", flags.members, "a,b a,b,c …")->required();
+  CLI::App* const speed = command("speed", "the router's fit against running all models", Speed);
+  speed->add_option("--model", flags.speed.model)->required()->check(CLI::ExistingDirectory);
+  speed->add_option("--specialists", flags.speed.specialists)->capture_default_str();
+  speed->add_option("--chunks", flags.speed.chunks, "of a domain")->capture_default_str();
+  speed->add_option("--steps", flags.speed.steps)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   if (status.ok()) return 0;
   std::cerr << "\n" << status << "\n";
