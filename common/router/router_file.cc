@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
@@ -108,6 +109,15 @@ std::vector<NamedArray> RouterToTensors(const RouterParameters& parameters) {
 
 absl::StatusOr<RouterParameters> RouterFromTensors(std::span<const NamedArray> arrays) {
   constexpr absl::string_view kReason = "ROUTER_INVALID";
+  for (const NamedArray& array : arrays) {
+    if (!absl::StartsWith(array.name, "reference.")) continue;
+    return MakeError(absl::StatusCode::kFailedPrecondition, "ROUTER_REFERENCE_ONLY",
+                     {.what = absl::StrFormat(
+                          "array '%s': of a look-ahead gate; must be a router's", array.name),
+                      .why = "the published gate reads the whole text before it weighs the first "
+                             "token: it can score a text and cannot write one",
+                      .fix = "fuse again; the reference gate is for comparison only"});
+  }
   ASSIGN_OR_RETURN(auto index, IndexArrays(kReason, arrays));
   ASSIGN_OR_RETURN(const std::vector<double> scalars, Take(kReason, "router.scalars", {8}, index));
   RouterParameters p;

@@ -35,7 +35,8 @@ struct NamedArray {
 // Sorted by name.
 std::vector<NamedArray> RouterToTensors(const RouterParameters& parameters);
 // InvalidArgument ROUTER_INVALID: an array is missing, unknown or of another shape; or as
-// ValidateRouter. Arrays may come in any order.
+// ValidateRouter. FailedPrecondition ROUTER_REFERENCE_ONLY: they are those of a published gate
+// (reference_gate.h), which cannot serve. Arrays may come in any order.
 absl::StatusOr<RouterParameters> RouterFromTensors(std::span<const NamedArray> arrays);
 
 std::vector<NamedArray> StatisticsToTensors(const ClassStatistics& statistics);

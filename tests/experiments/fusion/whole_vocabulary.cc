@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include "common/base/seeded_random.h"
@@ -12,6 +13,7 @@
 #include "common/model/loss.h"
 #include "common/model/torch.h"
 #include "common/model/weights.h"
+#include "common/router/reference_gate.h"
 
 namespace kalavai::experiment {
 namespace {
@@ -105,41 +107,34 @@ absl::StatusOr<GateText> ReadGateText(std::span<const Transformer> specialists,
   return result;
 }
 
-// ∂loss/∂logits of the gate: ∂loss/∂g_i = E_mixture[l_i] − l_i(y), mean over the tokens, taken
-// through the softmax.
-at::Tensor GateGradient(const at::Tensor& gate_N, const GateText& text) {
+// ∂loss/∂g_i = E_mixture[l_i] − l_i(y), mean over the tokens.
+std::vector<double> GateSlope(const std::vector<double>& gate, const GateText& text) {
   at::Tensor mixed;
-  for (int64_t i = 0; i < gate_N.size(0); ++i) {
-    const at::Tensor part = text.log_probs_TV[static_cast<size_t>(i)].to(at::kFloat) * gate_N[i];
+  for (size_t i = 0; i < gate.size(); ++i) {
+    const at::Tensor part = text.log_probs_TV[i].to(at::kFloat) * gate[i];
     mixed = mixed.defined() ? mixed.add_(part) : part;
   }
   const at::Tensor probability = mixed.softmax(1);
-  at::Tensor slope = at::empty_like(gate_N);
-  for (int64_t i = 0; i < gate_N.size(0); ++i) {
-    const at::Tensor own = text.log_probs_TV[static_cast<size_t>(i)].to(at::kFloat);
-    slope[i] = ((probability * own).sum(1) - own.gather(1, text.targets_T1).squeeze(1)).mean();
+  std::vector<double> slope;
+  for (const at::Tensor& half : text.log_probs_TV) {
+    const at::Tensor own = half.to(at::kFloat);
+    slope.push_back(((probability * own).sum(1) - own.gather(1, text.targets_T1).squeeze(1))
+                        .mean()
+                        .item<double>());
   }
-  return gate_N * (slope - (gate_N * slope).sum());
+  return slope;
 }
 
-// torch.nn.Linear's: uniform in ± 1/√D.
-at::Tensor InitialGate(int64_t specialists, int64_t width, uint64_t seed) {
-  SeededRandom random(seed);
-  at::Tensor weight = at::empty({specialists, width}, at::kFloat);
-  for (int64_t i = 0; i < weight.numel(); ++i) {
-    weight.mutable_data_ptr<float>()[i] =
-        static_cast<float>((2 * random.Uniform() - 1) / std::sqrt(static_cast<double>(width)));
-  }
-  return weight;
+std::vector<double> DoublesOf(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.to(at::kDouble).contiguous();
+  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }
 
 }  // namespace
 
 struct WholeVocabulary::Models {
-  std::vector<Transformer> models;  // the base first
-  at::Tensor gate_ND;               // of the look-ahead gate; undefined before it is trained
-
-  at::Tensor GateOf(const at::Tensor& mean_D) const { return gate_ND.mv(mean_D).softmax(0); }
+  std::vector<Transformer> models;         // the base first
+  std::optional<ReferenceGate> gate = {};  // once it is trained
 };
 
 WholeVocabulary::WholeVocabulary() : models_(std::make_unique<Models>()) {}
@@ -168,31 +163,25 @@ absl::Status WholeVocabulary::TrainLookahead(const ProbeText& text, std::span<co
                                                 options.seed + texts.size()));
     texts.push_back(std::move(one));
   }
-  at::Tensor weight =
-      InitialGate(static_cast<int64_t>(specialists.size()), texts[0].mean_D.size(0), options.seed);
-  at::Tensor first = at::zeros_like(weight);
-  at::Tensor second = at::zeros_like(weight);
+  const auto width = static_cast<int>(texts[0].mean_D.size(0));
+  ReferenceGate gate(static_cast<int>(specialists.size()), width, options.seed);
   Deck deck(texts.size(), options.seed + 1);
-  for (int64_t step = 1; step <= options.steps; ++step) {
-    at::Tensor gradient = at::zeros_like(weight);
-    for (int64_t k = 0; k < options.batch; ++k) {
+  for (int step = 1; step <= kReferenceSteps; ++step) {
+    std::vector<double> gradient(specialists.size() * static_cast<size_t>(width), 0);
+    for (int k = 0; k < kReferenceBatch; ++k) {
       const GateText& one = texts[deck.Draw()];
-      gradient += GateGradient(weight.mv(one.mean_D).softmax(0), one).outer(one.mean_D) /
-                  static_cast<double>(options.batch);
+      const std::vector<double> mean = DoublesOf(one.mean_D);
+      const std::vector<double> own = gate.Gradient(mean, GateSlope(gate.Weights(mean), one));
+      for (size_t i = 0; i < own.size(); ++i) gradient[i] += own[i] / kReferenceBatch;
     }
-    first = 0.9 * first + 0.1 * gradient;
-    second = 0.999 * second + 0.001 * gradient * gradient;
-    const auto t = static_cast<double>(step);
-    weight *= 1 - options.learning_rate * options.weight_decay;
-    weight -= options.learning_rate * (first / (1 - std::pow(0.9, t))) /
-              ((second / (1 - std::pow(0.999, t))).sqrt() + 1e-8);
+    gate.Step(gradient);
     if (step % 10 == 0) {
-      std::cerr << "\rlook-ahead gate: step " << step << " of " << options.steps << "      "
+      std::cerr << "\rlook-ahead gate: step " << step << " of " << kReferenceSteps << "      "
                 << std::flush;
     }
   }
   std::cerr << "\n";
-  models_->gate_ND = weight;
+  models_->gate = std::move(gate);
   return absl::OkStatus();
 }
 
@@ -217,7 +206,7 @@ absl::StatusOr<std::vector<GateRun>> WholeVocabulary::Run(const ProbeText& text,
       mean = mean.defined() ? mean + part : part;
     }
     const at::Tensor targets = TargetsOf(text, chunks[c]);
-    const at::Tensor own = models_->GateOf(mean);
+    const std::vector<double> own = models_->gate->Weights(DoublesOf(mean));
     const at::Tensor weights =
         at::tensor(std::vector<float>(
                        gate.weights.begin() + static_cast<std::ptrdiff_t>(c) * rows * experts,
@@ -231,7 +220,7 @@ absl::StatusOr<std::vector<GateRun>> WholeVocabulary::Run(const ProbeText& text,
       uniform = uniform.defined() ? uniform.add_(even) : even;
       fused = fused.defined() ? fused.add_(weighed) : weighed;
       if (i == 0) continue;
-      const at::Tensor chosen = log_probs * own[i - 1];
+      const at::Tensor chosen = log_probs * own[static_cast<size_t>(i - 1)];
       lookahead = lookahead.defined() ? lookahead.add_(chosen) : chosen;
     }
     Append(LossOf(lookahead, targets), runs[0].loss);

@@ -21,14 +21,8 @@
 
 namespace kalavai::experiment {
 
-// The settings of the published runs (arXiv 2603.22755): linear gate without bias on the mean over
-// specialists and positions of the final hidden state, logits mixed, AdamW with torch's defaults,
-// constant learning rate. The gate sees the whole text, its future included: it cannot generate.
+// How the published gate (common/router/reference_gate.h, its own settings) is trained here.
 struct LookaheadOptions {
-  int64_t steps = 500;
-  int64_t batch = 4;
-  double learning_rate = 1e-3;
-  double weight_decay = 0.01;
   int64_t positions = 64;  // of a text that its loss is the mean of, drawn once: a saving of time
   uint64_t seed = 0;
 };
