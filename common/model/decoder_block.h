@@ -1,4 +1,4 @@
-// One block of the decoder, and the two parts that the ends of a model share with it. Families
+// One block of the decoder, from the layers of common/model/layers.h. Families
 // differ by data: kind of norm, form of the residual, kind of feed-forward part, layout of heads
 // (ModelConfig's form of the blocks).
 //
@@ -17,13 +17,6 @@
 #include "common/model/transformer.h"
 
 namespace kalavai {
-
-// Layer norm or RMS norm over the last dimension.
-at::Tensor Norm(const ModelConfig& config, const at::Tensor& x_BTD, const NormWeights& norm);
-
-// x Wᵀ + b. The stream may be float32 around bfloat16 layers (mixed precision): inputs take the
-// layer's type.
-at::Tensor Linear(const at::Tensor& x_BTI, const LinearWeights& linear);
 
 // The stream after block `layer`; `rotation`: the rows of this call's positions.
 at::Tensor DecoderBlock(const Transformer& model, int64_t layer, const at::Tensor& x_BTD,

@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "common/model/decode_step.h"
 #include "common/model/decoder_block.h"
+#include "common/model/layers.h"
 #include "common/model/shape_error.h"
 
 namespace kalavai {
@@ -17,22 +18,6 @@ namespace {
 using at::Tensor;
 
 constexpr int64_t kLogitsBlockBytes = 32 * 1024 * 1024;  // float32 logits alive at a time
-
-absl::Status CheckTokens(const ModelConfig& config, const Tensor& tokens_BT) {
-  if (tokens_BT.dim() != 2 || tokens_BT.numel() == 0) {
-    return ShapeMismatch("tokens: must be a non-empty matrix, batch x positions");
-  }
-  const int64_t low = tokens_BT.min().item<int64_t>();
-  const int64_t high = tokens_BT.max().item<int64_t>();
-  if (low >= 0 && high < config.vocab_size) return absl::OkStatus();
-  const int64_t bad = low < 0 ? low : high;
-  return MakeError(
-      absl::StatusCode::kInvalidArgument, "TOKEN_OUT_OF_RANGE",
-      {.what = absl::StrCat("token ", bad, " found; must be in [0, ", config.vocab_size, ")"),
-       .why = "the model has one embedding a token of its vocabulary",
-       .fix = "encode the text with the tokenizer of this model",
-       .metadata = {{"actual", absl::StrCat(bad)}, {"max", absl::StrCat(config.vocab_size - 1)}}});
-}
 
 // The context, and, with a cache, its range, batch and room.
 absl::Status CheckRoom(const ModelConfig& config, int64_t batch, int64_t tokens, LayerRange layers,
@@ -90,7 +75,7 @@ ForwardResult Finish(const Transformer& model, const Tensor& x_BTD, LogitsWanted
   if (wanted == LogitsWanted::kLast) hidden = hidden.narrow(1, hidden.size(1) - 1, 1);
   result.logits_BTV = IsOneRow(model, hidden)
                           ? RowLogits(model, hidden).to(model.embed_out_VD.scalar_type())
-                          : Linear(hidden, {model.embed_out_VD, {}});
+                          : Linear(hidden, {model.embed_out_VD, {}}, model.product_type);
   return result;
 }
 
@@ -101,12 +86,29 @@ void ForLogitsBlocks(const Transformer& model, const Tensor& hidden_ND, const Vi
   const int64_t step = std::max<int64_t>(1, kLogitsBlockBytes / (4 * model.config.vocab_size));
   for (int64_t first = 0; first < rows; first += step) {
     const int64_t count = std::min(step, rows - first);
-    const Tensor logits = Linear(hidden_ND.narrow(0, first, count), {model.embed_out_VD, {}});
+    const Tensor logits =
+        Linear(hidden_ND.narrow(0, first, count), {model.embed_out_VD, {}}, model.product_type);
     visit(first, at::log_softmax(logits, -1, at::kFloat));
   }
 }
 
 }  // namespace
+
+absl::Status CheckTokens(const ModelConfig& config, const Tensor& tokens_BT) {
+  if (tokens_BT.dim() != 2 || tokens_BT.numel() == 0) {
+    return ShapeMismatch("tokens: must be a non-empty matrix, batch x positions");
+  }
+  const int64_t low = tokens_BT.min().item<int64_t>();
+  const int64_t high = tokens_BT.max().item<int64_t>();
+  if (low >= 0 && high < config.vocab_size) return absl::OkStatus();
+  const int64_t bad = low < 0 ? low : high;
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "TOKEN_OUT_OF_RANGE",
+      {.what = absl::StrCat("token ", bad, " found; must be in [0, ", config.vocab_size, ")"),
+       .why = "the model has one embedding a token of its vocabulary",
+       .fix = "encode the text with the tokenizer of this model",
+       .metadata = {{"actual", absl::StrCat(bad)}, {"max", absl::StrCat(config.vocab_size - 1)}}});
+}
 
 absl::StatusOr<ForwardResult> Forward(const Transformer& model, const Tensor& tokens_BT,
                                       KvCache* cache, const ForwardOptions& options) {
@@ -189,8 +191,9 @@ absl::StatusOr<Tensor> LogProbsOfVocabulary(const Transformer& model, const Tens
     if (hidden.dim() < 1 || hidden.size(-1) != model.config.hidden_size) {
       return ShapeMismatch("log-probabilities: the last dimension of hidden must be hidden_size");
     }
-    return at::log_softmax(IsOneRow(model, hidden) ? RowLogits(model, hidden)
-                                                   : Linear(hidden, {model.embed_out_VD, {}}),
+    return at::log_softmax(IsOneRow(model, hidden)
+                               ? RowLogits(model, hidden)
+                               : Linear(hidden, {model.embed_out_VD, {}}, model.product_type),
                            -1, at::kFloat);
   });
 }

@@ -27,6 +27,7 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "common/model/kv_cache.h"
@@ -46,6 +47,10 @@ struct ForwardResult {
   at::Tensor hidden_BTD;  // after the final norm
   at::Tensor trunk_BTD;   // after trunk_depth blocks; undefined unless asked for
 };
+
+// SHAPE_MISMATCH unless tokens_BT is a non-empty matrix, TOKEN_OUT_OF_RANGE unless all its ids are
+// in [0, V).
+absl::Status CheckTokens(const ModelConfig& config, const at::Tensor& tokens_BT);
 
 // Reads tokens_BT (int64 or int32) after what `cache` holds; null: from position 0. A cache must
 // cover all blocks. Records a graph for backward() unless gradients are disabled by the caller; a

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/model/row_kernels.h"
 
 namespace kalavai {
 namespace {
@@ -49,20 +50,6 @@ void ForHeads(const Shape& shape, const Visit& visit) {
   });
 }
 
-// to = from rotated by (cos, sin); direction −1 rotates back.
-template <typename Scalar>
-void RotateRow(const Scalar* from, Scalar* to, const float* cos, const float* sin, float direction,
-               const Shape& shape) {
-  for (int64_t i = 0; i < shape.half; ++i) {
-    const float a = static_cast<float>(from[i]);
-    const float b = static_cast<float>(from[i + shape.half]);
-    const float s = direction * sin[i];
-    to[i] = static_cast<Scalar>(a * cos[i] - b * s);
-    to[i + shape.half] = static_cast<Scalar>(b * cos[i] + a * s);
-  }
-  std::copy(from + 2 * shape.half, from + shape.head, to + 2 * shape.half);
-}
-
 Shape ShapeOf(const Tensor& fused, const RotaryTable& rotation, const HeadLayout& layout) {
   const Shape shape = {.batch = fused.size(0),
                        .tokens = fused.size(1),
@@ -80,12 +67,12 @@ Shape ShapeOf(const Tensor& fused, const RotaryTable& rotation, const HeadLayout
 template <typename Scalar>
 void Split(const Tensor& fused, const RotaryTable& rotation, const Shape& shape,
            const Heads& heads) {
-  const Scalar* const from = fused.const_data_ptr<Scalar>();
+  const auto* const from = static_cast<const Scalar*>(fused.const_data_ptr());
   const float* const cos = rotation.cos_TR.const_data_ptr<float>();
   const float* const sin = rotation.sin_TR.const_data_ptr<float>();
-  const std::array<Scalar*, 3> to = {heads.query_BHTS.mutable_data_ptr<Scalar>(),
-                                     heads.key_BGTS.mutable_data_ptr<Scalar>(),
-                                     heads.value_BGTS.mutable_data_ptr<Scalar>()};
+  const std::array<Scalar*, 3> to = {static_cast<Scalar*>(heads.query_BHTS.mutable_data_ptr()),
+                                     static_cast<Scalar*>(heads.key_BGTS.mutable_data_ptr()),
+                                     static_cast<Scalar*>(heads.value_BGTS.mutable_data_ptr())};
   const int64_t row = shape.layout.slots() * shape.head;
   ForHeads(shape, [&](const Place& place) {
     for (int64_t t = 0; t < shape.tokens; ++t) {
@@ -94,7 +81,8 @@ void Split(const Tensor& fused, const RotaryTable& rotation, const Shape& shape,
       if (place.part == 2) {
         std::copy(source, source + shape.head, target);
       } else {
-        RotateRow(source, target, cos + t * shape.half, sin + t * shape.half, 1.0F, shape);
+        RotateRow(source, cos + t * shape.half, sin + t * shape.half, 1.0F, shape.half, shape.head,
+                  target);
       }
     }
   });
@@ -103,12 +91,13 @@ void Split(const Tensor& fused, const RotaryTable& rotation, const Shape& shape,
 template <typename Scalar>
 void Join(const Heads& gradients, const RotaryTable& rotation, const Shape& shape,
           const Tensor& fused) {
-  Scalar* const to = fused.mutable_data_ptr<Scalar>();
+  auto* const to = static_cast<Scalar*>(fused.mutable_data_ptr());
   const float* const cos = rotation.cos_TR.const_data_ptr<float>();
   const float* const sin = rotation.sin_TR.const_data_ptr<float>();
-  const std::array<const Scalar*, 3> from = {gradients.query_BHTS.const_data_ptr<Scalar>(),
-                                             gradients.key_BGTS.const_data_ptr<Scalar>(),
-                                             gradients.value_BGTS.const_data_ptr<Scalar>()};
+  const std::array<const Scalar*, 3> from = {
+      static_cast<const Scalar*>(gradients.query_BHTS.const_data_ptr()),
+      static_cast<const Scalar*>(gradients.key_BGTS.const_data_ptr()),
+      static_cast<const Scalar*>(gradients.value_BGTS.const_data_ptr())};
   const int64_t row = shape.layout.slots() * shape.head;
   ForHeads(shape, [&](const Place& place) {
     for (int64_t t = 0; t < shape.tokens; ++t) {
@@ -118,7 +107,8 @@ void Join(const Heads& gradients, const RotaryTable& rotation, const Shape& shap
       if (place.part == 2) {
         std::copy(source, source + shape.head, target);
       } else {
-        RotateRow(source, target, cos + t * shape.half, sin + t * shape.half, -1.0F, shape);
+        RotateRow(source, cos + t * shape.half, sin + t * shape.half, -1.0F, shape.half, shape.head,
+                  target);
       }
     }
   });
@@ -132,7 +122,7 @@ Heads SplitForward(const Tensor& fused, const RotaryTable& rotation, const HeadL
                        at::empty(kv_sizes, fused.options())};
   const Tensor contiguous = fused.contiguous();
   if (fused.scalar_type() == at::kBFloat16) {
-    Split<c10::BFloat16>(contiguous, rotation, shape, heads);
+    Split<Bfloat16Bits>(contiguous, rotation, shape, heads);
   } else {
     Split<float>(contiguous, rotation, shape, heads);
   }
@@ -160,17 +150,9 @@ class SplitHeadsFunction : public torch::autograd::Function<SplitHeadsFunction> 
     const HeadLayout layout = {.heads = context->saved_data["heads"].toInt(),
                                .kv_heads = context->saved_data["kv_heads"].toInt(),
                                .interleaved = context->saved_data["interleaved"].toBool()};
-    const Heads gradients = {outputs[0].contiguous(), outputs[1].contiguous(),
-                             outputs[2].contiguous()};
-    const Tensor& query = gradients.query_BHTS;
     const Tensor fused =
-        at::empty({query.size(0), query.size(2), layout.slots() * query.size(3)}, query.options());
-    const Shape shape = ShapeOf(fused, rotation, layout);
-    if (fused.scalar_type() == at::kBFloat16) {
-      Join<c10::BFloat16>(gradients, rotation, shape, fused);
-    } else {
-      Join<float>(gradients, rotation, shape, fused);
-    }
+        JoinHeads({outputs[0].contiguous(), outputs[1].contiguous(), outputs[2].contiguous()},
+                  rotation, layout);
     return {fused, Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
@@ -191,6 +173,19 @@ Heads SplitHeads(const Tensor& fused, const RotaryTable& rotation, const HeadLay
   auto heads = SplitHeadsFunction::apply(fused, rotation.cos_TR, rotation.sin_TR, layout.heads,
                                          layout.kv_heads, layout.interleaved);
   return {heads[0], heads[1], heads[2]};
+}
+
+Tensor JoinHeads(const Heads& gradients, const RotaryTable& rotation, const HeadLayout& layout) {
+  const Tensor& query = gradients.query_BHTS;
+  const Tensor fused =
+      at::empty({query.size(0), query.size(2), layout.slots() * query.size(3)}, query.options());
+  const Shape shape = ShapeOf(fused, rotation, layout);
+  if (fused.scalar_type() == at::kBFloat16) {
+    Join<Bfloat16Bits>(gradients, rotation, shape, fused);
+  } else {
+    Join<float>(gradients, rotation, shape, fused);
+  }
+  return fused;
 }
 
 Heads SplitHeadsAnywhere(const Tensor& fused, const RotaryTable& rotation,

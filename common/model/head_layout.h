@@ -36,7 +36,11 @@ struct Heads {
 // positions. Gradients flow to `fused` when they are enabled and it requires them.
 Heads SplitHeads(const at::Tensor& fused, const RotaryTable& rotation, const HeadLayout& layout);
 
-// The same from the library's own operations, on any device: SplitHeads off the processor.
+// The gradient of `fused` from those of the heads (contiguous, on the processor): rotates back and
+// lays side by side. Records no graph.
+at::Tensor JoinHeads(const Heads& gradients, const RotaryTable& rotation, const HeadLayout& layout);
+
+// SplitHeads from the library's own operations, on any device.
 Heads SplitHeadsAnywhere(const at::Tensor& fused, const RotaryTable& rotation,
                          const HeadLayout& layout);
 

@@ -20,6 +20,7 @@
 #ifndef KALAVAI_COMMON_MODEL_OPTIMIZER_STEP_H_
 #define KALAVAI_COMMON_MODEL_OPTIMIZER_STEP_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -46,9 +47,11 @@ class OptimizerStep {
   struct Options {
     Hyperparameters hyperparameters;
     Precision precision = Precision::kMixed;
+    bool activation_checkpointing = false;  // common/model/training_pass.h: less memory, more work
   };
-  // Takes the model over: weights are cast to float32 (kPure: bfloat16) in memory of their own.
-  static absl::StatusOr<std::unique_ptr<OptimizerStep>> Create(const Transformer& model,
+  // Takes the model over, in float32 (kPure: bfloat16): where it is in that type already its own
+  // tensors are trained, so that no weight is held twice. Hand in a Clone() to keep the original.
+  static absl::StatusOr<std::unique_ptr<OptimizerStep>> Create(Transformer model,
                                                                const Options& options);
 
   // One update from all `chunks` (micro_batch at a time; the loss is the mean over all
@@ -59,7 +62,7 @@ class OptimizerStep {
   const Transformer& model() const { return model_; }
   int64_t step() const { return step_; }  // updates done
   Precision precision() const { return precision_; }
-  const Hyperparameters& hyperparameters() const { return hyperparameters_; }
+  const Hyperparameters& hyperparameters() const { return options_.hyperparameters; }
 
   // m and v of every trainable tensor as "optimizer.m.NAME", "optimizer.v.NAME" (handles, types as
   // kept). With model().parameters and step() they are the whole state.
@@ -71,17 +74,23 @@ class OptimizerStep {
  private:
   OptimizerStep() = default;
 
+  void AddLeaf(at::Tensor leaf);
   void ZeroGradients();
   absl::StatusOr<double> Accumulate(ChunkSpan chunks);
   double GradientNorm() const;
   void Update(double learning_rate, double gradient_scale);
 
-  Hyperparameters hyperparameters_;
+  Options options_;
   Precision precision_ = Precision::kFloat32;
   Transformer model_;
+  Transformer compute_;  // the same tensors, as the blocks compute with them
   int64_t step_ = 0;
-  // Parallel lists over the trainable tensors, in name order.
-  std::vector<std::string> names_;
+  struct TrainedName {
+    std::string name;
+    size_t leaf;  // in the lists below
+  };
+  std::vector<TrainedName> names_;  // in name order
+  // Parallel lists over the tensors that train, fused where the blocks use them fused.
   std::vector<at::Tensor> weights_;
   std::vector<at::Tensor> m_;
   std::vector<at::Tensor> v_;

@@ -18,6 +18,20 @@ namespace kalavai {
 // Gradients flow to both when they are enabled and required.
 at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight_D, double epsilon);
 
+// Its two halves, for functions that write a larger gradient by hand. Rows of x_ND and gradient_ND
+// contiguous; no graph is recorded.
+struct RmsNormed {
+  at::Tensor y_ND;     // of `type`
+  at::Tensor scale_N;  // 1/√(mean(x²) + ε) of each row, float32
+};
+RmsNormed RmsNormForward(const at::Tensor& x_ND, const at::Tensor& weight_D, double epsilon,
+                         at::ScalarType type);
+struct RmsNormGradients {
+  at::Tensor x_ND, weight_D;  // of the types of x and weight
+};
+RmsNormGradients RmsNormBackward(const at::Tensor& x_ND, const at::Tensor& weight_D,
+                                 const at::Tensor& scale_N, const at::Tensor& gradient_ND);
+
 // The same from the library's own operations, on any device.
 at::Tensor RmsNormAnywhere(const at::Tensor& x, const at::Tensor& weight_D, double epsilon);
 

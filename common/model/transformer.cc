@@ -129,6 +129,7 @@ absl::StatusOr<Transformer> BindParameters(const ModelConfig& config, NamedTenso
     model.final_norm = BindNorm(FinalNormName(config.family), named);
     model.embed_out_VD =
         config.tied_embeddings ? model.embed_in_VD : named.at(EmbedOutName(config.family));
+    model.product_type = model.embed_out_VD.scalar_type();
     const bool known = rotary.cos_TR.defined() && rotary.cos_TR.device() == model.device();
     model.rotary = known ? rotary : MakeRotaryTable(config, model.device());
     return model;

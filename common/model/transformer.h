@@ -63,6 +63,9 @@ struct Transformer {
   NormWeights final_norm;
   at::Tensor embed_out_VD;
   RotaryTable rotary;  // context_length rows
+  // What the blocks' matrix products are done in: the weights' type, but bfloat16 over float32
+  // weights in mixed-precision training (the stream and the norms then stay float32).
+  at::ScalarType product_type = at::kFloat;
 
   // A copy that computes in `type`. Gradients flow through the cast to the original's weights, so a
   // training step casts once and accumulates in float32. Same type: shares the tensors.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -11,7 +12,8 @@ namespace kalavai {
 
 absl::StatusOr<double> MeasureStepSeconds(const Transformer& model, ChunkSpan train, int64_t batch,
                                           const OptimizerStep::Options& options) {
-  ASSIGN_OR_RETURN(const auto optimizer, OptimizerStep::Create(model, options));
+  ASSIGN_OR_RETURN(Transformer own, model.Clone());  // trained for two steps, then dropped
+  ASSIGN_OR_RETURN(const auto optimizer, OptimizerStep::Create(std::move(own), options));
   const int64_t measured = std::min(batch, options.hyperparameters.micro_batch);
   std::vector<int32_t> tokens;
   for (int64_t i = 0; i < measured; ++i) {

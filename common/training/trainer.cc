@@ -45,10 +45,10 @@ class Run {
         observer_(observer),
         order_(chunks.train.count(), options.seed) {}
 
-  absl::Status Start(const Transformer& initial) {
-    ASSIGN_OR_RETURN(optimizer_,
-                     OptimizerStep::Create(initial, {.hyperparameters = options_.hyperparameters,
-                                                     .precision = options_.precision}));
+  absl::Status Start(Transformer initial) {
+    ASSIGN_OR_RETURN(optimizer_, OptimizerStep::Create(std::move(initial),
+                                                       {.hyperparameters = options_.hyperparameters,
+                                                        .precision = options_.precision}));
     std::error_code ignored;
     if (!options_.state_path.empty() && std::filesystem::exists(options_.state_path, ignored)) {
       RETURN_IF_ERROR(Resume());
@@ -220,7 +220,7 @@ class Run {
 
 }  // namespace
 
-absl::StatusOr<TrainingResult> Train(const Transformer& initial, const TrainingChunks& chunks,
+absl::StatusOr<TrainingResult> Train(Transformer initial, const TrainingChunks& chunks,
                                      const TrainerOptions& options,
                                      const TrainingObserver& observer) {
   RETURN_IF_ERROR(Validate(options.hyperparameters, initial.config));
@@ -235,7 +235,7 @@ absl::StatusOr<TrainingResult> Train(const Transformer& initial, const TrainingC
         {.what = "training text: no whole chunk found; must be at least one", .fix = "add text"});
   }
   Run run(chunks, options, observer);
-  RETURN_IF_ERROR(run.Start(initial));
+  RETURN_IF_ERROR(run.Start(std::move(initial)));
   RETURN_IF_ERROR(run.Go());
   return run.Finish();
 }

@@ -56,7 +56,9 @@ struct TrainingResult {
   TrainingSummary summary;
 };
 
-absl::StatusOr<TrainingResult> Train(const Transformer& initial, const TrainingChunks& chunks,
+// Takes `initial` over: its tensors change unless they must be cast. Hand in a Clone() to keep
+// them.
+absl::StatusOr<TrainingResult> Train(Transformer initial, const TrainingChunks& chunks,
                                      const TrainerOptions& options,
                                      const TrainingObserver& observer);
 

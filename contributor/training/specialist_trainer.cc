@@ -346,7 +346,7 @@ absl::StatusOr<SpecialistReport> SpecialistReport::FromJson(const nlohmann::json
 absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& options,
                                                  const TrainingListener& listener) {
   RETURN_IF_ERROR(EnsureDirectory(options.training_directory, kPrivateDirectory));
-  ASSIGN_OR_RETURN(const Ground ground, Prepare(options, listener));
+  ASSIGN_OR_RETURN(Ground ground, Prepare(options, listener));
   RETURN_IF_ERROR(Validate(options.hyperparameters, ground.base.config));
   const std::string run_digest = RunDigest(options, ground);
   if (const auto earlier = EarlierResult(options, run_digest);
@@ -364,15 +364,16 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
   }
   const ChunkSpan held_out = {.tokens = ground.data.held_out.tokens,
                               .chunk_length = options.chunk_tokens};
+  ASSIGN_OR_RETURN(const double base_loss, MeanLoss(ground.base, held_out));
   ASSIGN_OR_RETURN(
       const TrainingResult result,
-      Train(ground.base,
+      Train(std::move(ground.base),  // its memory is the training's
             {.train = {.tokens = ground.data.train.tokens, .chunk_length = options.chunk_tokens},
              .held_out = held_out},
             loop, listener.progress));
 
   SpecialistReport report = Describe(options, ground, result.summary, run_digest);
-  ASSIGN_OR_RETURN(report.base_loss, MeanLoss(ground.base, held_out));
+  report.base_loss = base_loss;
   if (report.pilot) {
     Forecast(options, report);
     RETURN_IF_ERROR(SaveReport(options, report));

@@ -141,7 +141,7 @@ absl::StatusOr<BasePretrainReport> TrainAndWrite(const BasePretrainOptions& opti
                                                  const std::string& tokenizer_json,
                                                  const Tokenizer& tokenizer, const Dataset& data) {
   BasePretrainReport report;
-  ASSIGN_OR_RETURN(const Transformer initial, InitialModel(options, tokenizer));
+  ASSIGN_OR_RETURN(Transformer initial, InitialModel(options, tokenizer));
   ASSIGN_OR_RETURN(const WeightType stored_type, StoredType(options));
   report.config = initial.config;
   report.parameters = report.config.ParameterCount();
@@ -157,7 +157,7 @@ absl::StatusOr<BasePretrainReport> TrainAndWrite(const BasePretrainOptions& opti
   const ChunkSpan held_out = {.tokens = data.held_out.tokens, .chunk_length = options.chunk_tokens};
   ASSIGN_OR_RETURN(
       const TrainingResult result,
-      Train(initial,
+      Train(std::move(initial),
             {.train = {.tokens = data.train.tokens, .chunk_length = options.chunk_tokens},
              .held_out = held_out},
             LoopOptions(options), listener.progress));

@@ -69,13 +69,13 @@ void WriteTinySpecialist(const std::string& base, const std::string& directory,
   }
   const auto step_tokens = static_cast<size_t>(kChunkTokens * kChunksPerStep);
   KALAVAI_CHECK(tokens.size() > step_tokens, "texts hold more than one step");
-  const Transformer model = Take(LoadTransformer(base, {}));
+  Transformer model = Take(LoadTransformer(base, {}));
   OptimizerStep::Options options;
   options.hyperparameters.learning_rate = 3e-3;
   options.hyperparameters.warmup_steps = 2;
   options.hyperparameters.steps = steps;
   options.precision = Precision::kFloat32;
-  const std::unique_ptr<OptimizerStep> trainer = Take(OptimizerStep::Create(model, options));
+  const std::unique_ptr<OptimizerStep> trainer = Take(OptimizerStep::Create(std::move(model), options));
   size_t at = 0;
   for (int64_t step = 0; step < steps; ++step) {
     if (at + step_tokens > tokens.size()) at = 0;

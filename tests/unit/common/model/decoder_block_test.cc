@@ -62,12 +62,5 @@ TEST_CASE("A parallel GPT-NeoX block adds both parts to the same stream", "[mode
   CHECK(at::allclose(out, expected, 1e-5, 1e-5));
 }
 
-TEST_CASE("A linear layer takes its input in its own type", "[model]") {
-  const LinearWeights layer = {.weight_OI = at::ones({3, 2}, at::kBFloat16), .bias_O = {}};
-  const at::Tensor out = Linear(at::ones({1, 1, 2}), layer);
-  CHECK(out.scalar_type() == at::kBFloat16);
-  CHECK(out.eq(2).all().item<bool>());
-}
-
 }  // namespace
 }  // namespace kalavai

@@ -27,6 +27,10 @@ struct Setting {
   Transformer base;
   Dataset data;
 
+  Transformer Base() const {  // a copy to train
+    REQUIRE_OK_AND_ASSIGN(Transformer copy, base.Clone());
+    return copy;
+  }
   TrainingChunks chunks() const {
     return {.train = {.tokens = data.train.tokens, .chunk_length = 32},
             .held_out = {.tokens = data.held_out.tokens, .chunk_length = 32}};
@@ -76,17 +80,17 @@ TEST_CASE("Training lowers the held-out loss, and the same seed gives the same b
   const TempDir directory;
   const Setting setting = Prepare(directory);
   REQUIRE_OK_AND_ASSIGN(const TrainingResult first,
-                        Train(setting.base, setting.chunks(), Options(), nullptr));
+                        Train(setting.Base(), setting.chunks(), Options(), nullptr));
   REQUIRE(first.summary.steps == 40);
   REQUIRE(first.summary.curve.size() == 5);
   REQUIRE(first.summary.best_loss < 0.8 * first.summary.curve.front().loss);
   REQUIRE_OK_AND_ASSIGN(const TrainingResult second,
-                        Train(setting.base, setting.chunks(), Options(), nullptr));
+                        Train(setting.Base(), setting.chunks(), Options(), nullptr));
   RequireSameBits(first.model, second.model);
   TrainerOptions other = Options();
   other.seed = 2;
   REQUIRE_OK_AND_ASSIGN(const TrainingResult third,
-                        Train(setting.base, setting.chunks(), other, nullptr));
+                        Train(setting.Base(), setting.chunks(), other, nullptr));
   REQUIRE_FALSE(at::equal(first.model.embed_out_VD, third.model.embed_out_VD));
 }
 
@@ -94,17 +98,17 @@ TEST_CASE("An interrupted run resumes to the bits of the uninterrupted one", "[t
   const TempDir directory;
   const Setting setting = Prepare(directory);
   REQUIRE_OK_AND_ASSIGN(const TrainingResult whole,
-                        Train(setting.base, setting.chunks(), Options(), nullptr));
+                        Train(setting.Base(), setting.chunks(), Options(), nullptr));
   for (const int64_t stop : {1, 10, 23}) {
     TrainerOptions options = Options();
     options.state_path = directory.File("state" + std::to_string(stop));
     const TrainingObserver interrupt = [stop](const TrainingProgress& now) -> absl::Status {
       return now.step == stop ? absl::CancelledError("stop") : absl::OkStatus();
     };
-    REQUIRE(Train(setting.base, setting.chunks(), options, interrupt).status().code() ==
+    REQUIRE(Train(setting.Base(), setting.chunks(), options, interrupt).status().code() ==
             absl::StatusCode::kCancelled);
     REQUIRE_OK_AND_ASSIGN(const TrainingResult resumed,
-                          Train(setting.base, setting.chunks(), options, nullptr));
+                          Train(setting.Base(), setting.chunks(), options, nullptr));
     REQUIRE(resumed.summary.resumed_from == stop);
     REQUIRE(resumed.summary.best_loss == whole.summary.best_loss);
     REQUIRE(resumed.summary.curve.size() == whole.summary.curve.size());
@@ -117,16 +121,16 @@ TEST_CASE("A pilot is the beginning of the whole run", "[training]") {
   const Setting setting = Prepare(directory);
   TrainerOptions options = Options();
   REQUIRE_OK_AND_ASSIGN(const TrainingResult whole,
-                        Train(setting.base, setting.chunks(), options, nullptr));
+                        Train(setting.Base(), setting.chunks(), options, nullptr));
   options.state_path = directory.File("state");
   options.stop_at = 20;
   REQUIRE_OK_AND_ASSIGN(const TrainingResult pilot,
-                        Train(setting.base, setting.chunks(), options, nullptr));
+                        Train(setting.Base(), setting.chunks(), options, nullptr));
   REQUIRE(pilot.summary.steps == 20);
   REQUIRE(pilot.summary.curve.back().loss == whole.summary.curve[2].loss);
   options.stop_at = 0;
   REQUIRE_OK_AND_ASSIGN(const TrainingResult rest,
-                        Train(setting.base, setting.chunks(), options, nullptr));
+                        Train(setting.Base(), setting.chunks(), options, nullptr));
   REQUIRE(rest.summary.resumed_from == 20);
   RequireSameBits(rest.model, whole.model);
 }
@@ -201,7 +205,7 @@ TEST_CASE("Training that only makes the model worse returns what it was given", 
   options.evaluate_at = {2, 4, 6, 8};
   options.patience = 2;
   REQUIRE_OK_AND_ASSIGN(const TrainingResult result,
-                        Train(setting.base, setting.chunks(), options, nullptr));
+                        Train(setting.Base(), setting.chunks(), options, nullptr));
   REQUIRE(result.summary.best_step == 0);
   REQUIRE(result.summary.stopped_early);
   REQUIRE(result.summary.steps == 4);
@@ -213,9 +217,9 @@ TEST_CASE("Nonsense is refused before the first step", "[training]") {
   const Setting setting = Prepare(directory);
   TrainerOptions options = Options();
   options.batch = 0;
-  REQUIRE_STATUS(Train(setting.base, setting.chunks(), options, nullptr),
+  REQUIRE_STATUS(Train(setting.Base(), setting.chunks(), options, nullptr),
                  absl::StatusCode::kInvalidArgument, "HYPERPARAMETERS_INVALID");
-  REQUIRE_STATUS(Train(setting.base, {}, Options(), nullptr), absl::StatusCode::kInvalidArgument,
+  REQUIRE_STATUS(Train(setting.Base(), {}, Options(), nullptr), absl::StatusCode::kInvalidArgument,
                  "TOO_LITTLE_TEXT");
 }
 
