@@ -2,8 +2,8 @@
 #
 # LibTorch's own TorchConfig.cmake demands a CUDA toolkit when the wheel was built with CUDA, and its
 # include folder carries an old google/protobuf. So this module defines
-#   LibTorch::libraries          the two libraries, with rpath-link to the CUDA stubs they name
-#   LIBTORCH_COMPILE_OPTIONS     the include path, for the fenced source files only
+#   LibTorch::libraries          the two and their OpenMP, with rpath-link to the CUDA stubs they name
+#   LIBTORCH_COMPILE_OPTIONS     the include path and OpenMP, for the fenced source files only
 # -DLIBTORCH_ROOT=DIR points at any LibTorch >= 2.9: DIR/include, DIR/lib (or DIR/torch/include, …).
 set(LIBTORCH_ROOT "${CMAKE_SOURCE_DIR}/.deps/libtorch" CACHE PATH "Folder that holds torch/ or include/ and lib/")
 
@@ -39,6 +39,14 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::libraries)
   foreach(_dir ${_lib_dir} ${_cuda_stubs})
     target_link_options(LibTorch::libraries INTERFACE "LINKER:-rpath-link,${_dir}")
   endforeach()
-  set(LIBTORCH_COMPILE_OPTIONS "-isystem${LIBTORCH_INCLUDE_DIR}")
+  # at::parallel_for is a template: without OpenMP where it is used it silently runs on one thread.
+  # LibTorch brings the OpenMP library it was built with; a second one would have threads of its own.
+  file(GLOB _openmp ${_lib_dir}/libgomp*.so*)
+  if(_openmp)
+    target_link_libraries(LibTorch::libraries INTERFACE ${_openmp})
+  else()
+    target_link_options(LibTorch::libraries INTERFACE -fopenmp)
+  endif()
+  set(LIBTORCH_COMPILE_OPTIONS "-isystem${LIBTORCH_INCLUDE_DIR}" -fopenmp)
 endif()
 mark_as_advanced(LIBTORCH_INCLUDE_DIR LIBTORCH_CPU_LIBRARY LIBTORCH_C10_LIBRARY)

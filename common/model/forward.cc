@@ -10,6 +10,7 @@
 #include "common/model/decode_step.h"
 #include "common/model/decoder_block.h"
 #include "common/model/layers.h"
+#include "common/model/row_kernels.h"
 #include "common/model/shape_error.h"
 
 namespace kalavai {
@@ -79,17 +80,28 @@ ForwardResult Finish(const Transformer& model, const Tensor& x_BTD, LogitsWanted
   return result;
 }
 
-// Calls visit(first_row, log_probs_NV) for blocks of rows of `hidden`, float32.
-template <typename Visit>
-void ForLogitsBlocks(const Transformer& model, const Tensor& hidden_ND, const Visit& visit) {
-  const int64_t rows = hidden_ND.size(0);
-  const int64_t step = std::max<int64_t>(1, kLogitsBlockBytes / (4 * model.config.vocab_size));
-  for (int64_t first = 0; first < rows; first += step) {
-    const int64_t count = std::min(step, rows - first);
-    const Tensor logits =
-        Linear(hidden_ND.narrow(0, first, count), {model.embed_out_VD, {}}, model.product_type);
-    visit(first, at::log_softmax(logits, -1, at::kFloat));
+// log softmax(logits)[target] of each row, float32.
+Tensor LogProbRows(const Tensor& logits_NV, const Tensor& targets_N) {
+  if (!logits_NV.is_cpu()) {
+    return at::log_softmax(logits_NV, -1, at::kFloat).gather(1, targets_N.view({-1, 1})).view({-1});
   }
+  const int64_t width = logits_NV.size(1);
+  const Tensor result_N = at::empty({logits_NV.size(0)}, at::kFloat);
+  const int64_t* const targets = targets_N.const_data_ptr<int64_t>();
+  float* const result = result_N.mutable_data_ptr<float>();
+  const auto run = [&](const auto* logits) {
+    at::parallel_for(0, logits_NV.size(0), 1, [&](int64_t first, int64_t last) {
+      for (int64_t n = first; n < last; ++n) {
+        result[n] = LogProbRow(targets[n], width, logits + n * width);
+      }
+    });
+  };
+  if (logits_NV.scalar_type() == at::kBFloat16) {
+    run(static_cast<const Bfloat16Bits*>(logits_NV.const_data_ptr()));
+  } else {
+    run(static_cast<const float*>(logits_NV.const_data_ptr()));
+  }
+  return result_N;
 }
 
 }  // namespace
@@ -174,14 +186,18 @@ absl::StatusOr<Tensor> LogProbsOfTargets(const Transformer& model, const Tensor&
     }
     RETURN_IF_ERROR(CheckTokens(model.config, targets_BT));
     const Tensor hidden_ND = hidden_BTD.reshape({-1, model.config.hidden_size});
-    const Tensor targets_N1 = targets_BT.to(hidden_ND.device(), at::kLong).reshape({-1, 1});
-    Tensor result_N1 = at::empty({hidden_ND.size(0), 1}, hidden_ND.options().dtype(at::kFloat));
-    ForLogitsBlocks(model, hidden_ND, [&](int64_t first, const Tensor& log_probs_NV) {
-      const int64_t count = log_probs_NV.size(0);
-      result_N1.narrow(0, first, count)
-          .copy_(log_probs_NV.gather(1, targets_N1.narrow(0, first, count)));
-    });
-    return result_N1.view(targets_BT.sizes());
+    const Tensor targets_N = targets_BT.to(hidden_ND.device(), at::kLong).reshape({-1});
+    const Tensor result_N = at::empty({hidden_ND.size(0)}, hidden_ND.options().dtype(at::kFloat));
+    const int64_t rows = hidden_ND.size(0);
+    const int64_t step = std::max<int64_t>(1, kLogitsBlockBytes / (4 * model.config.vocab_size));
+    for (int64_t first = 0; first < rows; first += step) {
+      const int64_t count = std::min(step, rows - first);
+      const Tensor logits_NV =
+          Linear(hidden_ND.narrow(0, first, count), {model.embed_out_VD, {}}, model.product_type);
+      result_N.narrow(0, first, count)
+          .copy_(LogProbRows(logits_NV, targets_N.narrow(0, first, count)));
+    }
+    return result_N.view(targets_BT.sizes());
   });
 }
 

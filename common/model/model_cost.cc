@@ -1,6 +1,13 @@
 #include "common/model/model_cost.h"
 
+#include <algorithm>
+
 namespace kalavai {
+namespace {
+
+constexpr int64_t kHeadRows = 512;  // common/model/training_pass.cc
+
+}  // namespace
 
 TrainingEstimate EstimateTraining(const ModelConfig& c, const TrainingShape& shape) {
   const int64_t all = c.ParameterCount();
@@ -10,19 +17,23 @@ TrainingEstimate EstimateTraining(const ModelConfig& c, const TrainingShape& sha
   const int64_t tokens = shape.batch * shape.chunk_length;
 
   TrainingEstimate e;
-  e.weight_bytes = all * master + (shape.mixed ? all * compute : 0);
-  e.gradient_bytes = trained * master + (shape.mixed ? trained * compute : 0);
+  e.weight_bytes = all * master;
+  e.gradient_bytes = trained * master;
   e.optimizer_bytes = 2 * trained * master;
-  // Kept per token and trained block: stream and two norms (3 D), query, key and value as computed
-  // and as rotated, the attention's output, and the feed-forward part around its activation: 2
-  // intermediate sizes with GELU, 4 with SwiGLU (gate, up, activated gate, their product).
-  const int64_t attention_kept = 3 * c.query_size() + 4 * c.key_value_size();
-  const int64_t feed_forward_kept = (c.gated_feed_forward() ? 4 : 2) * c.intermediate_size;
-  const int64_t per_block = 3 * c.hidden_size + attention_kept + feed_forward_kept;
+  // Kept per token and trained block (common/model/layers.h): the stream before each of its parts,
+  // in the master's type, and in the compute type the fused projection, the attention's output and
+  // the feed-forward part before its activation (gate and up with SwiGLU). Checkpointing keeps the
+  // stream between blocks, and the rest for one block at a time.
+  const int64_t between = c.hidden_size * master;
+  const int64_t fused = 2 * c.query_size() + 2 * c.key_value_size();
+  const int64_t inner = (c.gated_feed_forward() ? 2 : 1) * c.intermediate_size;
+  const int64_t within = (c.parallel_residual ? 0 : between) + (fused + inner) * compute;
   const int64_t trained_blocks = c.layer_count - shape.freeze_depth;
-  // Logits and their gradient exist in the compute type and, for the softmax, in float32.
-  const int64_t logits = tokens * c.vocab_size * (compute + 8);
-  e.activation_bytes = tokens * trained_blocks * per_block * compute + logits;
+  const int64_t blocks_within = shape.activation_checkpointing ? 1 : trained_blocks;
+  // Of the head: the logits of one block of positions, and the matrix in the compute type.
+  const int64_t logits = std::min<int64_t>(tokens, kHeadRows) * c.vocab_size * compute;
+  const int64_t head = compute == master ? 0 : c.vocab_size * c.hidden_size * compute;
+  e.activation_bytes = tokens * (trained_blocks * between + blocks_within * within) + logits + head;
   e.memory_bytes = e.weight_bytes + e.gradient_bytes + e.optimizer_bytes + e.activation_bytes;
   e.training_state_bytes = 2 * (all * master + e.optimizer_bytes);
 
@@ -36,7 +47,10 @@ TrainingEstimate EstimateTraining(const ModelConfig& c, const TrainingShape& sha
   const double backward =
       static_cast<double>(trained_blocks) * (4.0 * block_weights + 2.0 * attention) +
       4.0 * head_weights;
-  e.flops_per_token = forward + backward;
+  const double again = shape.activation_checkpointing
+                           ? static_cast<double>(trained_blocks) * (2.0 * block_weights + attention)
+                           : 0.0;
+  e.flops_per_token = forward + backward + again;
   return e;
 }
 

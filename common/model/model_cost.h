@@ -12,14 +12,15 @@
 
 namespace kalavai {
 
-// What one training step works on. `mixed` = float32 master weights with a bfloat16 copy to compute
-// with; `pure` = bfloat16 weights and states only; neither = float32.
+// What one training step works on. `mixed` = float32 master weights, each cast to bfloat16 when
+// it is used; `pure` = bfloat16 weights and states only; neither = float32.
 struct TrainingShape {
   int64_t batch = 8;           // chunks held at once (a micro-batch, not the accumulated batch)
   int64_t chunk_length = 256;  // T, tokens
   int64_t freeze_depth = 0;
   bool mixed = false;
   bool pure = false;
+  bool activation_checkpointing = false;  // common/model/training_pass.h
 };
 
 // Bytes, estimated from shapes: exact for weights, gradients and optimizer, within about 30 % for

@@ -61,6 +61,7 @@ KALAVAI_KERNEL float Exp(float x) {
 KALAVAI_KERNEL float Sigmoid(float z) { return 1.0F / (1.0F + Exp(-z)); }
 
 constexpr int64_t kLanes = 32;  // partial sums, so that a sum can use vectors
+constexpr int64_t kRowKept = 512;
 
 // Σ term(i) for i < count.
 template <typename Term>
@@ -161,8 +162,17 @@ KALAVAI_KERNEL void CausalSoftmax(float scale, int64_t valid, int64_t count, Sca
   const auto power = [=](int64_t j) __attribute__((always_inline)) {
     return Exp(scale * (Wide(scores[j]) - highest));
   };
-  const float inverse = 1.0F / SumOf(valid, power);
-  for (int64_t j = 0; j < valid; ++j) Store(power(j) * inverse, scores[j]);
+  if (valid <= kRowKept) {
+    float kept[kRowKept];  // an exponential costs more than keeping it
+    for (int64_t j = 0; j < valid; ++j) kept[j] = power(j);
+    const float inverse =
+        1.0F / SumOf(
+                   valid, [&kept](int64_t j) __attribute__((always_inline)) { return kept[j]; });
+    for (int64_t j = 0; j < valid; ++j) Store(kept[j] * inverse, scores[j]);
+  } else {
+    const float inverse = 1.0F / SumOf(valid, power);
+    for (int64_t j = 0; j < valid; ++j) Store(power(j) * inverse, scores[j]);
+  }
   std::fill(scores + valid, scores + count, Scalar{0});
 }
 
@@ -176,6 +186,15 @@ KALAVAI_KERNEL void CausalSoftmaxBack(const Scalar* p, float scale, int64_t vali
     Store(scale * Wide(p[j]) * (Wide(gradient[j]) - sum), gradient[j]);
   }
   std::fill(gradient + valid, gradient + count, Scalar{0});
+}
+
+template <typename Scalar>
+KALAVAI_KERNEL float LogProb(int64_t target, int64_t count, const Scalar* logits) {
+  const float highest = HighestOf(count, logits);
+  const float sum = SumOf(
+      count, [=](int64_t v)
+                 __attribute__((always_inline)) { return Exp(Wide(logits[v]) - highest); });
+  return Wide(logits[target]) - highest - std::log(sum);
 }
 
 template <typename Scalar>
@@ -264,6 +283,13 @@ KALAVAI_CLONES void CausalSoftmaxRowBack(const float* p, float scale, int64_t va
 KALAVAI_CLONES void CausalSoftmaxRowBack(const Bfloat16Bits* p, float scale, int64_t valid,
                                          int64_t count, Bfloat16Bits* gradient) {
   CausalSoftmaxBack(p, scale, valid, count, gradient);
+}
+
+KALAVAI_CLONES float LogProbRow(int64_t target, int64_t count, const float* logits) {
+  return LogProb(target, count, logits);
+}
+KALAVAI_CLONES float LogProbRow(int64_t target, int64_t count, const Bfloat16Bits* logits) {
+  return LogProb(target, count, logits);
 }
 
 KALAVAI_CLONES float CrossEntropyRow(int64_t target, int64_t count, float* logits) {

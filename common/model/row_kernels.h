@@ -63,6 +63,10 @@ void CausalSoftmaxRowBack(const float* p, float scale, int64_t valid, int64_t co
 void CausalSoftmaxRowBack(const Bfloat16Bits* p, float scale, int64_t valid, int64_t count,
                           Bfloat16Bits* gradient);
 
+// log softmax(logits)[target] over a vocabulary of `count`.
+float LogProbRow(int64_t target, int64_t count, const float* logits);
+float LogProbRow(int64_t target, int64_t count, const Bfloat16Bits* logits);
+
 // Cross-entropy over a vocabulary of `count`: returns −log softmax(logits)[target] and leaves its
 // gradient, softmax − onehot(target), in their place.
 float CrossEntropyRow(int64_t target, int64_t count, float* logits);

@@ -92,8 +92,10 @@ Resources ReadResources(const std::string& directory) {
 
 absl::Status CheckResources(const Cost& cost, const Resources& resources) {
   if (resources.memory_bytes.has_value() && cost.memory_bytes > *resources.memory_bytes) {
-    return Exceeds("OUT_OF_MEMORY", "memory", cost.memory_bytes, *resources.memory_bytes,
-                   "pass a smaller --micro-batch, close other programs, or use a larger machine");
+    return Exceeds(
+        "OUT_OF_MEMORY", "memory", cost.memory_bytes, *resources.memory_bytes,
+        "pass a smaller --micro-batch or --activation-checkpointing, close other programs, "
+        "or use a larger machine");
   }
   if (resources.disk_bytes.has_value() && cost.disk_bytes > *resources.disk_bytes) {
     return Exceeds("DISK_FULL", "disk", cost.disk_bytes, *resources.disk_bytes,

@@ -48,7 +48,9 @@ class Run {
   absl::Status Start(Transformer initial) {
     ASSIGN_OR_RETURN(optimizer_, OptimizerStep::Create(std::move(initial),
                                                        {.hyperparameters = options_.hyperparameters,
-                                                        .precision = options_.precision}));
+                                                        .precision = options_.precision,
+                                                        .activation_checkpointing =
+                                                            options_.activation_checkpointing}));
     std::error_code ignored;
     if (!options_.state_path.empty() && std::filesystem::exists(options_.state_path, ignored)) {
       RETURN_IF_ERROR(Resume());

@@ -41,8 +41,9 @@ struct TrainingChunks {
 struct TrainerOptions {
   Hyperparameters hyperparameters = {};  // .steps is the length of the schedule
   Precision precision = Precision::kMixed;
-  int64_t batch = 16;   // chunks an update
-  uint64_t seed = 1;    // of the order
+  bool activation_checkpointing = false;  // less memory, a third more work; the same bits
+  int64_t batch = 16;                     // chunks an update
+  uint64_t seed = 1;                      // of the order
   int64_t stop_at = 0;  // end after this many steps of the schedule (a pilot); 0: all
   std::vector<int64_t> evaluate_at = {};  // steps, ascending
   int64_t patience = 0;         // evaluations without a new best before stopping; 0: never

@@ -95,15 +95,19 @@ absl::Status SayAndCheckCost(const SpecialistOptions& options, const Ground& gro
                                .chunk_length = options.chunk_tokens,
                                .freeze_depth = h.freeze_depth,
                                .mixed = options.precision == Precision::kMixed,
-                               .pure = options.precision == Precision::kPure};
+                               .pure = options.precision == Precision::kPure,
+                               .activation_checkpointing = options.activation_checkpointing};
   const Resources resources = ReadResources(options.training_directory);
   // Memory first: measuring the speed already needs it.
   RETURN_IF_ERROR(CheckResources(EstimateCost(ground.base.config, shape, {}), resources));
   const ChunkSpan train = {.tokens = ground.data.train.tokens,
                            .chunk_length = options.chunk_tokens};
-  ASSIGN_OR_RETURN(const double step_seconds,
-                   MeasureStepSeconds(ground.base, train, options.batch,
-                                      {.hyperparameters = h, .precision = options.precision}));
+  ASSIGN_OR_RETURN(
+      const double step_seconds,
+      MeasureStepSeconds(ground.base, train, options.batch,
+                         {.hyperparameters = h,
+                          .precision = options.precision,
+                          .activation_checkpointing = options.activation_checkpointing}));
   const int64_t steps = options.pilot_steps > 0 ? std::min(options.pilot_steps, h.steps) : h.steps;
   const Cost cost = EstimateCost(
       ground.base.config, shape,
@@ -130,6 +134,7 @@ TrainerOptions LoopOptions(const SpecialistOptions& options, const std::string& 
   TrainerOptions loop;
   loop.hyperparameters = options.hyperparameters;
   loop.precision = options.precision;
+  loop.activation_checkpointing = options.activation_checkpointing;
   loop.batch = options.batch;
   loop.seed = options.seed;
   loop.stop_at = options.pilot_steps;

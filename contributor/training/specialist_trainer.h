@@ -36,7 +36,8 @@ struct SpecialistOptions {
   std::vector<std::string> files = {};    // .txt, .jsonl
   Hyperparameters hyperparameters = {};   // freeze_depth from the charter
   Precision precision = Precision::kMixed;
-  Device device = Device::kCpu;  // from OpenDevice
+  bool activation_checkpointing = false;  // less memory, a third more work; the same bits
+  Device device = Device::kCpu;           // from OpenDevice
   int64_t chunk_tokens = 256;
   int64_t batch = 16;
   int64_t pilot_steps = 0;  // 0: the whole run

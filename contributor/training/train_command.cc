@@ -38,6 +38,7 @@ struct Flags {
   int64_t patience = 3;
   int64_t held_out_chunks = 128;
   int64_t save_seconds = 300;
+  bool activation_checkpointing = false;
   int64_t threads = 0;
   std::string device = "cpu";
   bool restart = false;
@@ -75,6 +76,8 @@ void Configure(Flags& flags, CLI::App& app) {
                  "bf16: float32 weights, bfloat16 arithmetic; float32; bf16-pure: as the paper")
       ->check(CLI::IsMember({"bf16", "float32", "bf16-pure"}))
       ->capture_default_str();
+  app.add_flag("--activation-checkpointing", flags.activation_checkpointing,
+               "keep less memory between forward and backward, for about a third more time");
   app.add_option("--patience", flags.patience,
                  "stop after so many of the eight evaluations without a better one; 0: never")
       ->check(CLI::NonNegativeNumber)
@@ -109,6 +112,7 @@ absl::StatusOr<SpecialistOptions> OptionsOf(const Flags& flags) {
                              .freeze_depth = member.freeze_depth,
                              .micro_batch = flags.micro_batch};
   ASSIGN_OR_RETURN(options.precision, PrecisionFromName(flags.precision));
+  options.activation_checkpointing = flags.activation_checkpointing;
   options.chunk_tokens = member.chunk_tokens;
   options.batch = flags.batch;
   options.pilot_steps = flags.pilot;

@@ -75,7 +75,8 @@ void WriteTinySpecialist(const std::string& base, const std::string& directory,
   options.hyperparameters.warmup_steps = 2;
   options.hyperparameters.steps = steps;
   options.precision = Precision::kFloat32;
-  const std::unique_ptr<OptimizerStep> trainer = Take(OptimizerStep::Create(std::move(model), options));
+  const std::unique_ptr<OptimizerStep> trainer =
+      Take(OptimizerStep::Create(std::move(model), options));
   size_t at = 0;
   for (int64_t step = 0; step < steps; ++step) {
     if (at + step_tokens > tokens.size()) at = 0;

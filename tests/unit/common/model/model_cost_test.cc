@@ -31,6 +31,15 @@ TEST_CASE("Estimates grow with what costs memory", "[model]") {
       EstimateTraining(config, {.batch = 8, .chunk_length = 256, .freeze_depth = 3});
   CHECK(frozen.optimizer_bytes < full.optimizer_bytes);
   CHECK(frozen.flops_per_token < full.flops_per_token);
+  const TrainingEstimate mixed =
+      EstimateTraining(config, {.batch = 8, .chunk_length = 256, .mixed = true});
+  CHECK(mixed.weight_bytes == full.weight_bytes);
+  CHECK(mixed.activation_bytes < full.activation_bytes);
+  const TrainingEstimate checkpointed = EstimateTraining(
+      config, {.batch = 8, .chunk_length = 256, .mixed = true, .activation_checkpointing = true});
+  CHECK(checkpointed.activation_bytes < mixed.activation_bytes);
+  CHECK(checkpointed.flops_per_token > 1.1 * mixed.flops_per_token);
+  CHECK(checkpointed.flops_per_token < 1.34 * mixed.flops_per_token);
   const TrainingEstimate pure =
       EstimateTraining(config, {.batch = 8, .chunk_length = 256, .pure = true});
   CHECK(pure.weight_bytes == 2 * n);
