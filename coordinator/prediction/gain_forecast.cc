@@ -177,6 +177,7 @@ absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input) {
   forecast.members = Expectations(input, domains, losses, coverage.domain_improvement);
   ASSIGN_OR_RETURN(forecast.decision,
                    Decide({.oracle = forecast.oracle,
+                           .oracle_over_base_percent = input.oracle_over_base_percent,
                            .coverage_with_transfer = forecast.coverage_with_transfer,
                            .coverage = forecast.coverage,
                            .line = forecast.line}));

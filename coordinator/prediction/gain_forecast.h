@@ -27,6 +27,8 @@ struct ForecastInput {
   // and own).
   std::string calibration = "all";
   std::optional<Estimate> oracle = {};
+  // The oracle's gain over the base, given where the base is better than every specialist.
+  std::optional<double> oracle_over_base_percent = {};
 };
 
 struct MemberExpectation {

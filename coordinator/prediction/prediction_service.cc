@@ -10,6 +10,8 @@
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/forecast/loss_matrix.h"
+#include "common/prediction/loss_matrix_message.h"
 #include "common/rpc/page_token.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/timestamp.h"
@@ -37,6 +39,13 @@ absl::StatusOr<v1::Prediction> FromJson(const std::string& json) {
 
 std::optional<double> Given(bool given, double value) {
   return given ? std::optional<double>(value) : std::nullopt;
+}
+
+// Nothing where a specialist is at least as good as the base: it is the bar then.
+std::optional<double> OverBase(const LossMatrix& matrix) {
+  const double base = EqualWeightLoss(matrix.loss[0]);
+  if (FindBestSpecialist(matrix).equal_weight_loss <= base) return std::nullopt;
+  return GainPercent(base, ComputeDomainOracle(matrix).equal_weight_loss);
 }
 
 absl::Status NotEnough(size_t members) {
@@ -121,6 +130,11 @@ absl::StatusOr<ForecastInput> PredictionService::Collect(const CooperativeRow& c
                       .metadata = {{"missing", names}}});
   }
   ASSIGN_OR_RETURN(input.oracle, parts_.fusions.oracle(cooperative.id));
+  if (input.oracle.has_value()) {
+    ASSIGN_OR_RETURN(const v1::LossMatrix matrix, parts_.fusions.loss_matrix(cooperative.id));
+    ASSIGN_OR_RETURN(const ForecastFile measured, ReadLossMatrix(matrix));
+    input.oracle_over_base_percent = OverBase(measured.matrix);
+  }
   ASSIGN_OR_RETURN(input.finished_fusions, parts_.fusions.finished());
   return input;
 }

@@ -135,6 +135,19 @@ TEST_CASE("What would be without a member, and with a planned one") {
   CHECK_FALSE(two.members[0].gain_without_percent.has_value());
 }
 
+TEST_CASE("Where the base is better than every specialist, the gain over it is judged") {
+  ForecastInput input;
+  input.measurements = {Reported("a", "legal", 4, 3), Reported("b", "medical", 3, 2.5)};
+  input.oracle = Estimate{.gain_percent = 30, .interval = {.low = 29, .high = 31}};
+  REQUIRE_OK_AND_ASSIGN(const Forecast over_best, ForecastGain(input));
+  CHECK(over_best.decision.verdict == Verdict::kGo);
+  input.oracle_over_base_percent = -0.25;
+  REQUIRE_OK_AND_ASSIGN(const Forecast over_base, ForecastGain(input));
+  CHECK(over_base.decision.verdict == Verdict::kNoGo);
+  CHECK(over_base.decision.reason.find("over the base") != std::string::npos);
+  CHECK(over_base.oracle->gain_percent == 30);  // the estimate is told as it is
+}
+
 TEST_CASE("Questions that make no sense are refused") {
   ForecastInput input;
   input.measurements = {Reported("a", "legal", 4, 3), Reported("b", "medical", 3, 2.5)};
