@@ -60,6 +60,12 @@ absl::Status BlobCollector::RemoveStaging(Collected& collected) const {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Collected> BlobCollector::CollectStaging() const {
+  Collected collected;
+  RETURN_IF_ERROR(database_.Transact([&] { return RemoveStaging(collected); }));
+  return collected;
+}
+
 absl::StatusOr<Collected> BlobCollector::CollectAll(absl::Time now) const {
   Collected collected;
   const BlobReferenceStore references(database_);

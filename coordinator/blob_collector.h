@@ -37,12 +37,16 @@ class BlobCollector {
   // Those of `digests` that are there and that no row names. Not within Transact.
   absl::StatusOr<Collected> Collect(std::span<const Digest> digests) const;
 
-  // Those that rejected submissions let go of. Not within Transact.
+  // Those that rejected and withdrawn submissions let go of. Not within Transact.
   absl::StatusOr<Collected> CollectReleased() const;
 
+  // Staging files that belong to no upload: the row of an upload is older than its file. Not within
+  // Transact.
+  absl::StatusOr<Collected> CollectStaging() const;
+
   // For a server that holds the data directory and serves nobody yet: blobs without a row that are
-  // limits::kUnnamedBlobSeconds old or were let go by a rejection, and staging files that belong to
-  // no upload.
+  // limits::kUnnamedBlobSeconds old or were let go of by a rejection or a withdrawal, and staging
+  // files that belong to no upload.
   absl::StatusOr<Collected> CollectAll(absl::Time now) const;
 
  private:

@@ -9,8 +9,8 @@ namespace {
 
 constexpr char kNamed[] =
     "SELECT digest FROM probe_texts UNION SELECT digest FROM checkpoint_files UNION "
-    "SELECT f.digest FROM submission_files AS f JOIN submissions AS s ON s.name = f.submission "
-    "WHERE f.held = 1 OR s.state <> 'REJECTED'";
+    "SELECT f.digest FROM submission_files AS f JOIN current_submissions AS s "
+    "ON s.name = f.submission WHERE f.held = 1 OR s.state NOT IN ('REJECTED', 'WITHDRAWN')";
 
 }  // namespace
 
@@ -28,8 +28,9 @@ absl::StatusOr<bool> BlobReferenceStore::IsNamed(const Digest& digest) const {
   RETURN_IF_ERROR(database_.Query(
       "SELECT EXISTS (SELECT 1 FROM probe_texts WHERE digest = ?1) "
       "OR EXISTS (SELECT 1 FROM checkpoint_files WHERE digest = ?1) "
-      "OR EXISTS (SELECT 1 FROM submission_files AS f JOIN submissions AS s "
-      "ON s.name = f.submission WHERE f.digest = ?1 AND (f.held = 1 OR s.state <> 'REJECTED'))",
+      "OR EXISTS (SELECT 1 FROM submission_files AS f JOIN current_submissions AS s "
+      "ON s.name = f.submission WHERE f.digest = ?1 "
+      "AND (f.held = 1 OR s.state NOT IN ('REJECTED', 'WITHDRAWN')))",
       [&](Row& row) {
         named = row.Bool(0);
         return absl::OkStatus();
@@ -60,8 +61,9 @@ absl::StatusOr<std::vector<BlobReference>> BlobReferenceStore::ListStored() cons
 
 absl::StatusOr<std::vector<Digest>> BlobReferenceStore::ListReleased() const {
   return ListDigests(
-      "SELECT DISTINCT f.digest FROM submission_files AS f JOIN submissions AS s "
-      "ON s.name = f.submission WHERE f.held = 0 AND s.state = 'REJECTED' ORDER BY 1");
+      "SELECT DISTINCT f.digest FROM submission_files AS f JOIN current_submissions AS s "
+      "ON s.name = f.submission WHERE f.held = 0 AND s.state IN ('REJECTED', 'WITHDRAWN') "
+      "ORDER BY 1");
 }
 
 absl::StatusOr<std::vector<std::string>> BlobReferenceStore::ListStagingIds() const {

@@ -2,8 +2,9 @@
 // named is ever collected, and the verifier finds everything that must be there.
 //
 //   probe_texts, checkpoint_files     always
-//   submission_files                  while the submission is not REJECTED, arrived or not; of a
-//                                     REJECTED one the files kept as evidence (held)
+//   submission_files                  while the submission is neither REJECTED nor WITHDRAWN,
+//                                     arrived or not; of a REJECTED one the files kept as evidence
+//                                     (held)
 //
 // A folder of a later phase that stores blobs adds its table here. Whoever writes a row that names
 // a blob looks in the same transaction whether the blob is still there (BlobStore::Size), because
@@ -40,8 +41,8 @@ class BlobReferenceStore {
   absl::StatusOr<std::vector<Digest>> ListNamed() const;
   // Every row whose blob must be there, by phase.
   absl::StatusOr<std::vector<BlobReference>> ListStored() const;
-  // Digests that rejected submissions named and no longer keep, sorted, each once. Another row may
-  // name the same.
+  // Digests that rejected and withdrawn submissions named and no longer keep, sorted, each once.
+  // Another row may name the same.
   absl::StatusOr<std::vector<Digest>> ListReleased() const;
   // The staging files of all uploads on record, sorted.
   absl::StatusOr<std::vector<std::string>> ListStagingIds() const;

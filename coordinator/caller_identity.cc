@@ -25,6 +25,16 @@ absl::Status Unauthenticated() {
                            "DATA/administrator"});
 }
 
+// The one certificate the peer showed, in PEM; "" when there is none.
+std::string CertificateOf(const grpc::ServerContextBase& context) {
+  const auto authentication = context.auth_context();
+  if (authentication == nullptr || !authentication->IsPeerAuthenticated()) return "";
+  const std::vector<grpc::string_ref> certificates =
+      authentication->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (certificates.size() != 1) return "";
+  return {certificates[0].data(), certificates[0].size()};
+}
+
 }  // namespace
 
 std::string Caller::Name() const {
@@ -78,28 +88,34 @@ absl::StatusOr<Caller> CallerResolver::Resolve(const grpc::ServerContextBase& co
   return caller;
 }
 
+absl::StatusOr<Caller> CallerResolver::ResolveLeaving(
+    const grpc::ServerContextBase& context, const google::protobuf::MessageLite& request) const {
+  ASSIGN_OR_RETURN(Caller caller, ResolveLeavingPem(CertificateOf(context)));
+  RETURN_IF_ERROR(CheckMessageSize(request));
+  return caller;
+}
+
 absl::StatusOr<Caller> CallerResolver::ResolveStream(const grpc::ServerContextBase& context) const {
-  const auto authentication = context.auth_context();
-  if (authentication == nullptr || !authentication->IsPeerAuthenticated()) {
-    return Unauthenticated();
-  }
-  const std::vector<grpc::string_ref> certificates =
-      authentication->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
-  if (certificates.size() != 1) return Unauthenticated();
-  return ResolvePem(absl::string_view(certificates[0].data(), certificates[0].size()));
+  return ResolvePem(CertificateOf(context));
 }
 
 absl::StatusOr<Caller> CallerResolver::ResolvePem(absl::string_view certificate_pem) const {
+  ASSIGN_OR_RETURN(Caller caller, ResolveLeavingPem(certificate_pem));
+  if (caller.revoked) return Unauthenticated();
+  return caller;
+}
+
+absl::StatusOr<Caller> CallerResolver::ResolveLeavingPem(absl::string_view certificate_pem) const {
   if (certificate_pem.empty()) return Unauthenticated();
   const absl::StatusOr<Digest> fingerprint = Fingerprint(certificate_pem);
   if (!fingerprint.ok()) return Unauthenticated();
   ASSIGN_OR_RETURN(const std::optional<CertificateRow> row, certificates_.Find(*fingerprint));
-  if (!row.has_value() || row->revoke_time.has_value() || clock_.Now() >= row->not_after) {
-    return Unauthenticated();
-  }
+  if (!row.has_value() || clock_.Now() >= row->not_after) return Unauthenticated();
+  if (row->revoke_time.has_value() && row->contributor.empty()) return Unauthenticated();
   return Caller{.cooperative = row->cooperative,
                 .contributor = row->contributor,
-                .fingerprint = fingerprint->Hex()};
+                .fingerprint = fingerprint->Hex(),
+                .revoked = row->revoke_time.has_value()};
 }
 
 }  // namespace kalavai::coordinator

@@ -31,6 +31,7 @@ struct Caller {
   std::string cooperative = {};  // id; "" for an administrator
   std::string contributor = {};  // id; "" for an administrator
   std::string fingerprint = {};  // of the certificate, hexadecimal
+  bool revoked = false;          // only ever of ResolveLeaving
 
   bool IsAdministrator() const { return contributor.empty(); }
   // "administrator", or the contributor's resource name: the actor in the log.
@@ -64,8 +65,13 @@ class CallerResolver {
                                  const google::protobuf::MessageLite& request) const;
   // For calls whose messages are still to come; they check each themselves.
   absl::StatusOr<Caller> ResolveStream(const grpc::ServerContextBase& context) const;
-  // The same from a certificate in PEM; "" when the caller showed none.
+  // For the one call that revokes its own caller, so that it can be repeated: a member's revoked
+  // certificate is resolved too, with `revoked` set. An administrator's is not.
+  absl::StatusOr<Caller> ResolveLeaving(const grpc::ServerContextBase& context,
+                                        const google::protobuf::MessageLite& request) const;
+  // From a certificate in PEM; "" when the caller showed none.
   absl::StatusOr<Caller> ResolvePem(absl::string_view certificate_pem) const;
+  absl::StatusOr<Caller> ResolveLeavingPem(absl::string_view certificate_pem) const;
 
  private:
   const CertificateStore& certificates_;

@@ -59,6 +59,8 @@ inline constexpr int64_t kUnnamedBlobSeconds = 24 * 3600;  // then a blob withou
 // Kept of rejected submissions: small files (signature, reports) of each member's newest ones.
 inline constexpr int64_t kEvidenceFileBytesMax = kMiB;
 inline constexpr int64_t kEvidenceSubmissionsMax = 16;
+// Admitted specialists of one member; the bytes of superseded ones stay for released models.
+inline constexpr int64_t kSubmissionVersionsMax = 16;
 inline constexpr int64_t kFreeSpaceFloorBytes = kGiB;  // kept free: max(this, 2 x declared)
 inline constexpr int64_t kFreeSpaceFloorFactor = 2;
 
@@ -67,6 +69,7 @@ inline constexpr int64_t kWorkerThreads = 2;  // syncs and imports; SQLite has o
 inline constexpr int64_t kWorkerTasksMax = 64;
 inline constexpr int64_t kAdmissionTasksMax = 64;
 inline constexpr int64_t kFusionTasksMax = 64;
+inline constexpr int64_t kWithdrawalTasksMax = 4;  // each does everything that waits
 inline constexpr int64_t kGenerationQueueMax = 64;
 
 // Foreign files, checked before they are read.

@@ -243,7 +243,9 @@ void AddBaselines(const FiguresInput& input, FusionOutcome& outcome) {
   outcome.uniform = LossesOf(EvaluateUniform(part).domain_loss, input.public_class);
   outcome.oracle = LossesOf(EvaluateDomainOracle(part).domain_loss, input.public_class);
   outcome.token_oracle = LossesOf(EvaluateTokenOracle(part).domain_loss, input.public_class);
-  outcome.weight_average = LossesOf(input.weight_average_loss, input.public_class);
+  if (!input.weight_average_loss.empty()) {
+    outcome.weight_average = LossesOf(input.weight_average_loss, input.public_class);
+  }
   for (const std::vector<double>& loss : input.reference_loss) {
     outcome.references.push_back(LossesOf(loss, input.public_class));
   }

@@ -72,8 +72,8 @@ struct FusionOutcome {
 
   std::vector<DomainLosses> experts;  // [n], the base first
   DomainLosses uniform;
-  DomainLosses weight_average;
-  DomainLosses oracle;        // the domain known
+  std::optional<DomainLosses> weight_average = {};  // unless it was left out
+  DomainLosses oracle;                              // the domain known
   DomainLosses token_oracle;  // every token by its best expert: mostly luck, no gate can reach it
   DomainLosses fused;
   std::vector<DomainLosses> references;    // beside the mixture, no part of it
@@ -113,12 +113,13 @@ struct FusionOutcome {
 };
 
 struct FiguresInput {
-  const ProbeData* router_part = nullptr;                // valid
-  const ProbeData* evaluation_part = nullptr;            // valid; same experts and domains
-  std::vector<uint8_t> public_class;                     // [D]
-  std::vector<std::string> expert_labels;                // [n], unique, the base first
-  std::vector<std::string> expert_domains;               // [n], "" for the base
-  std::vector<double> weight_average_loss;               // [D] on the evaluation part, nats/token
+  const ProbeData* router_part = nullptr;      // valid
+  const ProbeData* evaluation_part = nullptr;  // valid; same experts and domains
+  std::vector<uint8_t> public_class;           // [D]
+  std::vector<std::string> expert_labels;      // [n], unique, the base first
+  std::vector<std::string> expert_domains;     // [n], "" for the base
+  // [D] on the evaluation part, nats/token; empty: not measured.
+  std::vector<double> weight_average_loss = {};
   std::vector<std::vector<double>> reference_loss = {};  // [references][D], likewise
   // All rungs, complex ones first (TrainedRouter::Ladder()), each evaluated for the report, and the
   // one that the held-out third chose. Of that and the simpler ones, the first that has not

@@ -22,19 +22,27 @@ absl::Status FieldInvalid(absl::string_view field, absl::string_view rule) {
       {.what = absl::StrCat(field, ": ", rule), .metadata = {{"field", std::string(field)}}});
 }
 
-absl::Status NotAdmitted(absl::string_view submission) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
-                   {.what = absl::StrCat(submission, ": is not admitted; must be"),
-                    .why = "quarantined, rejected and withdrawn specialists are not fused",
-                    .fix = "leave it out, or decide about it first",
-                    .metadata = {{"submission", std::string(submission)}}});
+absl::Status NotAdmitted(const FusionSources& sources, const FusionWish& wish,
+                         absl::string_view submission) {
+  const absl::StatusOr<SubmissionRecord> record = sources.submissions.Get(submission);
+  const bool known = record.ok() && record->cooperative == CooperativeName(wish.cooperative);
+  const std::string state =
+      known ? std::string(SubmissionStateName(record->state)) : "not one of this cooperative";
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
+      {.what = absl::StrCat(submission, ": is ", state, "; must be ADMITTED"),
+       .why = "quarantined, rejected, superseded and withdrawn specialists are not fused",
+       .fix = "leave it out, or decide about it first: 'kalavai-coordinator members' lists them",
+       .metadata = {{"submission", std::string(submission)}, {"state", state}}});
 }
 
 // The admitted submissions that are wished for, by name.
 absl::StatusOr<std::vector<AdmittedSubmission>> ChooseSubmissions(const FusionSources& sources,
                                                                   const FusionWish& wish) {
+  const std::string cooperative = CooperativeName(wish.cooperative);
   ASSIGN_OR_RETURN(std::vector<AdmittedSubmission> admitted,
-                   sources.submissions.ListAdmitted(CooperativeName(wish.cooperative)));
+                   wish.superseded ? sources.submissions.ListUsable(cooperative)
+                                   : sources.submissions.ListAdmitted(cooperative));
   if (!wish.submissions.empty()) {
     std::vector<AdmittedSubmission> chosen;
     std::set<std::string> names;
@@ -43,7 +51,7 @@ absl::StatusOr<std::vector<AdmittedSubmission>> ChooseSubmissions(const FusionSo
       const auto found =
           std::find_if(admitted.begin(), admitted.end(),
                        [&](const AdmittedSubmission& s) { return s.submission == name; });
-      if (found == admitted.end()) return NotAdmitted(name);
+      if (found == admitted.end()) return NotAdmitted(sources, wish, name);
       chosen.push_back(*found);
     }
     admitted = std::move(chosen);
@@ -123,7 +131,33 @@ void AddExpert(FusionExpert expert, absl::string_view label, std::vector<BlobFil
   plan.expert_files.push_back(std::move(files));
 }
 
+// One way to name a missing file, whoever names it.
+absl::Status RequireBlob(const BlobStore& blobs, const Digest& digest, std::string whose) {
+  if (blobs.Contains(digest)) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kNotFound, "BLOB_NOT_FOUND",
+      {.what = absl::StrCat(whose, ": blob ", digest.Hex(), " is missing; must be in the store"),
+       .why = "its bytes were deleted, or the data directory is damaged",
+       .fix = "'kalavai-coordinator verify' lists everything that is missing",
+       .metadata = {{"digest", digest.Hex()}}});
+}
+
 }  // namespace
+
+absl::Status CheckBytes(const BlobStore& blobs, const FusionPlan& plan) {
+  for (const ProbeTextRow& text : plan.probe_texts) {
+    RETURN_IF_ERROR(RequireBlob(blobs, text.digest, absl::StrCat("probe text of ", text.domain)));
+  }
+  for (size_t i = 0; i < plan.experts.size(); ++i) {
+    const std::string& submission = plan.experts[i].submission;
+    for (const BlobFile& file : plan.expert_files[i]) {
+      RETURN_IF_ERROR(
+          RequireBlob(blobs, file.digest,
+                      absl::StrCat(submission.empty() ? "base" : submission, " ", file.path)));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const FusionWish& wish) {
   if (wish.steps < 1 || wish.steps > limits::kFusionStepsMax) {

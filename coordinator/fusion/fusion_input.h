@@ -5,7 +5,8 @@
 // same bits in every run.
 // Errors: those of the stores, and
 //   FAILED_PRECONDITION NOT_ENOUGH_SPECIALISTS   fewer than two
-//   FAILED_PRECONDITION SUBMISSION_NOT_ADMITTED  a named submission is not admitted
+//   FAILED_PRECONDITION SUBMISSION_NOT_ADMITTED  a named submission is not admitted: quarantined,
+//                                                rejected, superseded or withdrawn
 //   FAILED_PRECONDITION PROBE_TEXT_MISSING       metadata `domains`
 //   INVALID_ARGUMENT    FIELD_INVALID            steps or threads out of range, a name twice
 // Reads the stores only. Any thread.
@@ -19,6 +20,7 @@
 #include "absl/status/statusor.h"
 
 #include "common/base/limits.h"
+#include "common/storage/blob_store.h"
 #include "coordinator/checkpoint/checkpoint_store.h"
 #include "coordinator/fusion/fusion_report.h"
 #include "coordinator/fusion/fusion_store.h"
@@ -42,6 +44,8 @@ struct FusionWish {
   int64_t steps = limits::kFusionStepsDefault;
   int64_t threads = 1;
   std::vector<ReferenceModel> references = {};  // checked: CheckReferenceModels
+  // Named submissions may have been superseded: a fusion that was begun goes on with what it has.
+  bool superseded = false;
 };
 
 struct FusionPlan {
@@ -52,6 +56,9 @@ struct FusionPlan {
 };
 
 absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const FusionWish& wish);
+
+// NOT_FOUND BLOB_NOT_FOUND unless every byte the plan names is in the store.
+absl::Status CheckBytes(const BlobStore& blobs, const FusionPlan& plan);
 
 }  // namespace kalavai::coordinator
 

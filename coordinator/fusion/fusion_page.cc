@@ -40,7 +40,9 @@ void AppendLosses(const ReportInputs& inputs, const FusionOutcome& outcome, std:
     AppendRow(NameOf(inputs.experts[i]), outcome.experts[i], page);
   }
   AppendRow("uniform mixture", outcome.uniform, page);
-  AppendRow("weight average", outcome.weight_average, page);
+  if (outcome.weight_average.has_value()) {
+    AppendRow("weight average", *outcome.weight_average, page);
+  }
   AppendRow("**fused**", outcome.fused, page);
   AppendRow("oracle (domain known)", outcome.oracle, page);
   AppendRow("oracle per token", outcome.token_oracle, page);

@@ -124,8 +124,10 @@ json LossesJson(const FusionOutcome& outcome, auto value) {
   }
   json references = json::array();
   for (const DomainLosses& reference : outcome.references) references.push_back(value(reference));
+  const json average =
+      outcome.weight_average.has_value() ? json(value(*outcome.weight_average)) : json(nullptr);
   return {{"base", value(outcome.experts[0])}, {"specialists", specialists},
-          {"uniform", value(outcome.uniform)}, {"weight_average", value(outcome.weight_average)},
+          {"uniform", value(outcome.uniform)}, {"weight_average", average},
           {"oracle", value(outcome.oracle)},   {"token_oracle", value(outcome.token_oracle)},
           {"fused", value(outcome.fused)},     {"reference_models", references}};
 }

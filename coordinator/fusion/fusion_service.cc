@@ -78,6 +78,7 @@ v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report) {
   }
   proto.set_seed(fusion.seed);
   proto.set_steps(static_cast<int32_t>(fusion.steps));
+  proto.set_skip_weight_average(!fusion.weight_average);
   proto.set_state(StateToProto(fusion.state));
   proto.set_progress_done(fusion.progress.done);
   proto.set_progress_total(fusion.progress.total);
@@ -150,43 +151,23 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
                                    v1::Fusion& response) {
   RETURN_IF_ERROR(caller.RequireAdministrator());
   ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
-  if (!request.fusion_id().empty()) RETURN_IF_ERROR(CheckId(request.fusion_id(), "fusion_id"));
   const v1::Fusion& wanted = request.fusion();
   ASSIGN_OR_RETURN(const std::vector<ReferenceModel> references,
                    CheckedReferences(cooperative, wanted));
-  const FusionWish wish{.cooperative = cooperative,
-                        .submissions = {wanted.submissions().begin(), wanted.submissions().end()},
-                        .seed = wanted.seed(),
-                        .steps = wanted.steps() == 0 ? limits::kFusionStepsDefault : wanted.steps(),
-                        .threads = dependencies_.threads,
-                        .references = references};
-  ASSIGN_OR_RETURN(const FusionPlan plan, PlanFusion(dependencies_.sources, wish));
-  FusionRecord record;
-  record.cooperative = request.parent();
-  record.seed = wish.seed;
-  record.steps = wish.steps;
-  record.threads = wish.threads;
-  record.input_json = ReportInputsJson(plan.inputs);
-  record.experts = plan.experts;
-  record.references = references;
-  record.create_time = dependencies_.clock.Now();
-  const absl::Status created = dependencies_.database.Transact([&]() -> absl::Status {
-    std::string id = request.fusion_id();
-    if (id.empty()) {
-      ASSIGN_OR_RETURN(id, dependencies_.fusions.NextId(record.cooperative));
-    }
-    record.name = FusionName(cooperative, id);
-    if (request.validate_only()) return absl::OkStatus();
-    RETURN_IF_ERROR(dependencies_.fusions.Create(record));
-    return dependencies_.audit
-        .Append(caller.Name(), "CREATE_FUSION", record.name,
-                {{"seed", record.seed}, {"inputs_digest", Sha256Of(record.input_json).Hex()}})
-        .status();
-  });
-  RETURN_IF_ERROR(created);
-  response = FusionToProto(record, /*with_report=*/false);
-  if (request.validate_only()) return absl::OkStatus();
-  return dependencies_.worker.Start(record.name);
+  const absl::StatusOr<FusionRecord> started = dependencies_.starter.Start(
+      {.wish = {.cooperative = cooperative,
+                .submissions = {wanted.submissions().begin(), wanted.submissions().end()},
+                .seed = wanted.seed(),
+                .steps = wanted.steps() == 0 ? limits::kFusionStepsDefault : wanted.steps(),
+                .threads = dependencies_.threads,
+                .references = references},
+       .id = request.fusion_id(),
+       .weight_average = !wanted.skip_weight_average(),
+       .validate_only = request.validate_only(),
+       .actor = caller.Name()});
+  RETURN_IF_ERROR(started.status());
+  response = FusionToProto(*started, /*with_report=*/false);
+  return absl::OkStatus();
 }
 
 grpc::ServerUnaryReactor* FusionService::GetFusion(grpc::CallbackServerContext* context,
@@ -245,38 +226,13 @@ grpc::ServerUnaryReactor* FusionService::ReleaseModel(grpc::CallbackServerContex
 absl::Status FusionService::Release(const Caller& caller, const v1::ReleaseModelRequest& request,
                                     v1::Model& response) {
   RETURN_IF_ERROR(caller.RequireAdministrator());
-  ASSIGN_OR_RETURN(const ChildName fusion_name, ParseFusionName(request.fusion()));
-  const std::string model_id = request.model_id().empty() ? fusion_name.id : request.model_id();
-  RETURN_IF_ERROR(CheckId(model_id, "model_id"));
-  RETURN_IF_ERROR(
-      dependencies_.sources.cooperatives.GetFor(fusion_name.cooperative, CooperativeAct::kRelease)
-          .status());
-  ASSIGN_OR_RETURN(const FusionRecord fusion, dependencies_.fusions.Get(request.fusion()));
-  RETURN_IF_ERROR(CheckReleasable(fusion, request.acknowledged_reason()));
-  const std::string model = ModelName(fusion_name.cooperative, model_id);
-  ASSIGN_OR_RETURN(const ReleasedModel released,
-                   WriteRelease(fusion, dependencies_.key,
-                                {.name = model,
-                                 .directory = absl::StrCat(dependencies_.models_directory, "/",
-                                                           fusion_name.cooperative, "/", model_id),
-                                 .router_path = dependencies_.worker.RouterPath(fusion.name),
-                                 .acknowledged_reason = request.acknowledged_reason(),
-                                 .now = dependencies_.clock.Now()}));
-  // The directory takes its place last: a model that exists is refused before it is touched.
-  const absl::Status published = dependencies_.database.Transact([&]() -> absl::Status {
-    RETURN_IF_ERROR(dependencies_.publish(released));
-    const absl::StatusOr<int64_t> logged =
-        dependencies_.audit.Append(caller.Name(), "RELEASE_MODEL", model,
-                                   {{"fusion", fusion.name},
-                                    {"root_digest", released.root_digest.Hex()},
-                                    {"guard_met", fusion.figures->guard_met},
-                                    {"acknowledged_reason", request.acknowledged_reason()}});
-    RETURN_IF_ERROR(logged.status());
-    return InstallRelease(released);
-  });
-  RETURN_IF_ERROR(published);
+  ASSIGN_OR_RETURN(
+      const ReleasedModel released,
+      dependencies_.publisher.Publish({.fusion = request.fusion(),
+                                       .model_id = request.model_id(),
+                                       .acknowledged_reason = request.acknowledged_reason(),
+                                       .actor = caller.Name()}));
   ModelToProto(released, response);
-  dependencies_.activate(model);
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// FusionService of fusion.proto: speaks gRPC, checks the caller, calls fusion_input, fusion_worker
-// and model_release. Holds no rule of its own. Administrators create and release; members of the
+// FusionService of fusion.proto: speaks gRPC, checks the caller, calls fusion_starter and
+// model_publisher. Holds no rule of its own. Administrators create and release; members of the
 // cooperative read. Thread-safe; streams live on gRPC's threads.
 #ifndef KALAVAI_COORDINATOR_FUSION_FUSION_SERVICE_H_
 #define KALAVAI_COORDINATOR_FUSION_FUSION_SERVICE_H_
@@ -23,10 +23,10 @@
 #include "coordinator/audit.h"
 #include "coordinator/caller_identity.h"
 #include "coordinator/fusion/fusion_input.h"
+#include "coordinator/fusion/fusion_starter.h"
 #include "coordinator/fusion/fusion_store.h"
 #include "coordinator/fusion/fusion_watch.h"
-#include "coordinator/fusion/fusion_worker.h"
-#include "coordinator/fusion/model_release.h"
+#include "coordinator/fusion/model_publisher.h"
 #include "kalavai/v1/fusion.grpc.pb.h"
 
 namespace kalavai::coordinator {
@@ -37,23 +37,15 @@ v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report);
 class FusionService final : public v1::FusionService::CallbackService {
  public:
   struct Dependencies {
-    Database& database;
     FusionSources sources;
     FusionStore& fusions;
-    FusionWorker& worker;
+    const FusionStarter& starter;
+    const ModelPublisher& publisher;
     FusionWatch& watch;
-    Audit& audit;
     const CallerResolver& resolver;
-    const SigningKey& key;
-    const Clock& clock;
     const BlobStore& blobs;
-    WorkerQueue& workers;          // for calls that hash reference models
-    std::string models_directory;  // DATA/models
-    int64_t threads = 1;           // of new fusions; see FusionWorker
-    // Makes a released model known to serving: `publish` inside the release's transaction,
-    // `activate` after it.
-    std::function<absl::Status(const ReleasedModel&)> publish;
-    std::function<void(const std::string& model)> activate;
+    WorkerQueue& workers;  // for calls that hash reference models
+    int64_t threads = 1;   // of new fusions; see FusionWorker
   };
 
   explicit FusionService(Dependencies dependencies) : dependencies_(std::move(dependencies)) {}

@@ -18,7 +18,7 @@ constexpr char kColumns[] =
     "name, cooperative, seed, steps, threads, state, progress_done, progress_total, progress_unit, "
     "failure_reason, failure_message, input_json, create_time, end_time, fused_loss, gain_percent, "
     "oracle_gain_percent, oracle_gap_nats, divergence_percent, guard_met, router_digest, "
-    "report_digest, report_json, report_markdown";
+    "report_digest, report_json, report_markdown, weight_average";
 
 FusionState StateFromName(absl::string_view name) {
   for (size_t i = 0; i < kStateNames.size(); ++i) {
@@ -41,6 +41,7 @@ FusionRecord RecordOf(Row& row) {
   fusion.input_json = row.Text(11);
   fusion.create_time = row.Time(12);
   if (!row.IsNull(13)) fusion.end_time = row.Time(13);
+  fusion.weight_average = row.Bool(24);
   if (fusion.state != FusionState::kSucceeded) return fusion;
   fusion.figures = FusionFigures{.fused_loss = row.Double(14),
                                  .gain_percent = row.Double(15),
@@ -72,6 +73,14 @@ absl::Status WrongState(const FusionRecord& fusion, absl::string_view rule) {
 
 absl::string_view FusionStateName(FusionState state) {
   return kStateNames[static_cast<size_t>(state)];
+}
+
+absl::Status HasWithdrawnMember(absl::string_view what) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "MODEL_HAS_WITHDRAWN_MEMBER",
+                   {.what = absl::StrCat(what, ": mixes a specialist that was withdrawn"),
+                    .why = "a member's leave is final: no model with it is released, served or "
+                           "returned to again",
+                    .fix = "fuse the members that are left: 'kalavai-coordinator fuse'"});
 }
 
 bool IsFinal(FusionState state) {
@@ -108,12 +117,12 @@ absl::Status FusionStore::Create(const FusionRecord& fusion) {
                       .fix = "wait for it, then repeat the command",
                       .metadata = {{"fusion", running}}});
   }
-  RETURN_IF_ERROR(
-      database_.Execute("INSERT INTO fusions (name, cooperative, seed, steps, threads, state, "
-                        "input_json, create_time) "
-                        "VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7)",
-                        fusion.name, fusion.cooperative, static_cast<int64_t>(fusion.seed),
-                        fusion.steps, fusion.threads, fusion.input_json, fusion.create_time));
+  RETURN_IF_ERROR(database_.Execute(
+      "INSERT INTO fusions (name, cooperative, seed, steps, threads, state, "
+      "input_json, create_time, weight_average) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7, ?8)",
+      fusion.name, fusion.cooperative, static_cast<int64_t>(fusion.seed), fusion.steps,
+      fusion.threads, fusion.input_json, fusion.create_time, fusion.weight_average));
   for (size_t i = 0; i < fusion.experts.size(); ++i) {
     const FusionExpert& expert = fusion.experts[i];
     RETURN_IF_ERROR(database_.Execute(
@@ -204,6 +213,36 @@ absl::StatusOr<std::vector<FusionRecord>> FusionStore::ListUnfinished() const {
   return fusions;
 }
 
+absl::StatusOr<std::vector<FusionRecord>> FusionStore::ListOfWithdrawn() const {
+  std::vector<FusionRecord> fusions;
+  RETURN_IF_ERROR(database_.Query(
+      absl::StrCat("SELECT ", kColumns,
+                   " FROM fusions WHERE name IN (SELECT e.fusion FROM fusion_experts AS e "
+                   "JOIN current_submissions AS s ON s.name = e.submission "
+                   "WHERE s.state = 'WITHDRAWN') ORDER BY rowid"),
+      [&](Row& row) {
+        fusions.push_back(RecordOf(row));
+        return absl::OkStatus();
+      }));
+  for (FusionRecord& fusion : fusions) RETURN_IF_ERROR(ReadLists(fusion));
+  return fusions;
+}
+
+absl::StatusOr<std::vector<Digest>> FusionStore::ListWithdrawnExperts(
+    absl::string_view name) const {
+  std::vector<Digest> digests;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT e.root_digest FROM fusion_experts AS e JOIN current_submissions AS s "
+      "ON s.name = e.submission WHERE e.fusion = ?1 AND s.state = 'WITHDRAWN' "
+      "ORDER BY e.position",
+      [&](Row& row) {
+        digests.push_back(row.Digest(0));
+        return absl::OkStatus();
+      },
+      name));
+  return digests;
+}
+
 absl::StatusOr<std::string> FusionStore::NextId(absl::string_view cooperative) const {
   for (int64_t number = 1;; ++number) {
     const std::string id = absl::StrCat("fusion-", number);
@@ -236,6 +275,13 @@ absl::Status FusionStore::SetSucceeded(absl::string_view name, const FusionFigur
                                        const MeasuredLosses& losses, absl::Time now) {
   ASSIGN_OR_RETURN(const FusionRecord fusion, Get(name));
   if (fusion.state != FusionState::kEvaluating) return WrongState(fusion, "be EVALUATING");
+  ASSIGN_OR_RETURN(const std::vector<Digest> left, ListWithdrawnExperts(name));
+  if (!left.empty()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
+                     {.what = absl::StrCat(name, ": a member left while it ran"),
+                      .fix = "start a new fusion",
+                      .metadata = {{"root_digest", left.front().Hex()}}});
+  }
   RETURN_IF_ERROR(database_.Execute(
       "UPDATE fusions SET state = 'SUCCEEDED', progress_done = progress_total, end_time = ?2, "
       "fused_loss = ?3, gain_percent = ?4, oracle_gain_percent = ?5, oracle_gap_nats = ?6, "

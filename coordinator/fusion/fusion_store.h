@@ -40,6 +40,10 @@ enum class FusionState {
 absl::string_view FusionStateName(FusionState state);  // "QUEUED", …: as in fusion.proto
 bool IsFinal(FusionState state);
 
+// FAILED_PRECONDITION MODEL_HAS_WITHDRAWN_MEMBER, for a fusion or model that mixes a specialist
+// whose member has left. `what` names it.
+absl::Status HasWithdrawnMember(absl::string_view what);
+
 // A model inside a fusion. Expert 0 is the base: submission and contributor are empty, domain too.
 struct FusionExpert {
   std::string submission;   // cooperatives/{c}/submissions/{s}
@@ -82,6 +86,7 @@ struct FusionRecord {
   uint64_t seed = 0;
   int64_t steps = 500;
   int64_t threads = 1;
+  bool weight_average = true;  // measured for the report
   FusionState state = FusionState::kQueued;
   FusionProgress progress;
   std::string failure_reason;
@@ -123,6 +128,10 @@ class FusionStore {
                                                  absl::string_view after, int64_t limit) const;
   // Of every cooperative, not final, oldest first: what a restarted coordinator goes on with.
   absl::StatusOr<std::vector<FusionRecord>> ListUnfinished() const;
+  // Those that mix a specialist of a member that has left, oldest first.
+  absl::StatusOr<std::vector<FusionRecord>> ListOfWithdrawn() const;
+  // Of one fusion, the root digests of specialists whose members have left.
+  absl::StatusOr<std::vector<Digest>> ListWithdrawnExperts(absl::string_view name) const;
   // "fusion-1", "fusion-2", …: the first that is free.
   absl::StatusOr<std::string> NextId(absl::string_view cooperative) const;
 
@@ -130,7 +139,8 @@ class FusionStore {
   absl::Status SetState(absl::string_view name, FusionState state, const FusionProgress& progress);
   absl::Status SetFailed(absl::string_view name, absl::string_view reason,
                          absl::string_view message, absl::Time now);
-  // EVALUATING → SUCCEEDED, with its figures and losses; PHASE_MISMATCH from any other state.
+  // EVALUATING → SUCCEEDED, with its figures and losses; PHASE_MISMATCH from any other state, and
+  // FAILED_PRECONDITION SUBMISSION_NOT_ADMITTED when a member of it has left meanwhile.
   absl::Status SetSucceeded(absl::string_view name, const FusionFigures& figures,
                             const MeasuredLosses& losses, absl::Time now);
 

@@ -18,6 +18,7 @@
 #include "common/storage/atomic_file.h"
 #include "coordinator/fusion/fusion_figures.h"
 #include "coordinator/fusion/fusion_report.h"
+#include "coordinator/fusion/member_traces.h"
 #include "coordinator/fusion/probe_texts.h"
 #include "coordinator/fusion/reference_model.h"
 #include "coordinator/fusion/weight_average.h"
@@ -61,6 +62,7 @@ absl::Status FusionWorker::Start(absl::string_view fusion) {
 }
 
 absl::Status FusionWorker::Resume() {
+  RemoveModels();
   ASSIGN_OR_RETURN(const std::vector<FusionRecord> unfinished,
                    dependencies_.fusions.ListUnfinished());
   for (const FusionRecord& fusion : unfinished) {
@@ -69,6 +71,10 @@ absl::Status FusionWorker::Resume() {
     RETURN_IF_ERROR(Start(fusion.name));
   }
   return absl::OkStatus();
+}
+
+absl::Status FusionWorker::EraseWithdrawn(const std::vector<std::string>& kept) const {
+  return EraseTraces(dependencies_.fusions, work_directory_, kept);
 }
 
 std::string FusionWorker::RouterPath(absl::string_view fusion) const {
@@ -107,10 +113,24 @@ void FusionWorker::Run(const std::string& fusion) {
   } else {
     Tell(FusionState::kFailed, watch);
   }
+  RemoveModels();
   dependencies_.watch.Notify(fusion);
+  if (dependencies_.on_end && !stopping_) dependencies_.on_end(fusion);
 }
 
-absl::Status FusionWorker::Fail(const std::string& fusion, const absl::Status& status) {
+// Links to blobs, and the average's own weights: nothing that a later run needs.
+void FusionWorker::RemoveModels() const {
+  std::error_code ignored;
+  std::filesystem::remove_all(absl::StrCat(work_directory_, "/models"), ignored);
+}
+
+absl::Status FusionWorker::Fail(const std::string& fusion, absl::Status status) {
+  // The bytes of a member that has left vanish under a running fusion: that it left is the reason.
+  const absl::StatusOr<FusionRecord> record = dependencies_.fusions.Get(fusion);
+  if (record.ok()) {
+    const absl::StatusOr<FusionPlan> plan = PlanAgain(*record);
+    if (!plan.ok()) status = plan.status();
+  }
   std::string reason = GetErrorReason(status);
   if (reason.empty()) reason = "INTERNAL";
   LogWarning("Failed fusion",
@@ -131,6 +151,7 @@ void FusionWorker::Tell(FusionState state, const Stopwatch& watch) const {
 
 absl::Status FusionWorker::Enter(Job& job, FusionState state, const FusionProgress& progress) {
   if (stopping_) return Stopping();
+  RETURN_IF_ERROR(MayGoOn(job.record));
   if (state != job.state) {
     if (job.state != FusionState::kQueued) Tell(job.state, job.watch);
     job.state = state;
@@ -151,24 +172,34 @@ absl::Status FusionWorker::Work(const std::string& fusion) {
 }
 
 // Plans again from the rows: what the fusion was created with must still stand.
-absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
-  ASSIGN_OR_RETURN(job.record, dependencies_.fusions.Get(fusion));
-  ASSIGN_OR_RETURN(const ChildName name, ParseFusionName(fusion));
+absl::StatusOr<FusionPlan> FusionWorker::PlanAgain(const FusionRecord& record) const {
+  ASSIGN_OR_RETURN(const ChildName name, ParseFusionName(record.name));
   FusionWish wish{.cooperative = name.cooperative,
                   .submissions = {},
-                  .seed = job.record.seed,
-                  .steps = job.record.steps,
-                  .threads = job.record.threads,
-                  .references = job.record.references};
-  for (const FusionExpert& expert : job.record.experts) {
+                  .seed = record.seed,
+                  .steps = record.steps,
+                  .threads = record.threads,
+                  .references = record.references,
+                  .superseded = true};
+  for (const FusionExpert& expert : record.experts) {
     if (!expert.submission.empty()) wish.submissions.push_back(expert.submission);
   }
-  ASSIGN_OR_RETURN(job.plan, PlanFusion(dependencies_.sources, wish));
-  if (job.plan.experts != job.record.experts) {
+  ASSIGN_OR_RETURN(FusionPlan plan, PlanFusion(dependencies_.sources, wish));
+  if (plan.experts != record.experts) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
-                     {.what = absl::StrCat(fusion, ": an input changed since it was created"),
+                     {.what = absl::StrCat(record.name, ": an input changed since it was created"),
                       .fix = "start a new fusion"});
   }
+  return plan;
+}
+
+absl::Status FusionWorker::MayGoOn(const FusionRecord& record) {
+  return recheck_.exchange(false) ? PlanAgain(record).status() : absl::OkStatus();
+}
+
+absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
+  ASSIGN_OR_RETURN(job.record, dependencies_.fusions.Get(fusion));
+  ASSIGN_OR_RETURN(job.plan, PlanAgain(job.record));
   RETURN_IF_ERROR(SetThreads(job.record.threads));
   job.plan.inputs.torch_version = std::string(TorchVersion());
   job.plan.inputs.vector_level = std::string(
@@ -178,8 +209,8 @@ absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
 }
 
 absl::Status FusionWorker::Probe(Job& job) {
-  const auto total =
-      static_cast<int64_t>(job.plan.experts.size() + 1 + job.record.references.size());
+  const auto total = static_cast<int64_t>(
+      job.plan.experts.size() + (job.record.weight_average ? 1 : 0) + job.record.references.size());
   int64_t done = 0;
   const auto count = [&]() -> absl::Status {
     return Enter(job, FusionState::kProbing, {.done = ++done, .total = total, .unit = "models"});
@@ -196,15 +227,17 @@ absl::Status FusionWorker::Probe(Job& job) {
     job.caches.push_back(std::move(cache));
     RETURN_IF_ERROR(count());
   }
-  ASSIGN_OR_RETURN(const ProbeCache average, ProbeAverage(job));
-  job.weight_average_loss = MeanLosses(job.probe, average, ProbePart::kEvaluation);
-  for (const ReferenceModel& reference : job.record.references) {
+  if (job.record.weight_average) {
+    ASSIGN_OR_RETURN(const ProbeCache average, ProbeAverage(job));
+    job.weight_average_loss = MeanLosses(job.probe, average, ProbePart::kEvaluation);
     RETURN_IF_ERROR(count());
+  }
+  for (const ReferenceModel& reference : job.record.references) {
     ASSIGN_OR_RETURN(const ProbeCache cache, ProbeReference(job, reference));
     job.reference_loss.push_back(MeanLosses(job.probe, cache, ProbePart::kEvaluation));
+    RETURN_IF_ERROR(count());
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(absl::StrCat(work_directory_, "/models"), ignored);
+  RemoveModels();
   return absl::OkStatus();
 }
 
@@ -255,10 +288,21 @@ absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::stri
   ProbePassOptions options;
   options.features = features;
   options.device = dependencies_.device;
-  options.progress = [this](int64_t, int64_t) -> absl::Status {
-    return stopping_ ? Stopping() : absl::OkStatus();
+  options.progress = [&](int64_t, int64_t) -> absl::Status {
+    return stopping_ ? Stopping() : MayGoOn(job.record);
   };
-  return MeasureModel(directory, CachePath(job, key), key.model_digest, job.probe, options);
+  if (dependencies_.on_pass) dependencies_.on_pass(key.model_digest);
+  const std::string path = CachePath(job, key);
+  absl::StatusOr<ProbeCache> cache =
+      MeasureModel(directory, path, key.model_digest, job.probe, options);
+  // A member that left while its arrays were written must not leave them behind.
+  const absl::Status stands = PlanAgain(job.record).status();
+  if (!stands.ok()) {
+    RETURN_IF_ERROR(RemoveFile(path));
+    RETURN_IF_ERROR(RemoveFile(absl::StrCat(path, ".partial")));
+  }
+  RETURN_IF_ERROR(stands);
+  return cache;
 }
 
 absl::Status FusionWorker::Finish(Job& job) {

@@ -12,6 +12,9 @@
 //   WORK/models/<digest>/             hard links to blobs while a model is read; removed after
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors
 //
+// A member that leaves while its fusion runs ends it: FAILED, SUBMISSION_NOT_ADMITTED. One whose
+// specialist was superseded meanwhile does not: the fusion mixes what it was created with.
+//
 // Fixed threads (common/model/determinism.h) are part of the input: a fusion that was created with
 // N threads is computed with N. Thread-safe.
 #ifndef KALAVAI_COORDINATOR_FUSION_FUSION_WORKER_H_
@@ -54,6 +57,11 @@ class FusionWorker {
     // Called on the worker's thread when a fusion leaves a state, with the seconds it spent there
     // since this process took it up, and once with its final state and the seconds of them all.
     std::function<void(FusionState, double)> on_state = {};
+    // Called on the worker's thread before a model reads the probe text, with the name its arrays
+    // are kept under. What is in the caches is not read again.
+    std::function<void(absl::string_view model)> on_pass = {};
+    // Called on the worker's thread when a fusion is final.
+    std::function<void(const std::string& fusion)> on_end = {};
   };
 
   // `work_directory`: DATA/fusions; made when missing.
@@ -69,6 +77,13 @@ class FusionWorker {
   // Stops after the batch under way; the fusion stays in its state and Resume goes on with it.
   void Stop();
 
+  // A member has left: whatever runs looks again whether it may go on, before its next batch.
+  void Recheck() { recheck_ = true; }
+  // Deletes what fusions derived from members that have left: the probe arrays of their specialists
+  // and of averages that hold them, directories being read, and the routers of fusions with them,
+  // except of `kept` (resource names). Repeating it is harmless.
+  absl::Status EraseWithdrawn(const std::vector<std::string>& kept) const;
+
   // Fusions that wait for their turn, and those refused.
   WorkerQueue::Counts counts() const { return queue_.counts(); }
 
@@ -82,6 +97,8 @@ class FusionWorker {
   void Tell(FusionState state, const Stopwatch& watch) const;
   absl::Status Work(const std::string& fusion);
   absl::Status Enter(Job& job, FusionState state, const FusionProgress& progress);
+  absl::StatusOr<FusionPlan> PlanAgain(const FusionRecord& record) const;
+  absl::Status MayGoOn(const FusionRecord& record);
   absl::Status Prepare(const std::string& fusion, Job& job);
   absl::Status Probe(Job& job);
   absl::StatusOr<ProbeCache> ProbeModel(const Job& job, size_t index);
@@ -92,7 +109,8 @@ class FusionWorker {
   absl::Status Finish(Job& job);
   absl::Status Save(const Job& job, const FusionOutcome& outcome, const Digest& router_digest,
                     const FusionReport& report);
-  absl::Status Fail(const std::string& fusion, const absl::Status& status);
+  absl::Status Fail(const std::string& fusion, absl::Status status);
+  void RemoveModels() const;
 
   std::string CacheDirectory(const Job& job) const;
   std::string CachePath(const Job& job, const ProbeCacheKey& key) const;
@@ -101,6 +119,7 @@ class FusionWorker {
   const Dependencies dependencies_;
   const std::string work_directory_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> recheck_ = false;
   WorkerQueue queue_;  // last: its thread uses everything above
 };
 

@@ -86,6 +86,19 @@ absl::StatusOr<v1::Cooperative> CooperativeAdminService::Message(
   return ToMessage(row, base);
 }
 
+absl::StatusOr<v1::Contributor> CooperativeAdminService::Message(const ContributorRow& row,
+                                                                 const Caller& caller,
+                                                                 bool with_receipt) const {
+  v1::Contributor message = ToMessage(row);
+  const bool entitled = caller.RequireContributor(row.cooperative, row.id).ok();
+  if (!entitled || row.state != ContributorState::kWithdrawn) return message;
+  ASSIGN_OR_RETURN(WithdrawalSummary withdrawal,
+                   parts_.later.find_withdrawal(ContributorName(row.cooperative, row.id)));
+  if (!with_receipt) withdrawal.receipt_envelope.clear();
+  *message.mutable_withdrawal() = ToMessage(withdrawal);
+  return message;
+}
+
 absl::Status CooperativeAdminService::Create(const v1::CreateCooperativeRequest& request,
                                              const Caller& caller) {
   ASSIGN_OR_RETURN(const CooperativeRow row, ReadCooperative(request, parts_.clock.Now()));
@@ -368,7 +381,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::GetContributor(
     RETURN_IF_ERROR(caller.RequireContributor(name.cooperative, name.id));
     ASSIGN_OR_RETURN(const ContributorRow row,
                      parts_.cooperatives.GetContributor(name.cooperative, name.id));
-    *response = ToMessage(row);
+    ASSIGN_OR_RETURN(*response, Message(row, caller, /*with_receipt=*/true));
     return absl::OkStatus();
   };
   return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/GetContributor", body);
@@ -386,7 +399,9 @@ grpc::ServerUnaryReactor* CooperativeAdminService::ListContributors(
     ASSIGN_OR_RETURN(const int64_t count, PageSize(request->page_size()));
     ASSIGN_OR_RETURN(const std::vector<ContributorRow> rows,
                      parts_.cooperatives.ListContributors(id, after, count));
-    for (const ContributorRow& row : rows) *response->add_contributors() = ToMessage(row);
+    for (const ContributorRow& row : rows) {
+      ASSIGN_OR_RETURN(*response->add_contributors(), Message(row, caller, /*with_receipt=*/false));
+    }
     if (static_cast<int64_t>(rows.size()) == count) {
       response->set_next_page_token(FormatPageToken(list, rows.back().id));
     }
@@ -407,12 +422,12 @@ absl::Status CooperativeAdminService::Withdraw(const v1::WithdrawContributorRequ
     ASSIGN_OR_RETURN(const ContributorRow row,
                      parts_.cooperatives.GetContributor(name.cooperative, name.id));
     if (row.state == ContributorState::kWithdrawn) return absl::OkStatus();  // repeated
+    if (caller.revoked) return PermissionDenied();  // revoked for another reason than leaving
     const absl::Time now = parts_.clock.Now();
     RETURN_IF_ERROR(parts_.cooperatives.Withdraw(name.cooperative, name.id, now));
     RETURN_IF_ERROR(parts_.certificates.RevokeContributor(name.cooperative, name.id, now));
-    if (parts_.later.withdraw_contributor) {
-      RETURN_IF_ERROR(parts_.later.withdraw_contributor(request.name()));
-    }
+    RETURN_IF_ERROR(
+        parts_.later.withdraw_contributor(request.name(), caller.Name(), request.comment()));
     return parts_.audit
         .Append(caller.Name(), "WITHDRAW_CONTRIBUTOR", request.name(),
                 {{"comment", request.comment()}})
@@ -420,21 +435,40 @@ absl::Status CooperativeAdminService::Withdraw(const v1::WithdrawContributorRequ
   });
 }
 
+absl::Status CooperativeAdminService::Leave(const v1::WithdrawContributorRequest& request,
+                                            const Caller& caller, v1::Contributor& response) {
+  ASSIGN_OR_RETURN(const ChildName name, ParseContributorName(request.name()));
+  RETURN_IF_ERROR(Withdraw(request, caller));
+  RETURN_IF_ERROR(parts_.later.after_withdrawal());
+  ASSIGN_OR_RETURN(const ContributorRow row,
+                   parts_.cooperatives.GetContributor(name.cooperative, name.id));
+  ASSIGN_OR_RETURN(response, Message(row, caller, /*with_receipt=*/true));
+  return absl::OkStatus();
+}
+
+// Deleting takes as long as the disk needs. A member that has left already may ask again, with the
+// certificate that was revoked when it did: its receipt may have been lost on the way.
 grpc::ServerUnaryReactor* CooperativeAdminService::WithdrawContributor(
     grpc::CallbackServerContext* context, const v1::WithdrawContributorRequest* request,
     v1::Contributor* response) {
-  const auto body = [&](const Caller& caller) -> absl::Status {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  auto log = std::make_shared<RequestLog>("CooperativeAdmin/WithdrawContributor");
+  const auto allowed = [&]() -> absl::StatusOr<Caller> {
+    ASSIGN_OR_RETURN(Caller caller, parts_.resolver.ResolveLeaving(*context, *request));
+    log->SetCaller(caller);
     ASSIGN_OR_RETURN(const ChildName name, ParseContributorName(request->name()));
     RETURN_IF_ERROR(caller.RequireContributor(name.cooperative, name.id));
-    RETURN_IF_ERROR(Withdraw(*request, caller));
-    if (parts_.later.after_withdrawal) parts_.later.after_withdrawal(request->name());
-    ASSIGN_OR_RETURN(const ContributorRow row,
-                     parts_.cooperatives.GetContributor(name.cooperative, name.id));
-    *response = ToMessage(row);
-    return absl::OkStatus();
-  };
-  return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/WithdrawContributor",
-                     body);
+    return caller;
+  }();
+  absl::Status status = allowed.status();
+  if (status.ok()) {
+    // request and response live until the reactor finishes.
+    status = parts_.workers.Add([=, this, caller = *allowed] {
+      reactor->Finish(log->End(Leave(*request, caller, *response)));
+    });
+  }
+  if (!status.ok()) reactor->Finish(log->End(status));
+  return reactor;
 }
 
 absl::Status CooperativeAdminService::Renew(const v1::RenewCertificateRequest& request,

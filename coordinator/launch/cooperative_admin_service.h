@@ -98,7 +98,13 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
   absl::Status Launch(const std::string& cooperative, const Caller& caller);
   absl::Status Invite(const v1::CreateInvitationRequest& request, const Caller& caller,
                       v1::Invitation& response);
+  // The member as `caller` may see it: its own leaving with the receipt, others' not at all.
+  absl::StatusOr<v1::Contributor> Message(const ContributorRow& row, const Caller& caller,
+                                          bool with_receipt) const;
   absl::Status Withdraw(const v1::WithdrawContributorRequest& request, const Caller& caller);
+  // Withdraw, the work after it, and the member as it is then.
+  absl::Status Leave(const v1::WithdrawContributorRequest& request, const Caller& caller,
+                     v1::Contributor& response);
   absl::Status Renew(const v1::RenewCertificateRequest& request, const Caller& caller,
                      v1::RenewCertificateResponse& response);
 

@@ -1,5 +1,6 @@
 #include "coordinator/launch/cooperative_message.h"
 
+#include "common/base/check.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/timestamp.h"
 
@@ -75,6 +76,23 @@ v1::ProbeText ToMessage(const ProbeTextRow& row) {
   message.set_size_bytes(row.size_bytes);
   message.set_router_documents(row.router_documents);
   message.set_evaluation_documents(row.evaluation_documents);
+  return message;
+}
+
+v1::Withdrawal ToMessage(const WithdrawalSummary& withdrawal) {
+  v1::Withdrawal message;
+  v1::Withdrawal::State state = v1::Withdrawal::STATE_UNSPECIFIED;
+  const bool known = v1::Withdrawal::State_Parse(withdrawal.state, &state);
+  KALAVAI_CHECK(known, "states have the same names in the API");
+  message.set_state(state);
+  message.set_receipt_envelope(withdrawal.receipt_envelope);
+  message.set_files_deleted(withdrawal.files_deleted);
+  message.set_masked_model(withdrawal.masked_model);
+  message.set_fusion(withdrawal.fusion);
+  message.set_model(withdrawal.model);
+  message.set_outcome(withdrawal.outcome);
+  message.set_comment(withdrawal.comment);
+  *message.mutable_withdraw_time() = ToTimestamp(withdrawal.withdraw_time);
   return message;
 }
 

@@ -13,6 +13,7 @@ namespace kalavai::coordinator {
 v1::Cooperative ToMessage(const CooperativeRow& row, const std::optional<BaseSummary>& base);
 v1::Contributor ToMessage(const ContributorRow& row);
 v1::ProbeText ToMessage(const ProbeTextRow& row);
+v1::Withdrawal ToMessage(const WithdrawalSummary& withdrawal);
 
 }  // namespace kalavai::coordinator
 

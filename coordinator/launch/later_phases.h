@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "common/crypto/sha256.h"
 
@@ -33,6 +34,19 @@ struct SubmissionDecision {
   std::string actor;  // Caller::Name()
 };
 
+// Of one member that left; as in cooperative.proto.
+struct WithdrawalSummary {
+  std::string state;  // "MASKED", "ERASED", "RESOLVING", "DONE"
+  std::string receipt_envelope;
+  int64_t files_deleted = 0;
+  std::string masked_model;
+  std::string fusion;
+  std::string model;
+  std::string outcome;
+  std::string comment;
+  absl::Time withdraw_time;
+};
+
 struct LaterPhases {
   // The base of a cooperative (by id), or nothing. coordinator/checkpoint.
   std::function<absl::StatusOr<std::optional<BaseSummary>>(const std::string& cooperative)>
@@ -43,11 +57,15 @@ struct LaterPhases {
       import_base;
   // A transaction of its own; returns the new state's name. coordinator/submission.
   std::function<absl::StatusOr<std::string>(const SubmissionDecision& decision)> decide_submission;
-  // A member left: withdraws its submissions and masks its experts. `contributor` is a resource
-  // name. Called within the transaction. coordinator/submission and coordinator/serving.
-  std::function<absl::Status(const std::string& contributor)> withdraw_contributor;
-  // After that transaction: removes bytes, rebuilds what is served. May be empty.
-  std::function<void(const std::string& contributor)> after_withdrawal;
+  // A member left (a resource name): withdraws its submissions and masks its experts. Called within
+  // the transaction that makes it WITHDRAWN. coordinator/withdrawal.
+  std::function<absl::Status(const std::string& contributor, const std::string& actor,
+                             const std::string& comment)>
+      withdraw_contributor;
+  // After that transaction: deletes bytes, signs the receipt, queues the re-solve. Repeatable.
+  std::function<absl::Status()> after_withdrawal;
+  // What has become of a member's leaving. CONTRIBUTOR_NOT_FOUND when it has not left.
+  std::function<absl::StatusOr<WithdrawalSummary>(const std::string& contributor)> find_withdrawal;
 };
 
 }  // namespace kalavai::coordinator

@@ -17,6 +17,12 @@ absl::Status PredictionStore::PutMeasurement(const MeasurementRow& row) {
       row.public_base_loss, row.public_own_loss);
 }
 
+absl::Status PredictionStore::DeleteMeasurement(absl::string_view cooperative,
+                                                absl::string_view contributor) {
+  return database_.Execute("DELETE FROM measurements WHERE cooperative = ?1 AND contributor = ?2",
+                           cooperative, contributor);
+}
+
 absl::StatusOr<std::vector<MeasurementRow>> PredictionStore::ListMeasurements(
     absl::string_view cooperative) const {
   std::vector<MeasurementRow> rows;

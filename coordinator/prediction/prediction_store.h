@@ -47,6 +47,8 @@ class PredictionStore {
 
   // Replaces the member's earlier measurement.
   absl::Status PutMeasurement(const MeasurementRow& row);
+  // The member has left. OK when there is none.
+  absl::Status DeleteMeasurement(absl::string_view cooperative, absl::string_view contributor);
   // By contributor; of members that have not left.
   absl::StatusOr<std::vector<MeasurementRow>> ListMeasurements(absl::string_view cooperative) const;
 

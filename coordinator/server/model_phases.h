@@ -1,4 +1,5 @@
-// Phases 5 and 6 as one object: everything that makes, releases and serves models, wired once.
+// Phases 5 to 7 as one object: everything that makes, releases and serves models, and takes a
+// member out of them, wired once.
 //
 //   ModelPhases models({.database = database, …});
 //   RETURN_IF_ERROR(models.Start());                  // unfinished fusions go on, models load
@@ -17,6 +18,7 @@
 #include "absl/status/status.h"
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/worker_queue.h"
 #include "common/crypto/signing_key.h"
 #include "common/model/device.h"
@@ -26,10 +28,11 @@
 #include "coordinator/caller_identity.h"
 #include "coordinator/checkpoint/checkpoint_store.h"
 #include "coordinator/fusion/fusion_service.h"
+#include "coordinator/fusion/fusion_starter.h"
 #include "coordinator/fusion/fusion_store.h"
 #include "coordinator/fusion/fusion_watch.h"
 #include "coordinator/fusion/fusion_worker.h"
-#include "coordinator/fusion/model_release.h"
+#include "coordinator/fusion/model_publisher.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/serving/expert_mask.h"
 #include "coordinator/serving/generation_engine.h"
@@ -37,6 +40,8 @@
 #include "coordinator/serving/model_loader.h"
 #include "coordinator/serving/model_store.h"
 #include "coordinator/submission/submission_store.h"
+#include "coordinator/transparency/signed_log.h"
+#include "coordinator/withdrawal/withdrawals.h"
 
 namespace kalavai::coordinator {
 
@@ -54,6 +59,7 @@ class ModelPhases {
     FusionStore& fusions;
     Audit& audit;
     const CallerResolver& resolver;
+    const SignedLog& log;
     const SigningKey& key;
     const Clock& clock;
     WorkerQueue& workers;
@@ -62,6 +68,9 @@ class ModelPhases {
     int64_t threads = 1;            // inside one tensor operation; part of every fusion's input
     Device device = Device::kCpu;   // of fusions and generation
     std::function<void(FusionState, double)> on_fusion_state = {};  // FusionWorker's on_state
+    std::function<void()> on_fusion_pass = {};                      // one pass of a model began
+    // Withdrawals' hook of that name.
+    std::function<absl::Status(absl::string_view, absl::string_view)> forget_measurement;
   };
 
   explicit ModelPhases(const Parts& parts);
@@ -74,10 +83,25 @@ class ModelPhases {
   WorkerQueue::Counts fusion_counts() const { return worker_.counts(); }
   GenerationEngine::Counts generation_counts() const { return engine_.counts(); }
 
+  // Within the transaction that makes a member WITHDRAWN.
+  absl::Status RecordWithdrawal(absl::string_view contributor, absl::string_view actor,
+                                absl::string_view comment) {
+    return withdrawals_.Record(contributor, actor, comment);
+  }
+  // After it: deletes now, and queues the re-solve.
+  absl::Status FinishWithdrawal();
+  absl::StatusOr<WithdrawalRecord> GetWithdrawal(absl::string_view contributor) const {
+    return withdrawals_.Get(contributor);
+  }
+
   FusionService& fusion_service() { return fusion_service_; }
   InferenceService& inference_service() { return inference_service_; }
 
  private:
+  Withdrawals::Hooks WithdrawalHooks();
+  absl::Status EraseDerived();
+  void QueueAdvance();
+
   const Parts parts_;
   FusionWatch watch_;
   ModelStore models_;
@@ -85,8 +109,13 @@ class ModelPhases {
   GenerationEngine engine_;
   ModelLoader loader_;
   FusionWorker worker_;
+  const FusionStarter starter_;
+  const ModelPublisher publisher_;
   FusionService fusion_service_;
   InferenceService inference_service_;
+  WithdrawalStore withdrawal_rows_;
+  Withdrawals withdrawals_;
+  WorkerQueue withdrawal_queue_{1, limits::kWithdrawalTasksMax};  // last: uses everything above
 };
 
 }  // namespace kalavai::coordinator

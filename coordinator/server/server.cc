@@ -159,6 +159,7 @@ struct Server::Wiring {
                       .fusions = fusions,
                       .audit = audit,
                       .resolver = resolver,
+                      .log = signed_log,
                       .key = ground.keys.signing_key,
                       .clock = clock,
                       .workers = workers,
@@ -166,9 +167,15 @@ struct Server::Wiring {
                       .models_directory = directory.ModelsPath(),
                       .threads = ThreadsOf(options),
                       .device = options.device,
-                      .on_fusion_state = [this](FusionState state, double seconds) {
-                        server_metrics.CountFusionState(FusionStateName(state), seconds);
-                      }}};
+                      .on_fusion_state =
+                          [this](FusionState state, double seconds) {
+                            server_metrics.CountFusionState(FusionStateName(state), seconds);
+                          },
+                      .on_fusion_pass = [this] { server_metrics.CountFusionPass(); },
+                      .forget_measurement =
+                          [this](absl::string_view cooperative, absl::string_view contributor) {
+                            return predictions.DeleteMeasurement(cooperative, contributor);
+                          }}};
 
   CooperativeAdminService admin_service{{.database = database,
                                          .blobs = blobs,
@@ -271,6 +278,24 @@ void Server::Wiring::WireLaterPhases() {
                                                  decision.actor));
     server_metrics.CountDecision(decision.admit);
     return std::string(SubmissionStateName(state));
+  };
+  later.withdraw_contributor = [this](const std::string& contributor, const std::string& actor,
+                                      const std::string& comment) {
+    return models.RecordWithdrawal(contributor, actor, comment);
+  };
+  later.after_withdrawal = [this] { return models.FinishWithdrawal(); };
+  later.find_withdrawal =
+      [this](const std::string& contributor) -> absl::StatusOr<WithdrawalSummary> {
+    ASSIGN_OR_RETURN(const WithdrawalRecord record, models.GetWithdrawal(contributor));
+    return WithdrawalSummary{.state = std::string(WithdrawalStateName(record.state)),
+                             .receipt_envelope = record.receipt_envelope,
+                             .files_deleted = record.files_deleted,
+                             .masked_model = record.masked_model,
+                             .fusion = record.fusion,
+                             .model = record.model,
+                             .outcome = record.outcome,
+                             .comment = record.comment,
+                             .withdraw_time = record.withdraw_time};
   };
   admission.OnDecided(
       [this](const std::string& submission, SubmissionState state, absl::string_view reason) {

@@ -71,6 +71,10 @@ ServerMetrics::ServerMetrics(Metrics& metrics)
            .meaning = "Time a fusion spent in a state; in a final one, of all of them together",
            .labels = {"state"}},
           {1, 10, 60, 300, 1800, 7200, 43'200, 259'200})),
+      fusion_passes_(
+          metrics.AddCounter({.name = "kalavai_fusion_probe_passes_total",
+                              .meaning = "Times a model read the probe text; kept arrays need none",
+                              .labels = {}})),
       tokens_(metrics.AddCounter({.name = "kalavai_generation_tokens_total",
                                   .meaning = "Tokens read (prompt) and generated (output)",
                                   .labels = {"kind"}})),
@@ -81,6 +85,7 @@ ServerMetrics::ServerMetrics(Metrics& metrics)
   submissions_.Increment({"admitted", ""}, 0);
   for (const char* decision : {"admitted", "rejected"}) decisions_.Increment({decision}, 0);
   for (const char* state : {"succeeded", "failed"}) fusions_ended_.Increment({state}, 0);
+  fusion_passes_.Increment({}, 0);
 }
 
 void ServerMetrics::Set(const Sample& sample) const {
@@ -122,6 +127,8 @@ void ServerMetrics::CountFusionState(absl::string_view state, double seconds) co
   if (state == "SUCCEEDED" || state == "FAILED") fusions_ended_.Increment({label});
   fusion_seconds_.Observe({label}, seconds);
 }
+
+void ServerMetrics::CountFusionPass() const { fusion_passes_.Increment({}); }
 
 void ServerMetrics::SetCheck(absl::string_view check, bool passed) const {
   ready_.Set({check}, passed ? 1 : 0);

@@ -54,6 +54,8 @@ class ServerMetrics {
   void CountDecision(bool admit) const;
   // A fusion left `state` ("PROBING") after `seconds`; with a final one, the seconds of them all.
   void CountFusionState(absl::string_view state, double seconds) const;
+  // A model reads the probe text for a fusion.
+  void CountFusionPass() const;
   // One check of readiness.
   void SetCheck(absl::string_view check, bool passed) const;
 
@@ -74,6 +76,7 @@ class ServerMetrics {
   const GaugeFamily fusions_;
   const CounterFamily fusions_ended_;
   const HistogramFamily fusion_seconds_;
+  const CounterFamily fusion_passes_;
   const CounterFamily tokens_;
   const GaugeFamily ready_;
 };

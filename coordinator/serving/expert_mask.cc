@@ -18,7 +18,9 @@ bool ExpertMask::MaySpeak(const ModelExpertRecord& expert) const {
       cooperatives_.GetContributor(name->cooperative, name->id);
   if (!contributor.ok() || contributor->state == ContributorState::kWithdrawn) return false;
   const absl::StatusOr<SubmissionRecord> submission = submissions_.Get(expert.submission);
-  return submission.ok() && submission->state == SubmissionState::kAdmitted;
+  // A model goes on with the version it was released with.
+  return submission.ok() && (submission->state == SubmissionState::kAdmitted ||
+                             submission->state == SubmissionState::kSuperseded);
 }
 
 }  // namespace kalavai::coordinator

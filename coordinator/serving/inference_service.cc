@@ -239,4 +239,40 @@ grpc::ServerUnaryReactor* InferenceService::ListModels(grpc::CallbackServerConte
       });
 }
 
+absl::Status InferenceService::Rollback(const Caller& caller,
+                                        const v1::RollbackModelRequest& request,
+                                        v1::Model& response) {
+  RETURN_IF_ERROR(caller.RequireAdministrator());
+  ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
+  if (!request.model().empty()) {
+    ASSIGN_OR_RETURN(const ChildName name, ParseModelName(request.model()));
+    if (name.cooperative != cooperative) {
+      return FieldInvalid("model", absl::StrCat("must be one of ", request.parent()));
+    }
+  }
+  if (request.comment().empty() ||
+      static_cast<int64_t>(request.comment().size()) > limits::kCommentBytesMax) {
+    return FieldInvalid("comment", "must be 1 to 1,000 bytes: who decided and why");
+  }
+  ASSIGN_OR_RETURN(
+      const ModelRecord model,
+      dependencies_.loader.Rollback(
+          request.parent(), request.model(), [&](const ModelRecord& chosen) {
+            return dependencies_.audit
+                .Append(caller.Name(), "ROLLBACK_MODEL", chosen.name,
+                        {{"root_digest", chosen.root_digest.Hex()}, {"comment", request.comment()}})
+                .status();
+          }));
+  response = ModelToProto(model, dependencies_.mask.Allowed(model.experts));
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* InferenceService::RollbackModel(grpc::CallbackServerContext* context,
+                                                          const v1::RollbackModelRequest* request,
+                                                          v1::Model* response) {
+  return HandleUnary(
+      context, *request, dependencies_.resolver, "InferenceService/RollbackModel",
+      [&](const Caller& caller) -> absl::Status { return Rollback(caller, *request, *response); });
+}
+
 }  // namespace kalavai::coordinator

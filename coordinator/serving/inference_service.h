@@ -11,9 +11,11 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 
+#include "coordinator/audit.h"
 #include "coordinator/caller_identity.h"
 #include "coordinator/serving/expert_mask.h"
 #include "coordinator/serving/generation_engine.h"
+#include "coordinator/serving/model_loader.h"
 #include "coordinator/serving/model_store.h"
 #include "kalavai/v1/inference.grpc.pb.h"
 
@@ -29,6 +31,8 @@ class InferenceService final : public v1::InferenceService::CallbackService {
     const ExpertMask& mask;
     GenerationEngine& engine;
     const CallerResolver& resolver;
+    ModelLoader& loader;
+    Audit& audit;
   };
 
   explicit InferenceService(const Dependencies& dependencies) : dependencies_(dependencies) {}
@@ -44,6 +48,9 @@ class InferenceService final : public v1::InferenceService::CallbackService {
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
                                        const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* RollbackModel(grpc::CallbackServerContext* context,
+                                          const v1::RollbackModelRequest* request,
+                                          v1::Model* response) override;
 
  private:
   // The model and the engine's request, without callbacks.
@@ -52,6 +59,8 @@ class InferenceService final : public v1::InferenceService::CallbackService {
     GenerationRequest request;
   };
   absl::StatusOr<Admitted> Admit(const Caller& caller, const v1::GenerateRequest& request) const;
+  absl::Status Rollback(const Caller& caller, const v1::RollbackModelRequest& request,
+                        v1::Model& response);
   absl::StatusOr<ModelRecord> FindModel(const Caller& caller, const std::string& name) const;
 
   const Dependencies dependencies_;

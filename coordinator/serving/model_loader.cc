@@ -11,11 +11,15 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
 #include "common/rpc/resource_name.h"
+#include "coordinator/fusion/fusion_store.h"
 #include "coordinator/router_safetensors.h"
 
 namespace kalavai::coordinator {
 
 absl::Status ModelLoader::LoadAll() {
+  // Links that a killed server left.
+  std::error_code ignored;
+  std::filesystem::remove_all(dependencies_.scratch_directory, ignored);
   ASSIGN_OR_RETURN(const std::vector<ModelRecord> models, dependencies_.models.ListServed());
   for (const ModelRecord& model : models) Activate(model.name);
   return absl::OkStatus();
@@ -23,6 +27,32 @@ absl::Status ModelLoader::LoadAll() {
 
 absl::Status ModelLoader::Publish(const ModelRecord& released) {
   return dependencies_.models.Create(released);
+}
+
+absl::StatusOr<ModelRecord> ModelLoader::Rollback(
+    absl::string_view cooperative, absl::string_view model,
+    const std::function<absl::Status(const ModelRecord&)>& record) {
+  ModelRecord chosen;
+  bool served = false;
+  const absl::Status changed = dependencies_.database.Transact([&]() -> absl::Status {
+    if (model.empty()) {
+      ASSIGN_OR_RETURN(chosen, dependencies_.models.GetEarlier(cooperative));
+    } else {
+      ASSIGN_OR_RETURN(chosen, dependencies_.models.Get(model));
+    }
+    ASSIGN_OR_RETURN(const bool withdrawn, dependencies_.models.HasWithdrawn(chosen.name));
+    if (withdrawn) return HasWithdrawnMember(chosen.name);
+    ASSIGN_OR_RETURN(const int64_t latest, dependencies_.models.LatestTurn(cooperative));
+    served = chosen.turn == latest;
+    if (served) return absl::OkStatus();
+    RETURN_IF_ERROR(dependencies_.models.TakeTurn(chosen.name));
+    RETURN_IF_ERROR(record(chosen));
+    ASSIGN_OR_RETURN(chosen, dependencies_.models.Get(chosen.name));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(changed);
+  if (!served) Activate(chosen.name);
+  return chosen;
 }
 
 void ModelLoader::Activate(const std::string& model) {
@@ -122,6 +152,12 @@ void ModelLoader::Loaded(const ModelRecord& model, const absl::Status& status) {
     return;
   }
   LogInfo("Loaded model", {{"model", model.name}, {"digest", model.root_digest.Hex()}});
+  if (const absl::Status retired =
+          now.ok() ? dependencies_.models.RetireEarlier(*now) : now.status();
+      !retired.ok()) {
+    LogError("Could not retire earlier models",
+             {{"model", model.name}, {"error", retired.ToString()}});
+  }
   const absl::StatusOr<std::vector<ModelRecord>> others =
       dependencies_.models.List(model.cooperative, "", 500);
   if (!others.ok()) return;
@@ -129,6 +165,7 @@ void ModelLoader::Loaded(const ModelRecord& model, const absl::Status& status) {
     if (other.state != ModelState::kRetired || !dependencies_.engine.IsReady(other.name)) continue;
     static_cast<void>(dependencies_.engine.Unload(other.name).ok());
   }
+  if (dependencies_.on_retired) dependencies_.on_retired();
 }
 
 }  // namespace kalavai::coordinator

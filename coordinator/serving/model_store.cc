@@ -16,7 +16,7 @@ constexpr std::array<absl::string_view, 3> kStateNames = {"LOADING", "ACTIVE", "
 
 constexpr char kColumns[] =
     "name, cooperative, fusion, state, state_reason, root_digest, signature, acknowledged_reason, "
-    "release_time";
+    "release_time, turn";
 
 ModelState StateFromName(absl::string_view name) {
   for (size_t i = 0; i < kStateNames.size(); ++i) {
@@ -36,6 +36,7 @@ ModelRecord RecordOf(Row& row) {
   model.signature = row.Text(6);
   model.acknowledged_reason = row.Text(7);
   model.release_time = row.Time(8);
+  model.turn = row.Int(9);
   return model;
 }
 
@@ -62,15 +63,12 @@ absl::Status ModelStore::Create(const ModelRecord& model) {
                       .metadata = {{"model", model.name}}});
   }
   if (!absl::IsNotFound(existing.status())) return existing.status();
-  RETURN_IF_ERROR(
-      database_.Execute("UPDATE models SET state = 'RETIRED', state_reason = ?2 "
-                        "WHERE cooperative = ?1 AND state != 'RETIRED'",
-                        model.cooperative, absl::StrCat("replaced by ", model.name)));
+  ASSIGN_OR_RETURN(const int64_t turn, NextTurn());
   RETURN_IF_ERROR(database_.Execute(
       "INSERT INTO models (name, cooperative, fusion, state, state_reason, root_digest, signature, "
-      "acknowledged_reason, release_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+      "acknowledged_reason, release_time, turn) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       model.name, model.cooperative, model.fusion, ModelStateName(model.state), model.state_reason,
-      model.root_digest, model.signature, model.acknowledged_reason, model.release_time));
+      model.root_digest, model.signature, model.acknowledged_reason, model.release_time, turn));
   for (size_t i = 0; i < model.experts.size(); ++i) {
     const ModelExpertRecord& expert = model.experts[i];
     RETURN_IF_ERROR(database_.Execute(
@@ -110,34 +108,114 @@ absl::Status ModelStore::Complete(ModelRecord& model) const {
       model.name);
 }
 
-absl::StatusOr<ModelRecord> ModelStore::Get(absl::string_view name) const {
+template <typename... Values>
+absl::StatusOr<std::optional<ModelRecord>> ModelStore::First(absl::string_view where,
+                                                             const Values&... values) const {
   std::optional<ModelRecord> found;
   RETURN_IF_ERROR(database_.Query(
-      absl::StrCat("SELECT ", kColumns, " FROM models WHERE name = ?1"),
+      absl::StrCat("SELECT ", kColumns, " FROM models WHERE ", where, " LIMIT 1"),
       [&](Row& row) {
         found = RecordOf(row);
         return absl::OkStatus();
       },
-      name));
+      values...));
+  if (found.has_value()) RETURN_IF_ERROR(Complete(*found));
+  return found;
+}
+
+absl::StatusOr<ModelRecord> ModelStore::Get(absl::string_view name) const {
+  ASSIGN_OR_RETURN(std::optional<ModelRecord> found, First("name = ?1", name));
   if (!found.has_value()) return NotFound(name);
-  RETURN_IF_ERROR(Complete(*found));
   return *std::move(found);
 }
 
 absl::StatusOr<ModelRecord> ModelStore::GetNewest(absl::string_view cooperative) const {
-  std::optional<ModelRecord> found;
+  ASSIGN_OR_RETURN(std::optional<ModelRecord> found,
+                   First("cooperative = ?1 AND state != 'RETIRED' "
+                         "ORDER BY state = 'ACTIVE' DESC, turn DESC",
+                         cooperative));
+  if (!found.has_value()) return NotFound(cooperative);
+  return *std::move(found);
+}
+
+absl::StatusOr<ModelRecord> ModelStore::GetEarlier(absl::string_view cooperative) const {
+  ASSIGN_OR_RETURN(
+      std::optional<ModelRecord> found,
+      First("cooperative = ?1 AND turn < (SELECT max(turn) FROM models WHERE cooperative = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM model_experts AS e JOIN current_submissions AS s "
+            "ON s.name = e.submission WHERE e.model = models.name AND s.state = 'WITHDRAWN') "
+            "ORDER BY turn DESC",
+            cooperative));
+  if (found.has_value()) return *std::move(found);
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "NO_EARLIER_MODEL",
+      {.what = absl::StrCat(cooperative, ": no model to return to; must have an earlier one"),
+       .why = "models that mix a withdrawn specialist are never served again",
+       .fix = "list them: 'kalavai-coordinator models'; or release another fusion",
+       .metadata = {{"cooperative", std::string(cooperative)}}});
+}
+
+absl::StatusOr<int64_t> ModelStore::LatestTurn(absl::string_view cooperative) const {
+  int64_t turn = 0;
   RETURN_IF_ERROR(database_.Query(
-      absl::StrCat("SELECT ", kColumns,
-                   " FROM models WHERE cooperative = ?1 AND state != 'RETIRED' "
-                   "ORDER BY rowid DESC LIMIT 1"),
+      "SELECT coalesce(max(turn), 0) FROM models WHERE cooperative = ?1",
       [&](Row& row) {
-        found = RecordOf(row);
+        turn = row.Int(0);
         return absl::OkStatus();
       },
       cooperative));
-  if (!found.has_value()) return NotFound(cooperative);
-  RETURN_IF_ERROR(Complete(*found));
-  return *std::move(found);
+  return turn;
+}
+
+absl::StatusOr<bool> ModelStore::HasWithdrawn(absl::string_view name) const {
+  bool has = false;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT EXISTS (SELECT 1 FROM model_experts AS e JOIN current_submissions AS s "
+      "ON s.name = e.submission WHERE e.model = ?1 AND s.state = 'WITHDRAWN')",
+      [&](Row& row) {
+        has = row.Bool(0);
+        return absl::OkStatus();
+      },
+      name));
+  return has;
+}
+
+absl::StatusOr<std::vector<ModelRecord>> ModelStore::ListRetiredOfWithdrawn() const {
+  std::vector<ModelRecord> models;
+  RETURN_IF_ERROR(database_.Query(
+      absl::StrCat("SELECT ", kColumns,
+                   " FROM models WHERE state = 'RETIRED' AND name IN (SELECT e.model FROM "
+                   "model_experts AS e JOIN current_submissions AS s ON s.name = e.submission "
+                   "WHERE s.state = 'WITHDRAWN') ORDER BY turn"),
+      [&](Row& row) {
+        models.push_back(RecordOf(row));
+        return absl::OkStatus();
+      }));
+  for (ModelRecord& model : models) RETURN_IF_ERROR(Complete(model));
+  return models;
+}
+
+absl::StatusOr<int64_t> ModelStore::NextTurn() const {
+  int64_t turn = 0;
+  RETURN_IF_ERROR(database_.Query("SELECT coalesce(max(turn), 0) + 1 FROM models", [&](Row& row) {
+    turn = row.Int(0);
+    return absl::OkStatus();
+  }));
+  return turn;
+}
+
+absl::Status ModelStore::TakeTurn(absl::string_view name) {
+  ASSIGN_OR_RETURN(const int64_t turn, NextTurn());
+  return database_.Execute(
+      "UPDATE models SET state = 'LOADING', state_reason = '', turn = ?2 WHERE name = ?1", name,
+      turn);
+}
+
+absl::Status ModelStore::RetireEarlier(const ModelRecord& model) {
+  return database_.Execute(
+      "UPDATE models SET state = 'RETIRED', state_reason = ?3 "
+      "WHERE cooperative = ?1 AND state != 'RETIRED' AND turn < ?2",
+      model.cooperative, model.turn, absl::StrCat("replaced by ", model.name));
 }
 
 absl::StatusOr<std::vector<ModelRecord>> ModelStore::List(absl::string_view cooperative,
@@ -160,7 +238,7 @@ absl::StatusOr<std::vector<ModelRecord>> ModelStore::List(absl::string_view coop
 absl::StatusOr<std::vector<ModelRecord>> ModelStore::ListServed() const {
   std::vector<ModelRecord> models;
   RETURN_IF_ERROR(database_.Query(
-      absl::StrCat("SELECT ", kColumns, " FROM models WHERE state != 'RETIRED' ORDER BY rowid"),
+      absl::StrCat("SELECT ", kColumns, " FROM models WHERE state != 'RETIRED' ORDER BY turn"),
       [&](Row& row) {
         models.push_back(RecordOf(row));
         return absl::OkStatus();

@@ -1,12 +1,15 @@
 // Rows of phase 6: released models, their experts and files. All SQL of the phase.
 //
-// A model is LOADING when released, ACTIVE when the engine can answer with it, RETIRED when a newer
-// model took its place. Names are resource names. Methods join the caller's Database::Transact. Any
-// thread. Errors: those of Database; ALREADY_EXISTS MODEL_EXISTS; NOT_FOUND MODEL_NOT_FOUND.
+// A model is LOADING when its turn to be served comes (a release, a rollback), ACTIVE when the
+// engine can answer with it, RETIRED when the model of a later turn has become ACTIVE: until then
+// the earlier one goes on answering. Names are resource names. Methods join the caller's
+// Database::Transact. Any thread. Errors: those of Database; ALREADY_EXISTS MODEL_EXISTS; NOT_FOUND
+// MODEL_NOT_FOUND.
 #ifndef KALAVAI_COORDINATOR_SERVING_MODEL_STORE_H_
 #define KALAVAI_COORDINATOR_SERVING_MODEL_STORE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,27 +52,47 @@ struct ModelRecord {
   std::vector<ModelExpertRecord> experts;
   std::vector<ModelFileRecord> files;
   absl::Time release_time;
+  int64_t turn = 0;  // set by the store
 };
 
 class ModelStore {
  public:
   explicit ModelStore(Database& database) : database_(database) {}
 
-  // Inserts the model and retires the cooperative's earlier ones.
+  // Inserts the model with the next turn.
   absl::Status Create(const ModelRecord& model);
+  // LOADING with the next turn: a model that was served before is to be served again.
+  absl::Status TakeTurn(absl::string_view name);
+  // The model has become ACTIVE: the cooperative's models of earlier turns are RETIRED.
+  absl::Status RetireEarlier(const ModelRecord& model);
   absl::StatusOr<ModelRecord> Get(absl::string_view name) const;
-  // The cooperative's newest model that is not retired.
+  // What the cooperative's callers are answered with: the ACTIVE model of the latest turn; before
+  // there is any, the LOADING one.
   absl::StatusOr<ModelRecord> GetNewest(absl::string_view cooperative) const;
+  // The model of the latest turn before that of the model to be served now, retired or not, that
+  // names no withdrawn member. FAILED_PRECONDITION NO_EARLIER_MODEL.
+  absl::StatusOr<ModelRecord> GetEarlier(absl::string_view cooperative) const;
+  // The latest turn of the cooperative's models; 0: there are none.
+  absl::StatusOr<int64_t> LatestTurn(absl::string_view cooperative) const;
+  // Whether the model mixes a specialist of a member that has left.
+  absl::StatusOr<bool> HasWithdrawn(absl::string_view name) const;
+  // Retired models that do, of every cooperative.
+  absl::StatusOr<std::vector<ModelRecord>> ListRetiredOfWithdrawn() const;
   // By release, oldest first; those after the model `after` (empty: from the start), at most
   // `limit`.
   absl::StatusOr<std::vector<ModelRecord>> List(absl::string_view cooperative,
                                                 absl::string_view after, int64_t limit) const;
-  // Of every cooperative, not retired, oldest first: what a started coordinator loads.
+  // Of every cooperative, not retired, by turn: what a started coordinator loads.
   absl::StatusOr<std::vector<ModelRecord>> ListServed() const;
   absl::Status SetState(absl::string_view name, ModelState state, absl::string_view reason);
 
  private:
   absl::Status Complete(ModelRecord& model) const;  // reads experts and files
+  // The first row, or nothing.
+  template <typename... Values>
+  absl::StatusOr<std::optional<ModelRecord>> First(absl::string_view where,
+                                                   const Values&... values) const;
+  absl::StatusOr<int64_t> NextTurn() const;
 
   Database& database_;
 };

@@ -107,9 +107,20 @@ absl::StatusOr<std::string> AdmissionWorker::SignReceipt(const SubmissionRecord&
 absl::Status AdmissionWorker::Check(const std::string& submission) {
   ASSIGN_OR_RETURN(const SubmissionRecord record, parts_.submissions.Get(submission));
   if (record.state != SubmissionState::kChecking) return absl::OkStatus();  // withdrawn meanwhile
+  // So may the member while its bytes are read: then they are gone, and no verdict is owed.
+  const auto withdrawn = [&] {
+    const absl::StatusOr<SubmissionRecord> now = parts_.submissions.Get(submission);
+    return now.ok() && now->state == SubmissionState::kWithdrawn;
+  };
   ASSIGN_OR_RETURN(const AdmissionCandidate candidate, Gather(record));
-  ASSIGN_OR_RETURN(const AdmissionOutcome outcome, Admit(candidate));
+  const absl::StatusOr<AdmissionOutcome> admitted = Admit(candidate);
+  if (withdrawn()) return absl::OkStatus();
+  RETURN_IF_ERROR(admitted.status());
+  const AdmissionOutcome& outcome = *admitted;
+  bool left = false;
   RETURN_IF_ERROR(parts_.database.Transact([&]() -> absl::Status {
+    left = withdrawn();
+    if (left) return absl::OkStatus();
     ASSIGN_OR_RETURN(const int64_t index,
                      parts_.audit.Append("coordinator", ActionOf(outcome.state), submission,
                                          {{"root_digest", HexOrEmpty(outcome.root_digest)},
@@ -124,6 +135,7 @@ absl::Status AdmissionWorker::Check(const std::string& submission) {
                                                   .receipt_envelope = std::move(receipt),
                                                   .decide_time = parts_.clock.Now()});
   }));
+  if (left) return absl::OkStatus();
   LogInfo("Decided submission", {{"submission", submission},
                                  {"state", std::string(SubmissionStateName(outcome.state))},
                                  {"reason", outcome.Reason()}});

@@ -109,6 +109,15 @@ absl::Status SubmissionService::Create(const Caller& caller, const std::string& 
     ASSIGN_OR_RETURN(const ContributorRow contributor,
                      parts_.cooperatives.GetContributor(cooperative, caller.contributor));
     ASSIGN_OR_RETURN(const int64_t count, parts_.submissions.Count(caller.Name()));
+    ASSIGN_OR_RETURN(const int64_t versions, parts_.submissions.CountVersions(caller.Name()));
+    if (versions >= limits::kSubmissionVersionsMax) {
+      return MakeError(absl::StatusCode::kResourceExhausted, "QUOTA_EXCEEDED",
+                       {.what = absl::StrCat(caller.Name(), ": ", versions,
+                                             " admitted specialists; must be fewer than ",
+                                             limits::kSubmissionVersionsMax),
+                        .why = "the bytes of superseded ones are kept for released models",
+                        .fix = "ask the launcher to invite this site under another id"});
+    }
     SubmissionRecord record;
     record.name = SubmissionName(cooperative, SubmissionId(caller.contributor, count + 1));
     record.cooperative = parent;

@@ -25,7 +25,7 @@ constexpr char kUploadColumns[] =
 constexpr SubmissionState kStates[] = {SubmissionState::kDraft,       SubmissionState::kUploading,
                                        SubmissionState::kChecking,    SubmissionState::kAdmitted,
                                        SubmissionState::kQuarantined, SubmissionState::kRejected,
-                                       SubmissionState::kWithdrawn};
+                                       SubmissionState::kWithdrawn,   SubmissionState::kSuperseded};
 
 SubmissionState ParseState(absl::string_view name) {
   const auto found =
@@ -101,6 +101,8 @@ absl::string_view SubmissionStateName(SubmissionState state) {
       return "REJECTED";
     case SubmissionState::kWithdrawn:
       return "WITHDRAWN";
+    case SubmissionState::kSuperseded:
+      return "SUPERSEDED";
   }
   return "UNKNOWN";
 }
@@ -121,9 +123,10 @@ absl::Status SubmissionStore::Create(const SubmissionRecord& record) {
   return MakeError(
       absl::StatusCode::kAlreadyExists, "SUBMISSION_EXISTS",
       {.what = absl::StrCat(record.contributor,
-                            ": has a submission; must have none that was not rejected"),
-       .why = "one specialist a contributor",
-       .fix = "kalavai status",
+                            ": has a submission under way; must have none that waits for files, "
+                            "checks or a decision"),
+       .why = "one submission of a contributor at a time",
+       .fix = "'kalavai submit' goes on with it; 'kalavai status' shows it",
        .metadata = {{"contributor", record.contributor}}});
 }
 
@@ -188,6 +191,18 @@ absl::StatusOr<int64_t> SubmissionStore::Count(absl::string_view contributor) {
   int64_t count = 0;
   RETURN_IF_ERROR(database_.Query(
       "SELECT count(*) FROM submissions WHERE contributor = ?",
+      [&](Row& row) {
+        count = row.Int(0);
+        return absl::OkStatus();
+      },
+      contributor));
+  return count;
+}
+
+absl::StatusOr<int64_t> SubmissionStore::CountVersions(absl::string_view contributor) {
+  int64_t count = 0;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT count(*) FROM submissions WHERE contributor = ? AND state = 'ADMITTED'",
       [&](Row& row) {
         count = row.Int(0);
         return absl::OkStatus();
@@ -275,7 +290,42 @@ absl::Status SubmissionStore::ReleaseRejected(absl::string_view submission) {
   return database_.Execute("DELETE FROM uploads WHERE submission = ?", submission);
 }
 
+absl::Status SubmissionStore::Supersede(absl::string_view name) {
+  return database_.Execute(
+      "UPDATE submissions SET superseded_by = ?1 WHERE state = 'ADMITTED' AND name <> ?1 "
+      "AND superseded_by IS NULL "
+      "AND contributor = (SELECT contributor FROM submissions WHERE name = ?1)",
+      name);
+}
+
+absl::Status SubmissionStore::ReleaseWithdrawn(absl::string_view contributor) {
+  for (const char* const sql :
+       {"DELETE FROM uploads WHERE contributor = ?",
+        "UPDATE submission_files SET held = 0 WHERE submission IN "
+        "(SELECT name FROM submissions WHERE contributor = ?)",
+        "UPDATE submission_checks SET message = '' WHERE submission IN "
+        "(SELECT name FROM submissions WHERE contributor = ?)",
+        "UPDATE submissions SET divergence_percent = NULL WHERE contributor = ?"}) {
+    RETURN_IF_ERROR(database_.Execute(sql, contributor));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Digest>> SubmissionStore::ListDigests(absl::string_view contributor) {
+  std::vector<Digest> digests;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT DISTINCT f.digest FROM submission_files AS f JOIN submissions AS s "
+      "ON s.name = f.submission WHERE s.contributor = ? ORDER BY 1",
+      [&](Row& row) {
+        digests.push_back(row.Digest(0));
+        return absl::OkStatus();
+      },
+      contributor));
+  return digests;
+}
+
 absl::Status SubmissionStore::Decide(absl::string_view name, const SubmissionVerdict& verdict) {
+  if (verdict.state == SubmissionState::kAdmitted) RETURN_IF_ERROR(Supersede(name));
   RETURN_IF_ERROR(Move(name, "CHECKING", SubmissionStateName(verdict.state)));
   RETURN_IF_ERROR(database_.Execute(
       "UPDATE submissions SET root_digest = ?, weights_digest = ?, divergence_percent = ?, "
@@ -293,6 +343,7 @@ absl::Status SubmissionStore::DecideQuarantined(absl::string_view name, bool adm
                                                 absl::string_view comment,
                                                 absl::string_view receipt_envelope,
                                                 absl::Time now) {
+  if (admit) RETURN_IF_ERROR(Supersede(name));
   RETURN_IF_ERROR(Move(name, "QUARANTINED", admit ? "ADMITTED" : "REJECTED"));
   ASSIGN_OR_RETURN(const SubmissionRecord record, Get(name));
   RETURN_IF_ERROR(AddCheck(name, static_cast<int64_t>(record.checks.size()),
@@ -318,15 +369,26 @@ absl::StatusOr<std::vector<std::string>> SubmissionStore::ListChecking() {
 
 absl::StatusOr<std::vector<AdmittedSubmission>> SubmissionStore::ListAdmitted(
     absl::string_view cooperative) {
+  return ListInStates(cooperative, /*superseded=*/false);
+}
+
+absl::StatusOr<std::vector<AdmittedSubmission>> SubmissionStore::ListUsable(
+    absl::string_view cooperative) {
+  return ListInStates(cooperative, /*superseded=*/true);
+}
+
+absl::StatusOr<std::vector<AdmittedSubmission>> SubmissionStore::ListInStates(
+    absl::string_view cooperative, bool superseded) {
   std::vector<SubmissionRecord> records;
   RETURN_IF_ERROR(database_.Query(
       absl::StrCat(kSubmissionColumns,
-                   "WHERE cooperative = ? AND state = 'ADMITTED' ORDER BY name"),
+                   "WHERE cooperative = ?1 AND (state = 'ADMITTED' OR (?2 AND state = "
+                   "'SUPERSEDED')) ORDER BY name"),
       [&](Row& row) {
         records.push_back(ReadSubmission(row));
         return absl::OkStatus();
       },
-      cooperative));
+      cooperative, superseded));
   std::vector<AdmittedSubmission> admitted;
   for (SubmissionRecord& record : records) {
     RETURN_IF_ERROR(ReadDetails(record));
@@ -419,7 +481,7 @@ absl::Status SubmissionStore::CompleteUpload(const UploadRecord& upload) {
   RETURN_IF_ERROR(database_.Execute(
       "UPDATE submission_files SET held = 1 WHERE submission = ?1 AND digest = ?2 "
       "AND size_bytes = ?3 AND EXISTS ("
-      "SELECT 1 FROM submissions WHERE name = ?1 AND state = 'UPLOADING')",
+      "SELECT 1 FROM current_submissions WHERE name = ?1 AND state = 'UPLOADING')",
       upload.submission, upload.digest, upload.size_bytes));
   if (database_.ChangedRows() > 0) return absl::OkStatus();
   return NotFound("UPLOAD_NOT_FOUND", upload.name, "start the upload again");

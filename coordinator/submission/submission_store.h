@@ -37,6 +37,7 @@ enum class SubmissionState {
   kQuarantined,  // not fused until an administrator decides
   kRejected,     // the contributor may submit again
   kWithdrawn,    // the contributor has left
+  kSuperseded,   // a newer one of the same contributor was admitted: not fused any more
 };
 absl::string_view SubmissionStateName(SubmissionState state);  // "ADMITTED"
 
@@ -111,7 +112,7 @@ class SubmissionStore {
  public:
   explicit SubmissionStore(Database& database) : database_(database) {}
 
-  // DRAFT. SUBMISSION_EXISTS when the contributor has one that was not rejected.
+  // DRAFT. SUBMISSION_EXISTS when the contributor has one that is under way or quarantined.
   absl::Status Create(const SubmissionRecord& record);
   absl::StatusOr<SubmissionRecord> Get(absl::string_view name);
   // Sorted by name, at most `limit`, names greater than `after`. `contributor` "" = everybody's.
@@ -121,13 +122,17 @@ class SubmissionStore {
   // How many submissions the contributor ever made.
   absl::StatusOr<int64_t> Count(absl::string_view contributor);
 
+  // How many of them were admitted, superseded ones included.
+  absl::StatusOr<int64_t> CountVersions(absl::string_view contributor);
+
   // DRAFT or UPLOADING -> UPLOADING: replaces the declared files. Uploads of files that are no
   // longer declared are dropped and returned, so that the caller removes their staging files.
   absl::StatusOr<std::vector<UploadRecord>> DeclareFiles(absl::string_view name,
                                                          const std::vector<SubmissionFile>& files);
   // UPLOADING -> CHECKING.
   absl::Status BeginChecking(absl::string_view name);
-  // CHECKING -> the verdict's state. Of a rejected submission only evidence stays held: files of at
+  // CHECKING -> the verdict's state. An admitted one supersedes the contributor's earlier one. Of a
+  // rejected submission only evidence stays held: files of at
   // most limits::kEvidenceFileBytesMax that are no weights, of the contributor's newest
   // limits::kEvidenceSubmissionsMax rejected ones; its uploads are over. The bytes are the
   // caller's to collect (BlobCollector; ListReleased of BlobReferenceStore).
@@ -141,6 +146,16 @@ class SubmissionStore {
 
   // Admitted submissions of members that have not left, sorted by name: what may be fused.
   absl::StatusOr<std::vector<AdmittedSubmission>> ListAdmitted(absl::string_view cooperative);
+  // The same and those superseded since: what a fusion that was begun may go on with, and a model
+  // that was released may be served with.
+  absl::StatusOr<std::vector<AdmittedSubmission>> ListUsable(absl::string_view cooperative);
+
+  // The contributor has left: lets go of every file it sent, ends its uploads and empties what was
+  // computed from its bytes; names, digests, verdicts and receipts stay. The bytes are the caller's
+  // to collect. Its submissions read as WITHDRAWN once its row says so.
+  absl::Status ReleaseWithdrawn(absl::string_view contributor);
+  // Digests of all files the contributor ever declared, sorted, each once.
+  absl::StatusOr<std::vector<Digest>> ListDigests(absl::string_view contributor);
   // The submission, other than `except`, of this cooperative that has exactly these weights.
   absl::StatusOr<std::optional<std::string>> FindByWeights(absl::string_view cooperative,
                                                            const Digest& weights_digest,
@@ -164,6 +179,10 @@ class SubmissionStore {
   // Lets go of what a rejected submission's contributor need not have kept.
   absl::Status ReleaseRejected(absl::string_view submission);
   absl::Status AddCheck(absl::string_view name, int64_t position, const CheckResult& check);
+  // The contributor's earlier admitted submission makes room for `name`, which is not yet admitted.
+  absl::Status Supersede(absl::string_view name);
+  absl::StatusOr<std::vector<AdmittedSubmission>> ListInStates(absl::string_view cooperative,
+                                                               bool superseded);
 
   Database& database_;
 };

@@ -53,7 +53,8 @@ const std::vector<Layer>& Layers() {
         {"contributor", {"common/", "contributor/"}, {kSqlite}},
     };
     const std::vector<std::string> phases = {"launch",     "checkpoint", "submission",
-                                             "prediction", "fusion",     "serving"};
+                                             "prediction", "fusion",     "serving",
+                                             "withdrawal"};
     std::vector<std::string> earlier = {"common/", "migrations/",
                                         "coordinator/transparency/*_log.h"};
     for (const std::string& phase : phases) {

@@ -60,7 +60,7 @@ TEST_CASE("losses, gains and credit are those of the hand calculation", "[fusion
   REQUIRE(std::abs(outcome.experts[1].equal_weight - 1.5) < 1e-6);
   REQUIRE(std::abs(outcome.oracle.equal_weight - 1) < 1e-6);
   REQUIRE(std::abs(outcome.token_oracle.equal_weight - 1) < 1e-6);
-  REQUIRE(std::abs(outcome.weight_average.equal_weight - 1.625) < 1e-12);
+  REQUIRE(std::abs(outcome.weight_average->equal_weight - 1.625) < 1e-12);
   const double uniform = -std::log((std::exp(-1.0) + 2 * std::exp(-2.0)) / 3);
   REQUIRE(std::abs(outcome.uniform.equal_weight - uniform) < 1e-6);
   REQUIRE(std::abs(outcome.oracle_gain_percent - 100.0 / 3) < 1e-4);

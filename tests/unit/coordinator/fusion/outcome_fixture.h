@@ -15,7 +15,7 @@ inline FusionOutcome ExampleOutcome() {
   outcome.chunks = {4, 8, 12};
   outcome.experts = {{{2, 2, 1.5}, 2}, {{1, 2, 1.75}, 1.5}, {{2, 1.5, 1.75}, 1.75}};
   outcome.uniform = {{1.5, 1.75, 1.625}, 1.625};
-  outcome.weight_average = {{1.75, 1.875, 1.5}, 1.8125};
+  outcome.weight_average = DomainLosses{{1.75, 1.875, 1.5}, 1.8125};
   outcome.oracle = {{1, 1.5, 1.5}, 1.25};
   outcome.token_oracle = {{0.5, 1, 1}, 0.75};
   outcome.fused = {{1.0625, 1.5625, 1.5}, 1.3125};

@@ -1,8 +1,11 @@
-// Goal: a release takes the place of the one before, in its own cooperative only.
-// Method: releases of two cooperatives in a real database.
+// Goal: a model takes the place of the one before when it is loaded, in its own cooperative only, and
+// an earlier one can be returned to unless a member of it has left. Method: releases of two
+// cooperatives in a real database.
 #include "coordinator/serving/model_store.h"
 
 #include <string>
+
+#include "absl/strings/str_cat.h"
 
 #include "tests/unit/coordinator/cooperative_fixture.h"
 
@@ -56,13 +59,18 @@ TEST_CASE("A model comes back as it was released", "[serving]") {
                  "MODEL_NOT_FOUND");
 }
 
-TEST_CASE("A release retires its cooperative's earlier models and no other's", "[serving]") {
+TEST_CASE("A loaded model retires its cooperative's earlier models and no other's", "[serving]") {
   const CooperativeFixture fixture;
   ModelStore store(*fixture.database);
   REQUIRE_OK(store.Create(ModelOf("alpine", "a1")));
   REQUIRE_OK(store.Create(ModelOf("nordic", "m1")));
   REQUIRE_OK(store.SetState("cooperatives/nordic/models/m1", ModelState::kActive, ""));
   REQUIRE_OK(store.Create(ModelOf("nordic", "m2")));
+  // Until the new one can answer, the old one does.
+  CHECK(store.GetNewest("cooperatives/nordic").value().name == "cooperatives/nordic/models/m1");
+  REQUIRE_OK(store.SetState("cooperatives/nordic/models/m2", ModelState::kActive, ""));
+  CHECK(store.GetNewest("cooperatives/nordic").value().name == "cooperatives/nordic/models/m2");
+  REQUIRE_OK(store.RetireEarlier(store.Get("cooperatives/nordic/models/m2").value()));
   REQUIRE_OK_AND_ASSIGN(const ModelRecord old, store.Get("cooperatives/nordic/models/m1"));
   CHECK(old.state == ModelState::kRetired);
   CHECK(old.state_reason == "replaced by cooperatives/nordic/models/m2");
@@ -80,6 +88,32 @@ TEST_CASE("A release retires its cooperative's earlier models and no other's", "
   REQUIRE_OK_AND_ASSIGN(const auto rest, store.List("cooperatives/nordic", first[0].name, 10));
   REQUIRE(rest.size() == 1);
   CHECK(rest[0].name == "cooperatives/nordic/models/m2");
+}
+
+TEST_CASE("A rollback gives an earlier model the next turn", "[serving]") {
+  const CooperativeFixture fixture;
+  ModelStore store(*fixture.database);
+  REQUIRE_STATUS(store.GetEarlier("cooperatives/nordic"), absl::StatusCode::kFailedPrecondition,
+                 "NO_EARLIER_MODEL");
+  for (const char* const id : {"m1", "m2", "m3"}) {
+    REQUIRE_OK(store.Create(ModelOf("nordic", id)));
+    const std::string name = absl::StrCat("cooperatives/nordic/models/", id);
+    REQUIRE_OK(store.SetState(name, ModelState::kActive, ""));
+    REQUIRE_OK(store.RetireEarlier(store.Get(name).value()));
+  }
+  REQUIRE_OK_AND_ASSIGN(const ModelRecord earlier, store.GetEarlier("cooperatives/nordic"));
+  CHECK(earlier.name == "cooperatives/nordic/models/m2");
+  REQUIRE_OK(store.TakeTurn(earlier.name));
+  REQUIRE_OK_AND_ASSIGN(const ModelRecord again, store.Get(earlier.name));
+  CHECK(again.state == ModelState::kLoading);
+  CHECK(again.turn == store.LatestTurn("cooperatives/nordic").value());
+  CHECK(store.GetNewest("cooperatives/nordic").value().name == "cooperatives/nordic/models/m3");
+  REQUIRE_OK(store.SetState(again.name, ModelState::kActive, ""));
+  REQUIRE_OK(store.RetireEarlier(again));
+  CHECK(store.Get("cooperatives/nordic/models/m3").value().state == ModelState::kRetired);
+  CHECK(store.GetNewest("cooperatives/nordic").value().name == again.name);
+  // The one before it by turn is the one it took over from.
+  CHECK(store.GetEarlier("cooperatives/nordic").value().name == "cooperatives/nordic/models/m3");
 }
 
 TEST_CASE("A model that cannot be loaded says why", "[serving]") {
