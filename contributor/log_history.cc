@@ -23,6 +23,7 @@
 #include "common/rpc/retry.h"
 #include "common/storage/atomic_file.h"
 #include "common/storage/file_descriptor.h"
+#include "contributor/receipt.h"
 #include "kalavai/v1/transparency.grpc.pb.h"
 
 namespace kalavai::contributor {
@@ -106,29 +107,6 @@ absl::StatusOr<std::vector<Digest>> ReadHashes(const Proof& proof) {
   return hashes;
 }
 
-struct Recorded {
-  int64_t index = 0;
-  std::string leaf;
-  std::string tree_head;
-  std::vector<Digest> proof;
-};
-
-absl::StatusOr<Recorded> ReadRecorded(const nlohmann::json& receipt) {
-  Recorded recorded;
-  ASSIGN_OR_RETURN(recorded.index, JsonInt(receipt, "log_index"));
-  ASSIGN_OR_RETURN(recorded.leaf, JsonString(receipt, "leaf"));
-  ASSIGN_OR_RETURN(recorded.tree_head, JsonString(receipt, "tree_head"));
-  const auto proof = receipt.find("inclusion_proof");
-  if (proof == receipt.end() || !proof->is_array()) {
-    return absl::InvalidArgumentError("inclusion_proof: must be a list of digests");
-  }
-  for (const nlohmann::json& hash : *proof) {
-    if (!hash.is_string()) return absl::InvalidArgumentError("inclusion_proof: not a digest");
-    ASSIGN_OR_RETURN(recorded.proof.emplace_back(), Digest::FromHex(hash.get<std::string>()));
-  }
-  return recorded;
-}
-
 class History {
  public:
   History(const Workspace& workspace, const std::string& address,
@@ -158,8 +136,8 @@ class History {
   }
 
   // What a receipt without evidence says is recorded: its leaf and proof under the kept head.
-  absl::StatusOr<Recorded> AskFor(const nlohmann::json& receipt, const TreeState& now) {
-    Recorded recorded;
+  absl::StatusOr<ReceiptRecord> AskFor(const nlohmann::json& receipt, const TreeState& now) {
+    ReceiptRecord recorded;
     ASSIGN_OR_RETURN(recorded.index, JsonInt(receipt, "log_index"));
     ASSIGN_OR_RETURN(recorded.tree_head,
                      ReadFileBounded(workspace_.TreeHeadFile(), limits::kNoteBytesMax));
@@ -222,29 +200,6 @@ class History {
   const std::unique_ptr<Stub> stub_;
 };
 
-// The leaf tells of what the receipt tells of.
-absl::Status MatchLeaf(const Recorded& recorded, const nlohmann::json& receipt) {
-  ASSIGN_OR_RETURN(const nlohmann::json leaf, ReadJson(recorded.leaf));
-  ASSIGN_OR_RETURN(const int64_t index, JsonInt(leaf, "index"));
-  ASSIGN_OR_RETURN(const std::string subject, JsonString(leaf, "subject"));
-  ASSIGN_OR_RETURN(const std::string action, JsonString(leaf, "action"));
-  const auto fields = leaf.find("fields");
-  if (fields == leaf.end()) return absl::InvalidArgumentError("the leaf has no fields");
-  ASSIGN_OR_RETURN(const std::string root, JsonString(*fields, "root_digest"));
-  ASSIGN_OR_RETURN(const std::string submission, JsonString(receipt, "submission"));
-  ASSIGN_OR_RETURN(const std::string receipt_root, JsonString(receipt, "root_digest"));
-  ASSIGN_OR_RETURN(const std::string state, JsonString(receipt, "state"));
-  // ADMIT_SUBMISSION records ADMITTED, QUARANTINE_… QUARANTINED, REJECT_… REJECTED.
-  const std::string verb = action.substr(0, action.find('_'));
-  if (index != recorded.index || subject != submission || root != receipt_root ||
-      state.substr(0, verb.size()) != verb) {
-    return absl::InvalidArgumentError(absl::StrCat("leaf ", index, " tells of ", action, " of ",
-                                                   subject, "; must tell of ", state, " of ",
-                                                   submission));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status PinLog(const Workspace& workspace, const PublicKey& coordinator_key,
@@ -306,21 +261,17 @@ absl::Status CheckReceiptRecorded(const Workspace& workspace, const std::string&
   };
   History history(workspace, address, channel);
   ASSIGN_OR_RETURN(const KeptHead now, history.Advance());
-  absl::StatusOr<Recorded> recorded = ReadRecorded(receipt);
+  absl::StatusOr<ReceiptRecord> recorded = ReadReceiptRecord(receipt);
   if (!receipt.contains("leaf")) {
     // Signed before receipts carried evidence: the log must have it now.
     ASSIGN_OR_RETURN(recorded, history.AskFor(receipt, now.state));
   }
   if (!recorded.ok()) return refuse(recorded.status());
-  const absl::Status matches = MatchLeaf(*recorded, receipt);
+  const absl::Status matches = CheckReceiptLeaf(*recorded, receipt);
   if (!matches.ok()) return refuse(matches);
   ASSIGN_OR_RETURN(const TreeState then,
                    history.Verify(recorded->tree_head, now.verifier, "the receipt's tree head"));
-  const absl::Status included =
-      recorded->index < 0
-          ? absl::InvalidArgumentError("log_index: must not be negative")
-          : VerifyInclusion({.index = static_cast<uint64_t>(recorded->index), .size = then.size},
-                            LeafHash(recorded->leaf), recorded->proof, then.root);
+  const absl::Status included = CheckReceiptProof(*recorded, then);
   if (!included.ok()) return refuse(included);
   return history.Demand(then, now.state);
 }

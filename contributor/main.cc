@@ -15,7 +15,6 @@
 #include "contributor/inference/generate_command.h"
 #include "contributor/join/join_command.h"
 #include "contributor/key/key_create_command.h"
-#include "contributor/leave/leave_command.h"
 #include "contributor/prediction/credit_command.h"
 #include "contributor/prediction/matrix_command.h"
 #include "contributor/prediction/predict_command.h"
@@ -27,6 +26,8 @@
 #include "contributor/tokenizer/tokenizer_train_command.h"
 #include "contributor/training/evaluate_command.h"
 #include "contributor/training/train_command.h"
+#include "contributor/withdrawal/verify_receipt_command.h"
+#include "contributor/withdrawal/withdraw_command.h"
 
 int main(int argc, char** argv) {
   using namespace kalavai::contributor;  // NOLINT(google-build-using-namespace): a table of names
@@ -60,7 +61,8 @@ int main(int argc, char** argv) {
                                  MakeCreditCommand(),
                                  MakeAskCommand(),
                                  MakeGenerateCommand(),
-                                 MakeLeaveCommand(),
+                                 MakeWithdrawCommand(),
+                                 MakeVerifyReceiptCommand(),
                                  MakeTokenizerEncodeCommand(),
                                  MakeTokenizerDecodeCommand(),
                                  MakeTokenizerFitCommand(),

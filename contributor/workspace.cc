@@ -127,6 +127,9 @@ std::string Workspace::SubmissionPartialDirectory() const {
   return absl::StrCat(root_, "/submission.partial");
 }
 std::string Workspace::ReceiptsDirectory() const { return absl::StrCat(root_, "/receipts"); }
+std::string Workspace::WithdrawalReceiptFile() const {
+  return absl::StrCat(ReceiptsDirectory(), "/withdrawal.json");
+}
 std::string Workspace::EgressDirectory() const { return absl::StrCat(root_, "/egress"); }
 std::string Workspace::LogDirectory() const { return absl::StrCat(root_, "/log"); }
 std::string Workspace::LogKeyFile() const { return absl::StrCat(root_, "/log/verifier_key"); }

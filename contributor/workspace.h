@@ -14,7 +14,8 @@
 //     training/                 training state, report.json (measured losses), privacy.json (audit)
 //     specialist/               the trained specialist: config.json, model.safetensors, …
 //     submission/               the flat signed directory that is uploaded
-//     receipts/                 what the coordinator signed for this member
+//     receipts/                 what the coordinator signed for this member; withdrawal.json when
+//                               it has left
 //     egress/                   signed lists of every byte that left
 //
 //   Workspace workspace(flags->workspace);
@@ -93,6 +94,7 @@ class Workspace {
   std::string SubmissionDirectory() const;
   std::string SubmissionPartialDirectory() const;
   std::string ReceiptsDirectory() const;
+  std::string WithdrawalReceiptFile() const;
   std::string EgressDirectory() const;
   std::string LogDirectory() const;
   std::string LogKeyFile() const;

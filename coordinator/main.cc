@@ -23,6 +23,7 @@
 #include "coordinator/admin/predict_command.h"
 #include "coordinator/admin/probe_add_command.h"
 #include "coordinator/admin/release_command.h"
+#include "coordinator/admin/rollback_command.h"
 #include "coordinator/server/serve_command.h"
 #include "coordinator/server/verify_command.h"
 
@@ -50,32 +51,18 @@ int main(int argc, char** argv) {
           {"gRPC", grpc::Version()},
           {"protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)}}};
   // One command a line, in the order of the protocol.
-  return kalavai::RunProgram(program,
-                             {
-                                 MakeInitCommand(),
-                                 MakeServeCommand(),
-                                 MakeCoopCreateCommand(),
-                                 MakeCoopShowCommand(),
-                                 MakeBasePretrainCommand(),
-                                 MakeBaseImportCommand(),
-                                 MakeProbeAddCommand(),
-                                 MakeCoopLaunchCommand(),
-                                 MakeInviteCommand(),
-                                 MakeMembersCommand(),
-                                 MakeRemoveMemberCommand(),
-                                 MakeDecideCommand(),
-                                 MakePredictCommand(),
-                                 MakeFuseCommand(),
-                                 MakeMatrixCommand(),
-                                 MakeCreditCommand(),
-                                 MakeReleaseCommand(),
-                                 MakeModelsCommand(),
-                                 MakeLogCommand(),
-                                 MakeLogVerifyCommand(),
-                                 MakeLogProveCommand(),
-                                 MakeHealthCommand(),
-                                 MakeMetricsCommand(),
-                                 MakeVerifyCommand(),
-                             },
-                             argc, argv);
+  return kalavai::RunProgram(
+      program,
+      {
+          MakeInitCommand(),     MakeServeCommand(),        MakeCoopCreateCommand(),
+          MakeCoopShowCommand(), MakeBasePretrainCommand(), MakeBaseImportCommand(),
+          MakeProbeAddCommand(), MakeCoopLaunchCommand(),   MakeInviteCommand(),
+          MakeMembersCommand(),  MakeRemoveMemberCommand(), MakeDecideCommand(),
+          MakePredictCommand(),  MakeFuseCommand(),         MakeMatrixCommand(),
+          MakeCreditCommand(),   MakeReleaseCommand(),      MakeRollbackCommand(),
+          MakeModelsCommand(),   MakeLogCommand(),          MakeLogVerifyCommand(),
+          MakeLogProveCommand(), MakeHealthCommand(),       MakeMetricsCommand(),
+          MakeVerifyCommand(),
+      },
+      argc, argv);
 }

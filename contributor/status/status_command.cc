@@ -1,9 +1,11 @@
 #include "contributor/status/status_command.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -23,6 +25,12 @@ struct Flags {
   std::string workspace;
 };
 
+// The coordinator's receipt of the withdrawal is here.
+bool HasLeft(const Workspace& workspace) {
+  std::error_code ignored;
+  return std::filesystem::exists(workspace.WithdrawalReceiptFile(), ignored);
+}
+
 std::string NextStep(const Workspace& workspace, const std::optional<v1::Submission>& submission) {
   if (submission.has_value()) {
     switch (submission->state()) {
@@ -32,11 +40,17 @@ std::string NextStep(const Workspace& workspace, const std::optional<v1::Submiss
         return "wait: an administrator decides";
       case v1::Submission::WITHDRAWN:
         return "nothing: this member has left";
+      case v1::Submission::SUPERSEDED:
+        return "nothing: a newer one took its place";
       case v1::Submission::REJECTED:
         return "mend what the checks say, then kalavai submit";
       default:
         return "kalavai submit";
     }
+  }
+  if (HasLeft(workspace)) {
+    return absl::StrCat("nothing: this member has left; kalavai verify-receipt ",
+                        workspace.WithdrawalReceiptFile());
   }
   if (!workspace.HasBase()) return "kalavai fetch";
   const absl::StatusOr<TrainingReport> report = workspace.LoadTrainingReport();
@@ -98,7 +112,9 @@ absl::Status Status(const Flags& flags, Console& console) {
   const std::string reason = GetErrorReason(asked);
   if (reason == "LOG_INCONSISTENT" || reason == "KEPT_HEAD_DAMAGED") return asked;
   ASSIGN_OR_RETURN(record.now, ReadKeptHead(workspace));
-  if (!asked.ok()) {
+  if (!asked.ok() && HasLeft(workspace)) {
+    remote = "this member has left";
+  } else if (!asked.ok()) {
     remote = std::string(asked.message());
     console.Warn(absl::StrCat("the coordinator's side is unknown: ", remote));
   }
@@ -106,7 +122,7 @@ absl::Status Status(const Flags& flags, Console& console) {
   nlohmann::json result = {{"workspace", workspace.root()},     {"contributor", member.contributor},
                            {"domain", member.domain},           {"coordinator", member.coordinator},
                            {"coordinator_answers", asked.ok()}, {"base_fetched", has_base},
-                           {"record", RecordJson(record)},          {"next", next}};
+                           {"record", RecordJson(record)},      {"next", next}};
   if (report.ok()) {
     result["training"] = {{"pilot", report->pilot},
                           {"steps", report->steps},

@@ -17,11 +17,35 @@ namespace {
 
 using Stub = v1::SubmissionService::Stub;
 
+// Which of a member's submissions counts: the higher first.
+int RankOf(v1::Submission::State state) {
+  switch (state) {
+    case v1::Submission::DRAFT:
+    case v1::Submission::UPLOADING:
+    case v1::Submission::CHECKING:
+    case v1::Submission::QUARANTINED:
+      return 2;
+    case v1::Submission::ADMITTED:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+bool IsBetter(const v1::Submission& one, const v1::Submission& other) {
+  if (RankOf(one.state()) != RankOf(other.state())) {
+    return RankOf(one.state()) > RankOf(other.state());
+  }
+  return std::pair(one.create_time().seconds(), one.create_time().nanos()) >=
+         std::pair(other.create_time().seconds(), other.create_time().nanos());
+}
+
 }  // namespace
 
 bool IsDecided(v1::Submission::State state) {
   return state == v1::Submission::ADMITTED || state == v1::Submission::QUARANTINED ||
-         state == v1::Submission::REJECTED || state == v1::Submission::WITHDRAWN;
+         state == v1::Submission::REJECTED || state == v1::Submission::WITHDRAWN ||
+         state == v1::Submission::SUPERSEDED;
 }
 
 absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
@@ -34,11 +58,7 @@ absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
                      CallUnary(coordinator.address(), stub, &Stub::ListSubmissions, request));
     for (const v1::Submission& submission : page.submissions()) {
       if (submission.contributor() != coordinator.membership.contributor) continue;
-      const bool rejected = submission.state() == v1::Submission::REJECTED;
-      const bool newer = !found.has_value() ||
-                         submission.create_time().seconds() >= found->create_time().seconds();
-      if (!rejected || newer) found = submission;
-      if (!rejected) return found;
+      if (!found.has_value() || IsBetter(submission, *found)) found = submission;
     }
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
@@ -54,9 +74,11 @@ absl::StatusOr<SavedReceipt> SaveReceipt(const Workspace& workspace,
   ASSIGN_OR_RETURN(const std::string name, JsonString(receipt, "submission"));
   ASSIGN_OR_RETURN(const std::string state, JsonString(receipt, "state"));
   ASSIGN_OR_RETURN(const std::string root, JsonString(receipt, "root_digest"));
-  const bool withdrawn = submission.state() == v1::Submission::WITHDRAWN;
+  // Both come after the verdict, which the receipt is of.
+  const bool later = submission.state() == v1::Submission::WITHDRAWN ||
+                     submission.state() == v1::Submission::SUPERSEDED;
   if (name != submission.name() || root != submission.root_digest() ||
-      (!withdrawn && state != v1::Submission::State_Name(submission.state()))) {
+      (!later && state != v1::Submission::State_Name(submission.state()))) {
     return MakeError(
         absl::StatusCode::kPermissionDenied, "SIGNATURE_INVALID",
         {.what = absl::StrCat("receipt: of ", name, ", ", state, ", ", root, "; must be of ",

@@ -11,18 +11,18 @@
 #include "nlohmann/json.hpp"
 
 #include "contributor/coordinator_connection.h"
+#include "contributor/receipt.h"
 #include "contributor/workspace.h"
 #include "kalavai/v1/submission.grpc.pb.h"
 
 namespace kalavai::contributor {
 
-inline constexpr char kReceiptType[] = "application/vnd.kalavai.receipt.v1+json";
-
-// ADMITTED, QUARANTINED, REJECTED or WITHDRAWN: nothing more happens without somebody acting.
+// ADMITTED, QUARANTINED, REJECTED, WITHDRAWN or SUPERSEDED: nothing more happens without somebody
+// acting.
 bool IsDecided(v1::Submission::State state);
 
-// The member's submission that counts: the one not rejected, else the newest; nothing when there
-// is none.
+// The member's submission that counts: the one that waits for something (files, checks, a
+// decision), else the admitted one, else the newest; nothing when there is none.
 absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
     v1::SubmissionService::Stub& stub, const CoordinatorConnection& coordinator);
 

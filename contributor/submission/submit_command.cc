@@ -29,10 +29,12 @@ namespace kalavai::contributor {
 namespace {
 
 using Stub = v1::SubmissionService::Stub;
+constexpr char kWeightsFile[] = "model.safetensors";
 
 struct Flags {
   std::string workspace;
   bool dry_run = false;
+  bool new_version = false;
 };
 
 std::string ListFiles(const BuiltSubmission& built) {
@@ -77,16 +79,22 @@ absl::Status DryRun(const Workspace& workspace, Console& console) {
 
 class Submit {
  public:
-  Submit(const Workspace& workspace, const CoordinatorConnection& coordinator, Console& console)
+  Submit(const Workspace& workspace, const CoordinatorConnection& coordinator, Console& console,
+         bool new_version)
       : workspace_(workspace),
         coordinator_(coordinator),
         console_(console),
+        new_version_(new_version),
         stub_(v1::SubmissionService::NewStub(coordinator.channel)) {}
 
   absl::Status Run() {
     ASSIGN_OR_RETURN(std::optional<v1::Submission> found, FindOwnSubmission(*stub_, coordinator_));
     v1::Submission submission;
-    if (found.has_value() && found->state() != v1::Submission::REJECTED) {
+    bool again = !found.has_value() || found->state() == v1::Submission::REJECTED;
+    if (!again && found->state() == v1::Submission::ADMITTED) {
+      ASSIGN_OR_RETURN(again, WantsNewVersion(*found));
+    }
+    if (!again) {
       submission = *std::move(found);
     } else {
       // Refused here rather than after a submission exists that has nothing to hold.
@@ -113,6 +121,30 @@ class Submit {
                                                              Response*),
                                 const Request& request, int attempts = 3) {
     return CallUnary(coordinator_.address(), *stub_, method, request, {.attempts = attempts});
+  }
+
+  // Whether the specialist of now is to take the admitted one's place.
+  absl::StatusOr<bool> WantsNewVersion(const v1::Submission& admitted) {
+    const absl::StatusOr<std::string> directory = workspace_.TrainedSpecialist();
+    if (!directory.ok()) {
+      if (new_version_) return directory.status();
+      return false;
+    }
+    bool same = true;
+    for (const v1::FileDigest& file : admitted.files()) {
+      if (file.path() != kWeightsFile) continue;
+      ASSIGN_OR_RETURN(const Digest digest,
+                       Sha256OfFile(absl::StrCat(*directory, "/", kWeightsFile)));
+      same = digest.Hex() == file.sha256();
+    }
+    if (same && new_version_) {
+      console_.Note("the specialist in this workspace is the one that was admitted");
+    } else if (!same && !new_version_) {
+      console_.Warn(
+          "the specialist in this workspace is not the one that was admitted: 'kalavai submit "
+          "--new-version' sends it");
+    }
+    return new_version_ && !same;
   }
 
   // Builds, declares, sends what is missing, asks for the checks.
@@ -216,6 +248,7 @@ class Submit {
   const Workspace& workspace_;
   const CoordinatorConnection& coordinator_;
   Console& console_;
+  const bool new_version_;
   const std::unique_ptr<Stub> stub_;
   std::string egress_receipt_;
   int64_t sent_bytes_ = 0;
@@ -225,7 +258,7 @@ absl::Status RunSubmit(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
   if (flags.dry_run) return DryRun(workspace, console);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
-  return Submit(workspace, coordinator, console).Run();
+  return Submit(workspace, coordinator, console, flags.new_version).Run();
 }
 
 }  // namespace
@@ -236,10 +269,14 @@ Command MakeSubmitCommand() {
           .summary = "sign the specialist, send it, get the verdict and its receipt",
           .details =
               "  kalavai submit --dry-run   # every byte that would leave\n"
-              "  kalavai submit             # again after a break: it resumes\n",
+              "  kalavai submit             # again after a break: it resumes\n"
+              "  kalavai submit --new-version   # a better specialist than the one admitted\n",
           .configure =
               [flags](CLI::App& app) {
                 app.add_flag("--dry-run", flags->dry_run, "list what would be sent; send nothing");
+                app.add_flag("--new-version", flags->new_version,
+                             "send the specialist of now although an earlier one was admitted; "
+                             "admitted, it takes that one's place in later fusions");
                 AddWorkspaceOption(app, &flags->workspace);
               },
           .run = [flags](Console& console) { return RunSubmit(*flags, console); }};

@@ -1,5 +1,6 @@
 #include "coordinator/admin/fuse_command.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "CLI/CLI.hpp"
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
@@ -35,6 +37,7 @@ struct Flags {
   std::string report;
   uint64_t seed = 0;
   int32_t steps = 500;
+  bool skip_weight_average = false;
   bool check = false;
   bool watch = true;
 };
@@ -96,34 +99,57 @@ std::string StateLabel(v1::Fusion::State state) {
   return absl::StrReplaceAll(absl::AsciiStrToLower(v1::Fusion::State_Name(state)), {{"_", " "}});
 }
 
-// Follows the stream until the fusion ends; shows the work of each state.
+// Shows the work of each state as messages come.
+class WorkShown {
+ public:
+  explicit WorkShown(Console& console) : console_(console) {}
+
+  void Show(const v1::Fusion& now) {
+    if (now.state() != shown_) {
+      shown_ = now.state();
+      progress_.reset();
+      if (now.state() == v1::Fusion::SUCCEEDED || now.state() == v1::Fusion::FAILED) return;
+      if (now.progress_unit().empty()) return;  // queued: nothing to count yet
+      progress_.emplace(console_, StateLabel(now.state()), now.progress_total(),
+                        now.progress_unit());
+    }
+    if (progress_.has_value()) progress_->Update(now.progress_done());
+  }
+
+ private:
+  Console& console_;
+  std::optional<Progress> progress_;
+  int shown_ = v1::Fusion::STATE_UNSPECIFIED;
+};
+
+// Follows the stream until the fusion ends. One that breaks, as when the coordinator is started
+// anew, is begun again: the fusion goes on there.
 absl::StatusOr<v1::Fusion> Watch(const AdminConnection& connection, Stub& stub,
                                  const std::string& fusion, Console& console) {
-  grpc::ClientContext context;
   v1::GetFusionRequest request;
   request.set_name(fusion);
-  const auto reader = stub.WatchFusion(&context, request);
-  v1::Fusion now;
-  std::optional<Progress> progress;
-  int shown = v1::Fusion::STATE_UNSPECIFIED;
-  while (reader->Read(&now)) {
+  WorkShown shown(console);
+  absl::Status status;
+  for (int attempt = 0; attempt < limits::kWatchAttemptsMax; ++attempt) {
+    grpc::ClientContext context;
+    const auto reader = stub.WatchFusion(&context, request);
+    v1::Fusion now;
+    while (!Interrupted() && reader->Read(&now)) {
+      shown.Show(now);
+      attempt = 0;
+    }
     if (Interrupted()) {
       context.TryCancel();
       return InterruptedError(
           absl::StrCat("the fusion goes on; watch it with 'fuse --fusion ", fusion, "'"));
     }
-    if (now.state() != shown) {
-      shown = now.state();
-      progress.reset();
-      if (now.state() == v1::Fusion::SUCCEEDED || now.state() == v1::Fusion::FAILED) continue;
-      if (now.progress_unit().empty()) continue;  // queued: nothing to count yet
-      progress.emplace(console, StateLabel(now.state()), now.progress_total(), now.progress_unit());
-    }
-    if (progress.has_value()) progress->Update(now.progress_done());
+    status = CallStatus(reader->Finish(), connection.address);
+    if (status.ok()) return now;
+    if (!absl::IsUnavailable(status)) return status;
+    if (attempt == 0) console.Note("the coordinator does not answer; waiting for it");
+    SleepBeforeRetry({}, std::min(attempt, 5));
   }
-  progress.reset();
-  RETURN_IF_ERROR(CallStatus(reader->Finish(), connection.address));
-  return now;
+  return status;
 }
 
 absl::Status Fuse(const Flags& flags, Console& console) {
@@ -135,6 +161,7 @@ absl::Status Fuse(const Flags& flags, Console& console) {
   request.set_validate_only(flags.check);
   request.mutable_fusion()->set_seed(flags.seed);
   request.mutable_fusion()->set_steps(flags.steps);
+  request.mutable_fusion()->set_skip_weight_average(flags.skip_weight_average);
   for (const std::string& submission : flags.submissions) {
     request.mutable_fusion()->add_submissions(submission);
   }
@@ -207,6 +234,8 @@ Command MakeFuseCommand() {
                 app.add_option("--steps", flags->steps, "AdamW steps of the router")
                     ->check(CLI::Range(1, 20000))
                     ->capture_default_str();
+                app.add_flag("--skip-weight-average", flags->skip_weight_average,
+                             "leave out the one baseline that needs a pass of its own");
                 app.add_flag("--check", flags->check, "run every check, start nothing");
                 app.add_flag("--watch,!--no-watch", flags->watch, "wait for the end (default)");
               },

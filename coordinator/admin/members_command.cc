@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
+#include "common/storage/atomic_file.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/message_json.h"
 #include "kalavai/v1/cooperative.grpc.pb.h"
@@ -25,6 +26,7 @@ struct Flags {
   std::string cooperative;
   std::string contributor;
   std::string comment;
+  std::string receipt;
 };
 
 absl::StatusOr<std::vector<v1::Contributor>> FetchMembers(const AdminConnection& connection,
@@ -74,6 +76,26 @@ std::string Describe(const v1::Submission& submission) {
   return text;
 }
 
+// What became of a member's leaving, a line each.
+std::string Describe(const v1::Withdrawal& withdrawal) {
+  std::string text =
+      absl::StrCat("\n    withdrawal  ", v1::Withdrawal::State_Name(withdrawal.state()), ", ",
+                   withdrawal.files_deleted(), " files deleted");
+  if (!withdrawal.masked_model().empty()) {
+    absl::StrAppend(&text, "\n      silent in ", withdrawal.masked_model());
+  }
+  if (!withdrawal.fusion().empty()) {
+    absl::StrAppend(&text, "\n      fused again without it: ", withdrawal.fusion());
+  }
+  if (!withdrawal.model().empty()) {
+    absl::StrAppend(&text, "\n      served instead: ", withdrawal.model());
+  }
+  if (!withdrawal.outcome().empty()) {
+    absl::StrAppend(&text, "\n      no model took its place: ", withdrawal.outcome());
+  }
+  return text;
+}
+
 absl::Status Members(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
   ASSIGN_OR_RETURN(const std::vector<v1::Contributor> members,
@@ -88,6 +110,7 @@ absl::Status Members(const Flags& flags, Console& console) {
     row["submissions"] = nlohmann::json::array();
     absl::StrAppend(&text, text.empty() ? "" : "\n", member.name(), "  ", member.domain(), "  ",
                     v1::Contributor::State_Name(member.state()));
+    if (member.has_withdrawal()) text += Describe(member.withdrawal());
     for (const v1::Submission& submission : submissions) {
       if (submission.contributor() != member.name()) continue;
       row["submissions"].push_back(MessageJson(submission));
@@ -117,12 +140,21 @@ absl::Status Remove(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const v1::Contributor member,
                    CallUnary(connection.address, *stub,
                              &v1::CooperativeAdmin::Stub::WithdrawContributor, request));
-  console.Result(MessageJson(member),
-                 absl::StrCat(member.name(), "  ", v1::Contributor::State_Name(member.state())));
-  console.Note(
-      absl::StrCat("Its specialist answers no more. To re-solve the model without it: "
-                   "kalavai-coordinator fuse --cooperative ",
-                   flags.cooperative));
+  const v1::Withdrawal& withdrawal = member.withdrawal();
+  if (!flags.receipt.empty()) {
+    RETURN_IF_ERROR(WriteFileAtomically(flags.receipt, withdrawal.receipt_envelope() + "\n"));
+  }
+  console.Result(
+      MessageJson(member),
+      absl::StrCat(member.name(), "  ", v1::Contributor::State_Name(member.state()),
+                   Describe(withdrawal),
+                   flags.receipt.empty() ? "" : absl::StrCat("\n    receipt ", flags.receipt)));
+  if (withdrawal.state() != v1::Withdrawal::DONE) {
+    console.Note(absl::StrCat(
+        "If a model with it is served, it is fused again without it and replaced on its own: "
+        "kalavai-coordinator members --cooperative ",
+        flags.cooperative));
+  }
   return absl::OkStatus();
 }
 
@@ -144,7 +176,7 @@ Command MakeMembersCommand() {
 Command MakeRemoveMemberCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "withdraw",
-          .summary = "withdraw a member: certificate revoked, specialist masked",
+          .summary = "withdraw a member: silent at once, its bytes deleted, fused again without it",
           .details =
               "  kalavai-coordinator withdraw --cooperative nordic --contributor "
               "st-mary --comment 'left by letter of 3 May'\n",
@@ -154,6 +186,9 @@ Command MakeRemoveMemberCommand() {
                 AddCooperativeFlag(app, flags->cooperative);
                 app.add_option("--contributor", flags->contributor, "id of the member")->required();
                 app.add_option("--comment", flags->comment, "why; goes into the log")->required();
+                app.add_option("--receipt", flags->receipt,
+                               "keep the signed receipt here, for the member")
+                    ->type_name("FILE");
               },
           .run = [flags](Console& console) { return Remove(*flags, console); }};
 }

@@ -30,6 +30,7 @@
 #include "coordinator/submission/admission_worker.h"
 #include "coordinator/submission/submission_store.h"
 #include "coordinator/transparency/transparency_log.h"
+#include "coordinator/withdrawal/withdrawals.h"
 #include "migrations/embedded_migrations.h"
 
 namespace kalavai::coordinator {
@@ -88,6 +89,7 @@ class Verifier {
       if (base.has_value()) NoteRow(CheckBase(*base));
       RETURN_IF_ERROR(CheckSubmissions(CooperativeName(row.id)));
       RETURN_IF_ERROR(CheckModels(CooperativeName(row.id)));
+      RETURN_IF_ERROR(CheckWithdrawals(row.id));
     }
     return absl::OkStatus();
   }
@@ -157,10 +159,12 @@ class Verifier {
                  : std::string();
     };
     const std::string root = record.root_digest.has_value() ? record.root_digest->Hex() : "";
-    // Who has left has another state for readers, and the row none of its own.
-    const std::string state = record.state == SubmissionState::kWithdrawn
-                                  ? text("state")
-                                  : std::string(SubmissionStateName(record.state));
+    // Who has left, or sent a better one, has another state for readers, and the row none of its
+    // own.
+    const bool later =
+        record.state == SubmissionState::kWithdrawn || record.state == SubmissionState::kSuperseded;
+    const std::string state =
+        later ? text("state") : std::string(SubmissionStateName(record.state));
     const std::pair<const char*, std::string> fields[] = {{"submission", record.name},
                                                           {"contributor", record.contributor},
                                                           {"root_digest", root},
@@ -172,6 +176,42 @@ class Verifier {
     }
     RETURN_IF_ERROR(CheckFiles(record));
     return Annotate(CheckLeaf(receipt, text("leaf"), text("tree_head")), record.name);
+  }
+
+  absl::Status CheckWithdrawals(absl::string_view cooperative) {
+    ASSIGN_OR_RETURN(const std::vector<WithdrawalRecord> records,
+                     WithdrawalStore(database_).List(cooperative));
+    for (const WithdrawalRecord& record : records) {
+      // Not yet erased: the next start does it.
+      if (!record.receipt_envelope.empty()) NoteRow(CheckWithdrawal(record));
+    }
+    return absl::OkStatus();
+  }
+
+  // The receipt is ours and on record, and nothing came back that only the member named.
+  absl::Status CheckWithdrawal(const WithdrawalRecord& record) const {
+    const std::string name = ContributorName(record.cooperative, record.contributor);
+    const absl::StatusOr<std::string> payload =
+        VerifyEnvelope(record.receipt_envelope, key_, kWithdrawalType);
+    RETURN_IF_ERROR(Annotate(payload.status(), name));
+    ASSIGN_OR_RETURN(const nlohmann::json receipt, ReadJson(*payload));
+    ASSIGN_OR_RETURN(const std::string contributor, JsonString(receipt, "contributor"));
+    if (contributor != name) {
+      return RowDamaged(name, absl::StrCat("a receipt of ", contributor, "; must be its own"));
+    }
+    const BlobReferenceStore references(database_);
+    for (const nlohmann::json& hex : receipt.value("deleted", nlohmann::json::array())) {
+      if (!hex.is_string()) return RowDamaged(name, "its receipt lists no digests");
+      ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(hex.get<std::string>()));
+      ASSIGN_OR_RETURN(const bool named, references.IsNamed(digest));
+      if (!named && blobs_.Contains(digest)) {
+        return RowDamaged(name, absl::StrCat("blob ", digest.Hex(),
+                                             " is in the store; must be deleted as receipted"));
+      }
+    }
+    ASSIGN_OR_RETURN(const std::string leaf, JsonString(receipt, "leaf"));
+    ASSIGN_OR_RETURN(const std::string head, JsonString(receipt, "tree_head"));
+    return Annotate(CheckLeaf(receipt, leaf, head), name);
   }
 
   absl::Status CheckFiles(const SubmissionRecord& record) const {

@@ -75,6 +75,19 @@ absl::StatusOr<WithdrawalRecord> WithdrawalStore::Get(absl::string_view cooperat
                     .metadata = {{"name", name}}});
 }
 
+absl::StatusOr<std::vector<WithdrawalRecord>> WithdrawalStore::List(
+    absl::string_view cooperative) const {
+  std::vector<WithdrawalRecord> records;
+  RETURN_IF_ERROR(database_.Query(
+      absl::StrCat(kColumns, "WHERE cooperative = ?1 ORDER BY contributor"),
+      [&](Row& row) {
+        records.push_back(RecordOf(row));
+        return absl::OkStatus();
+      },
+      cooperative));
+  return records;
+}
+
 absl::StatusOr<std::vector<WithdrawalRecord>> WithdrawalStore::ListUnfinished() const {
   std::vector<WithdrawalRecord> records;
   RETURN_IF_ERROR(database_.Query(

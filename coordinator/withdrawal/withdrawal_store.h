@@ -52,6 +52,8 @@ class WithdrawalStore {
   absl::Status Insert(const WithdrawalRecord& record);
   absl::StatusOr<WithdrawalRecord> Get(absl::string_view cooperative,
                                        absl::string_view contributor) const;
+  // By contributor, of one cooperative (an id).
+  absl::StatusOr<std::vector<WithdrawalRecord>> List(absl::string_view cooperative) const;
   // Not DONE, in the order in which the members left.
   absl::StatusOr<std::vector<WithdrawalRecord>> ListUnfinished() const;
   // Everything but the names, actor, comment and time of leaving.

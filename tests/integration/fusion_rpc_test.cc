@@ -3,7 +3,9 @@
 // and whoever may not is refused, at once after withdrawal.
 // Method: a coordinator with TLS in this process, members who type their commands, tiny models
 // trained on two made-up domains.
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +22,7 @@
 #include "contributor/checkpoint/fetch_command.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/join/join_command.h"
+#include "contributor/receipt.h"
 #include "contributor/submission/submit_command.h"
 #include "contributor/workspace.h"
 #include "kalavai/v1/fusion.grpc.pb.h"
@@ -189,6 +192,51 @@ double ShareOf(const std::string& domain, const v1::Usage& usage) {
   return -1;
 }
 
+// Every field at its bounds and beyond: refused with its name before anything is computed.
+void CheckFusionFields(Ground& ground) {
+  const auto stub = v1::FusionService::NewStub(ground.admin);
+  const auto check = [&](const std::function<void(v1::CreateFusionRequest&)>& change) {
+    v1::CreateFusionRequest request;
+    request.set_parent(kParent);
+    request.set_validate_only(true);
+    change(request);
+    return CallUnary(ground.address, *stub, &Fusion::CreateFusion, request, {.attempts = 1});
+  };
+  const auto kInvalid = absl::StatusCode::kInvalidArgument;
+  for (const int32_t steps : {INT32_MIN, -1, 20'001, INT32_MAX}) {
+    INFO(steps << " steps");
+    REQUIRE_STATUS(check([&](auto& r) { r.mutable_fusion()->set_steps(steps); }), kInvalid,
+                   "FIELD_INVALID");
+  }
+  for (const int32_t steps : {0, 1, 20'000}) {
+    INFO(steps << " steps");
+    REQUIRE_OK(check([&](auto& r) { r.mutable_fusion()->set_steps(steps); }));
+  }
+  for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 63, UINT64_MAX}) {
+    const auto planned = check([&](auto& r) { r.mutable_fusion()->set_seed(seed); });
+    REQUIRE_OK(planned);
+    REQUIRE(planned->seed() == seed);
+  }
+  REQUIRE_STATUS(check([](auto& r) { r.set_fusion_id("No Id"); }), kInvalid, "NAME_INVALID");
+  REQUIRE_STATUS(check([](auto& r) { r.set_fusion_id(std::string(64, 'a')); }), kInvalid,
+                 "NAME_INVALID");
+  REQUIRE_STATUS(
+      check([](auto& r) { r.mutable_fusion()->add_submissions("cooperatives/nordic/x"); }),
+      absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED");
+  for (const int32_t size : {INT32_MIN, -1}) {
+    v1::ListFusionsRequest list;
+    list.set_parent(kParent);
+    list.set_page_size(size);
+    REQUIRE_STATUS(CallUnary(ground.address, *stub, &Fusion::ListFusions, list), kInvalid,
+                   "FIELD_INVALID");
+  }
+  v1::ListFusionsRequest none;
+  none.set_parent(kParent);
+  REQUIRE_OK_AND_ASSIGN(const v1::ListFusionsResponse fusions,
+                        CallUnary(ground.address, *stub, &Fusion::ListFusions, none));
+  REQUIRE(fusions.fusions_size() == 0);  // all of it was looked at only
+}
+
 void CheckFusion(Ground& ground, const v1::Fusion& fusion) {
   INFO(fusion.failure_reason() << " " << fusion.failure_message());
   REQUIRE(fusion.state() == v1::Fusion::SUCCEEDED);
@@ -226,6 +274,9 @@ void Release(Ground& ground, const v1::Fusion& fusion) {
   REQUIRE_FALSE(fusion.result().guard_met());
   REQUIRE_STATUS(CallUnary(ground.address, *stub, &Fusion::ReleaseModel, request),
                  absl::StatusCode::kFailedPrecondition, "GUARD_NOT_MET");
+  request.set_acknowledged_reason(std::string(limits::kCommentBytesMax + 1, 'x'));
+  REQUIRE_STATUS(CallUnary(ground.address, *stub, &Fusion::ReleaseModel, request),
+                 absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
   request.set_acknowledged_reason("chunks of 32 tokens are a test's");
   REQUIRE_OK_AND_ASSIGN(const v1::Model model,
                         CallUnary(ground.address, *stub, &Fusion::ReleaseModel, request));
@@ -274,6 +325,29 @@ void CheckRefusals(Ground& ground, Inference& stub) {
   }
 }
 
+// The only release there was mixes one who has left.
+void CheckRollbackRefused(Ground& ground, const contributor::CoordinatorConnection& member) {
+  v1::RollbackModelRequest rollback;
+  rollback.set_parent(kParent);
+  rollback.set_comment("answers got worse");
+  const auto theirs = v1::InferenceService::NewStub(member.channel);
+  REQUIRE_STATUS(CallUnary(ground.address, *theirs, &Inference::RollbackModel, rollback),
+                 absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
+  const auto stub = v1::InferenceService::NewStub(ground.admin);
+  const auto call = [&] {
+    return CallUnary(ground.address, *stub, &Inference::RollbackModel, rollback, {.attempts = 1});
+  };
+  REQUIRE_STATUS(call(), absl::StatusCode::kFailedPrecondition, "NO_EARLIER_MODEL");
+  rollback.set_model(kModel);
+  REQUIRE_STATUS(call(), absl::StatusCode::kFailedPrecondition, "MODEL_HAS_WITHDRAWN_MEMBER");
+  rollback.set_model("cooperatives/nordic/models/nobody");
+  REQUIRE_STATUS(call(), absl::StatusCode::kNotFound, "MODEL_NOT_FOUND");
+  rollback.set_model("cooperatives/other/models/first");
+  REQUIRE_STATUS(call(), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  rollback.clear_comment();
+  REQUIRE_STATUS(call(), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+}
+
 TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", "[integration]") {
   Ground ground;
   const Workspace bergen = ground.Submit("bergen", "tide");
@@ -295,6 +369,7 @@ TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", 
   other.mutable_fusion()->mutable_reference_models(0)->set_label("Not a label");
   REQUIRE_STATUS(CallUnary(ground.address, *fusions, &Fusion::CreateFusion, other),
                  absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  CheckFusionFields(ground);
   REQUIRE_OK_AND_ASSIGN(const v1::Fusion created,
                         CallUnary(ground.address, *fusions, &Fusion::CreateFusion, request));
   const v1::Fusion fusion = ground.Watch(created.name());
@@ -318,7 +393,23 @@ TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", 
   v1::WithdrawContributorRequest withdraw;
   withdraw.set_name(absl::StrCat(kParent, "/contributors/bergen"));
   const auto leaving = v1::CooperativeAdmin::NewStub(of_bergen.channel);
-  REQUIRE_OK(CallUnary(ground.address, *leaving, &Admin::WithdrawContributor, withdraw));
+  REQUIRE_OK_AND_ASSIGN(const v1::Contributor left,
+                        CallUnary(ground.address, *leaving, &Admin::WithdrawContributor, withdraw));
+  REQUIRE(left.state() == v1::Contributor::WITHDRAWN);
+  REQUIRE(left.withdrawal().files_deleted() > 0);
+  // Its certificate is revoked now, and good for this one call: the receipt again.
+  REQUIRE_OK_AND_ASSIGN(const v1::Contributor again,
+                        CallUnary(ground.address, *leaving, &Admin::WithdrawContributor, withdraw));
+  REQUIRE(again.withdrawal().receipt_envelope() == left.withdrawal().receipt_envelope());
+  withdraw.set_name(absl::StrCat(kParent, "/contributors/oslo"));
+  REQUIRE_STATUS(CallUnary(ground.address, *leaving, &Admin::WithdrawContributor, withdraw),
+                 absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
+  REQUIRE_OK_AND_ASSIGN(const contributor::ReceiptKeys keys, contributor::LoadReceiptKeys(bergen));
+  REQUIRE_OK_AND_ASSIGN(const contributor::Receipt receipt,
+                        contributor::VerifyReceipt(left.withdrawal().receipt_envelope(), keys));
+  REQUIRE(receipt.kind == "withdrawal");
+  REQUIRE(static_cast<int64_t>(receipt.payload["deleted"].size()) ==
+          left.withdrawal().files_deleted());
   const auto refused = v1::InferenceService::NewStub(of_bergen.channel);
   REQUIRE_STATUS(CallUnary(ground.address, *refused, &Inference::Generate, Question()),
                  absl::StatusCode::kUnauthenticated, "UNAUTHENTICATED");
@@ -326,6 +417,7 @@ TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", 
                         CallUnary(ground.address, *inference, &Inference::Generate, Question()));
   REQUIRE_NEAR(ShareSum(without.usage()), 1.0, 1e-6);
   REQUIRE(ShareOf("tide", without.usage()) == 0);
+  CheckRollbackRefused(ground, of_oslo);
 }
 
 }  // namespace

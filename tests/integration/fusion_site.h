@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,9 +68,24 @@ inline const Checkpoints& SharedCheckpoints() {
   return *kCheckpoints;
 }
 
-// A coordinator's rows and blobs without its listeners.
+// A directory of its own, or one that is there already.
+class Place {
+ public:
+  explicit Place(const std::string& at) {
+    if (at.empty()) temp_.emplace();
+    path_ = at.empty() ? temp_->path() : at;
+  }
+  std::string File(const std::string& name) const { return absl::StrCat(path_, "/", name); }
+
+ private:
+  std::optional<TempDir> temp_;  // nothing that a killed process would leave behind
+  std::string path_;
+};
+
+// A coordinator's rows and blobs without its listeners; `at`: opened where another one was, as
+// after a kill.
 struct Site {
-  TempDir directory;
+  Place directory;
   std::unique_ptr<Database> database = Database::Open(directory.File("coordinator.db")).value();
   std::unique_ptr<BlobStore> blobs =
       BlobStore::Open(directory.File("blobs"), {.free_space_floor_bytes = 0}).value();
@@ -85,9 +101,10 @@ struct Site {
   absl::Mutex mutex;
   std::vector<std::string> passes ABSL_GUARDED_BY(mutex);
 
-  Site() {
+  explicit Site(const std::string& at = "") : directory(at) {
     const absl::Time now = absl::Now();
     REQUIRE_OK(Migrate(*database, EmbeddedMigrations(), now));
+    if (cooperatives.Get("nordic").ok()) return;
     const CheckpointRow base =
         ImportCheckpointFiles("nordic", SharedCheckpoints().directory.File("base"), *blobs, key)
             .value();
@@ -170,19 +187,18 @@ struct Site {
 
   std::unique_ptr<FusionWorker> Worker() {
     return std::make_unique<FusionWorker>(
-        FusionWorker::Dependencies{
-            .database = *database,
-            .sources = Sources(),
-            .fusions = fusions,
-            .blobs = *blobs,
-            .audit = audit,
-            .watch = watch,
-            .clock = SystemClock(),
-            .on_pass =
-                [this](absl::string_view model) {
-                  const absl::MutexLock lock(&mutex);
-                  passes.emplace_back(model);
-                }},
+        FusionWorker::Dependencies{.database = *database,
+                                   .sources = Sources(),
+                                   .fusions = fusions,
+                                   .blobs = *blobs,
+                                   .audit = audit,
+                                   .watch = watch,
+                                   .clock = SystemClock(),
+                                   .on_pass =
+                                       [this](absl::string_view model) {
+                                         const absl::MutexLock lock(&mutex);
+                                         passes.emplace_back(model);
+                                       }},
         directory.File("fusions"));
   }
 
@@ -193,10 +209,10 @@ struct Site {
   }
 
   std::string Create(const std::string& id, uint64_t seed, bool weight_average = true,
-                     const std::vector<std::string>& submissions = {}) {
+                     const std::vector<std::string>& chosen = {}) {
     const FusionPlan plan =
         PlanFusion(Sources(),
-                   {.cooperative = "nordic", .submissions = submissions, .seed = seed, .steps = 20})
+                   {.cooperative = "nordic", .submissions = chosen, .seed = seed, .steps = 20})
             .value();
     FusionRecord record;
     record.name = absl::StrCat(kCooperative, "/fusions/", id);
@@ -227,8 +243,8 @@ struct Site {
   }
 
   FusionRecord Fuse(const std::string& id, uint64_t seed, bool weight_average = true,
-                    const std::vector<std::string>& submissions = {}) {
-    const std::string name = Create(id, seed, weight_average, submissions);
+                    const std::vector<std::string>& chosen = {}) {
+    const std::string name = Create(id, seed, weight_average, chosen);
     const std::unique_ptr<FusionWorker> worker = Worker();
     REQUIRE_OK(worker->Start(name));
     FusionRecord record = Wait(name);
@@ -244,7 +260,7 @@ struct Answer {
 };
 
 inline Answer Ask(GenerationEngine& engine, const std::string& model, const std::string& prompt,
-           const std::function<std::vector<uint8_t>()>& allowed) {
+                  const std::function<std::vector<uint8_t>()>& allowed) {
   Answer answer;
   absl::Notification done;
   GenerationRequest request;

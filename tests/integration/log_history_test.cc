@@ -18,8 +18,8 @@
 #include "common/storage/sqlite.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/join/join_command.h"
-#include "contributor/leave/leave_command.h"
 #include "contributor/status/status_command.h"
+#include "contributor/withdrawal/withdraw_command.h"
 #include "contributor/workspace.h"
 #include "coordinator/admin/log_command.h"
 #include "kalavai/v1/transparency.grpc.pb.h"
@@ -42,7 +42,7 @@ int Type(const std::vector<std::string>& words) {
   for (const std::string& word : words) argv.push_back(word.c_str());
   return RunProgram({.name = "kalavai", .summary = "", .details = "", .groups = {}},
                     {contributor::MakeJoinCommand(), contributor::MakeStatusCommand(),
-                     contributor::MakeLeaveCommand()},
+                     contributor::MakeWithdrawCommand()},
                     static_cast<int>(argv.size()), argv.data());
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("A database put back to an older copy is noticed", "[integration]") {
   }
   CHECK(ground.Kept() == kept);
   // Leaving stays possible.
-  CHECK(Type({"leave", "--yes", "--workspace", ground.workspace.root()}) == 0);
+  CHECK(Type({"withdraw", "--yes", "--workspace", ground.workspace.root()}) == 0);
 }
 
 TEST_CASE("A coordinator that lost its log key is noticed", "[integration]") {

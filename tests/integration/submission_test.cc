@@ -22,10 +22,10 @@
 #include "common/safetensors/writer.h"
 #include "contributor/checkpoint/fetch_command.h"
 #include "contributor/join/join_command.h"
-#include "contributor/leave/leave_command.h"
 #include "contributor/status/status_command.h"
 #include "contributor/submission/resumable_uploader.h"
 #include "contributor/submission/submit_command.h"
+#include "contributor/withdrawal/withdraw_command.h"
 #include "contributor/workspace.h"
 #include "kalavai/v1/submission.grpc.pb.h"
 #include "tests/support/catch.h"
@@ -51,7 +51,7 @@ int Type(const std::vector<std::string>& words) {
   return RunProgram({.name = "kalavai", .summary = "", .details = "", .groups = {}},
                     {contributor::MakeJoinCommand(), contributor::MakeFetchCommand(),
                      contributor::MakeSubmitCommand(), contributor::MakeStatusCommand(),
-                     contributor::MakeLeaveCommand()},
+                     contributor::MakeWithdrawCommand()},
                     static_cast<int>(argv.size()), argv.data());
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("A member types join, fetch, submit and is admitted, once", "[integrat
   CHECK(Type({"submit", at[0], at[1]}) == 0);  // again: the verdict, and no byte more
   CHECK(FilesIn(workspace.EgressDirectory()) == 1);
   CHECK(Type({"status", at[0], at[1]}) == 0);
-  CHECK(Type({"leave", "--yes", at[0], at[1]}) == 0);
+  CHECK(Type({"withdraw", "--yes", at[0], at[1]}) == 0);
   CHECK(Type({"submit", at[0], at[1]}) == 1);  // the certificate is revoked
 }
 

@@ -52,9 +52,8 @@ const std::vector<Layer>& Layers() {
         {"migrations", {"common/storage/"}, {}},
         {"contributor", {"common/", "contributor/"}, {kSqlite}},
     };
-    const std::vector<std::string> phases = {"launch",     "checkpoint", "submission",
-                                             "prediction", "fusion",     "serving",
-                                             "withdrawal"};
+    const std::vector<std::string> phases = {"launch", "checkpoint", "submission", "prediction",
+                                             "fusion", "serving",    "withdrawal"};
     std::vector<std::string> earlier = {"common/", "migrations/",
                                         "coordinator/transparency/*_log.h"};
     for (const std::string& phase : phases) {
@@ -66,9 +65,8 @@ const std::vector<Layer>& Layers() {
                       {"common/", "coordinator/admin/", "coordinator/data_directory.h"},
                       {kSqlite}});
     layers.push_back({"coordinator/server", {"common/", "coordinator/", "migrations/"}, {}});
-    layers.push_back({"coordinator",
-                      {"common/", "migrations/", "coordinator/transparency/*_log.h"},
-                      {}});
+    layers.push_back(
+        {"coordinator", {"common/", "migrations/", "coordinator/transparency/*_log.h"}, {}});
     return layers;
   }();
   return kLayers;
@@ -149,6 +147,11 @@ bool TestedElsewhere(const std::string& path) {
       // fusion_test.cc.
       "coordinator/submission/admission_worker.cc",
       "coordinator/fusion/fusion_worker.cc",
+      // A withdrawal with real workers and models: tests/integration/withdrawal_test.cc.
+      "coordinator/fusion/fusion_starter.cc",
+      "coordinator/fusion/member_traces.cc",
+      "coordinator/fusion/model_publisher.cc",
+      "coordinator/withdrawal/withdrawals.cc",
       "coordinator/serving/generation_engine.cc",
       "coordinator/serving/model_loader.cc",
   };

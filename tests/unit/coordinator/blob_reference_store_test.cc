@@ -39,5 +39,16 @@ TEST_CASE("Rows are told apart by what they need of the store") {
   CHECK(references.ListStagingIds().value().empty());
 }
 
+TEST_CASE("What a member that left had sent is named no longer") {
+  CooperativeFixture fixture;
+  const BlobReferenceStore references(*fixture.database);
+  AddSubmission(*fixture.database, "ann", "law", SubmissionState::kAdmitted);
+  CHECK(references.IsNamed(Sha256Of("annmodel.safetensors")).value());
+  REQUIRE_OK(fixture.cooperatives.Withdraw("nordic", "ann", kNow));
+  CHECK_FALSE(references.IsNamed(Sha256Of("annmodel.safetensors")).value());
+  CHECK(references.ListNamed().value().empty());
+  CHECK(references.ListReleased().value().size() == 3);
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator

@@ -86,5 +86,41 @@ TEST_CASE("A certificate counts while it is known, not over and not revoked") {
   CHECK(resolver.ResolvePem(pem).status() == unknown);
 }
 
+TEST_CASE("Who has left may still ask for what leaving brought, and nobody else") {
+  const CooperativeFixture fixture;
+  CertificateStore store(*fixture.database);
+  testing::FakeClock clock(kNow);
+  const CallerResolver resolver(store, clock);
+  REQUIRE_OK_AND_ASSIGN(const auto authority, CertificateAuthority::Create("authority", kNow));
+  const auto issue = [&](const std::string& cooperative, const std::string& contributor) {
+    REQUIRE_OK_AND_ASSIGN(const SigningKey key, SigningKey::Create());
+    REQUIRE_OK_AND_ASSIGN(const std::string csr, CreateCsr(key, "whoever"));
+    REQUIRE_OK_AND_ASSIGN(
+        const std::string pem,
+        authority.IssueClientCertificate(
+            {.csr_pem = csr, .common_name = "whoever", .now = kNow, .lifetime = absl::Hours(24)}));
+    REQUIRE_OK(store.Insert({.fingerprint = Fingerprint(pem).value(),
+                             .cooperative = cooperative,
+                             .contributor = contributor,
+                             .not_after = kNow + absl::Hours(24)},
+                            kNow));
+    return pem;
+  };
+  const std::string ann = issue("nordic", "ann");
+  const std::string administrator = issue("", "");
+  CHECK_FALSE(resolver.ResolveLeavingPem(ann).value().revoked);
+  REQUIRE_OK(store.RevokeContributor("nordic", "ann", kNow));
+  REQUIRE_OK(store.RevokeContributor("", "", kNow));
+  constexpr auto kCode = absl::StatusCode::kUnauthenticated;
+  REQUIRE_STATUS(resolver.ResolvePem(ann), kCode, "UNAUTHENTICATED");
+  REQUIRE_OK_AND_ASSIGN(const Caller left, resolver.ResolveLeavingPem(ann));
+  CHECK(left.revoked);
+  CHECK(left.Name() == "cooperatives/nordic/contributors/ann");
+  REQUIRE_STATUS(resolver.ResolveLeavingPem(administrator), kCode, "UNAUTHENTICATED");
+  REQUIRE_STATUS(resolver.ResolveLeavingPem(""), kCode, "UNAUTHENTICATED");
+  clock.Advance(absl::Hours(25));
+  REQUIRE_STATUS(resolver.ResolveLeavingPem(ann), kCode, "UNAUTHENTICATED");
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator

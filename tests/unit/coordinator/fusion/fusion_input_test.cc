@@ -2,6 +2,7 @@
 // Method: a cooperative made ready step by step in a real database, asked at every step.
 #include "coordinator/fusion/fusion_input.h"
 
+#include <cstdint>
 #include <string>
 
 #include "common/base/limits.h"
@@ -134,7 +135,8 @@ TEST_CASE("Steps and threads have bounds", "[fusion]") {
   for (const Case& row :
        {Case{1, 1, true}, Case{limits::kFusionStepsMax, 1024, true}, Case{0, 1, false},
         Case{-1, 1, false}, Case{limits::kFusionStepsMax + 1, 1, false}, Case{500, 0, false},
-        Case{500, 1025, false}}) {
+        Case{500, 1025, false}, Case{INT64_MIN, 1, false}, Case{INT64_MAX, 1, false},
+        Case{500, -1, false}, Case{500, INT64_MIN, false}, Case{500, INT64_MAX, false}}) {
     INFO(row.steps << " steps, " << row.threads << " threads");
     FusionWish wish = Wish();
     wish.steps = row.steps;
@@ -143,6 +145,41 @@ TEST_CASE("Steps and threads have bounds", "[fusion]") {
     CHECK(plan.ok() == row.ok);
     if (!plan.ok()) CHECK(GetErrorReason(plan.status()) == "FIELD_INVALID");
   }
+}
+
+TEST_CASE("A missing byte is named before any compute", "[fusion]") {
+  Site site;
+  site.MakeReady();
+  REQUIRE_OK_AND_ASSIGN(const FusionPlan plan, site.Plan(Wish()));
+  REQUIRE_OK_AND_ASSIGN(
+      const auto blobs,
+      BlobStore::Open(site.rows.temp.File("blobs"), {.free_space_floor_bytes = 0}));
+  const auto refused = absl::StatusCode::kNotFound;
+  REQUIRE_STATUS(CheckBytes(*blobs, plan), refused, "BLOB_NOT_FOUND");
+  // One after the other, until nothing is missing.
+  for (const std::string bytes : {"law", "sea", "base config", "annconfig.json",
+                                  "annmodel.safetensors", "cyconfig.json"}) {
+    REQUIRE_OK(blobs->PutBytes(bytes));
+    REQUIRE_STATUS(CheckBytes(*blobs, plan), refused, "BLOB_NOT_FOUND");
+  }
+  REQUIRE_OK(blobs->PutBytes("cymodel.safetensors"));
+  REQUIRE_OK(CheckBytes(*blobs, plan));
+}
+
+TEST_CASE("A superseded specialist is not fused anew, and what was begun with it goes on",
+          "[fusion]") {
+  Site site;
+  site.MakeReady();
+  FusionWish wish = Wish();
+  wish.submissions = {site.ann, site.cy};
+  REQUIRE_OK(site.Plan(wish));
+  REQUIRE_OK(site.rows.database->Execute(
+      "UPDATE submissions SET superseded_by = 'a newer one' WHERE name = ?", site.cy));
+  const auto plan = site.Plan(wish);
+  REQUIRE_STATUS(plan, absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED");
+  CHECK(GetErrorDetail(plan.status())->metadata.at("state") == "SUPERSEDED");
+  wish.superseded = true;
+  REQUIRE_OK(site.Plan(wish));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Goal: a model takes the place of the one before when it is loaded, in its own cooperative only, and
-// an earlier one can be returned to unless a member of it has left. Method: releases of two
+// Goal: a model takes the place of the one before when it is loaded, in its own cooperative only,
+// and an earlier one can be returned to unless a member of it has left. Method: releases of two
 // cooperatives in a real database.
 #include "coordinator/serving/model_store.h"
 

@@ -124,6 +124,72 @@ TEST_CASE("One submission a contributor, until it is rejected", "[submission]") 
   CHECK(rows.store->Count("cooperatives/nordic/contributors/st-mary").value() == 2);
 }
 
+TEST_CASE("A newer admitted specialist takes the earlier one's place", "[submission]") {
+  Rows rows;
+  rows.Bring("st-mary", SubmissionState::kAdmitted);
+  const std::string first = rows.Name("st-mary-1");
+  const std::string second = rows.Name("st-mary-2");
+  REQUIRE_OK(rows.Create("st-mary", 2));
+  REQUIRE_OK(rows.Declare(second));
+  REQUIRE_OK(rows.database->Transact([&] { return rows.store->BeginChecking(second); }));
+  // Until the verdict, the first is the one that is fused.
+  CHECK(rows.store->ListAdmitted(kCooperative).value().at(0).submission == first);
+  SECTION("rejected, it changes nothing") {
+    REQUIRE_OK(rows.Decide(second, SubmissionState::kRejected, Sha256Of("two")));
+    CHECK(rows.store->Get(first).value().state == SubmissionState::kAdmitted);
+    return;
+  }
+  SECTION("admitted at once") {
+    REQUIRE_OK(rows.Decide(second, SubmissionState::kAdmitted, Sha256Of("two")));
+  }
+  SECTION("admitted by an administrator") {
+    REQUIRE_OK(rows.Decide(second, SubmissionState::kQuarantined, Sha256Of("two")));
+    CHECK(rows.store->Get(first).value().state == SubmissionState::kAdmitted);
+    REQUIRE_OK(rows.database->Transact(
+        [&] { return rows.store->DecideQuarantined(second, true, "fine", "{}", kNow); }));
+  }
+  CHECK(rows.store->Get(first).value().state == SubmissionState::kSuperseded);
+  CHECK(rows.store->Get(first).value().receipt_envelope == "{}");  // on record
+  REQUIRE_OK_AND_ASSIGN(const auto admitted, rows.store->ListAdmitted(kCooperative));
+  REQUIRE(admitted.size() == 1);
+  CHECK(admitted[0].submission == second);
+  CHECK(rows.store->ListUsable(kCooperative).value().size() == 2);
+  CHECK(rows.store->CountVersions("cooperatives/nordic/contributors/st-mary").value() == 2);
+  REQUIRE_OK(rows.Create("st-mary", 3));  // and so on
+}
+
+TEST_CASE("Of a member that left every file is let go of, names and verdicts stay",
+          "[submission]") {
+  Rows rows;
+  rows.Bring("firm", SubmissionState::kAdmitted);
+  rows.Bring("st-mary", SubmissionState::kAdmitted);
+  const std::string contributor = "cooperatives/nordic/contributors/firm";
+  REQUIRE_OK(rows.Create("firm", 2));
+  REQUIRE_OK(rows.Declare(rows.Name("firm-2")));
+  REQUIRE_OK(rows.store->StartUpload(rows.Name("firm-2"), "model.safetensors", kNow));
+  const UploadRecord upload =
+      rows.store->StartUpload(rows.Name("firm-2"), "model.safetensors", kNow).value();
+  REQUIRE_OK(rows.database->Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(rows.cooperatives->Withdraw("nordic", "firm", kNow));
+    return rows.store->ReleaseWithdrawn(contributor);
+  }));
+  REQUIRE_OK_AND_ASSIGN(const SubmissionRecord left, rows.store->Get(rows.Name("firm-1")));
+  CHECK(left.state == SubmissionState::kWithdrawn);
+  for (const SubmissionFile& file : left.files) CHECK_FALSE(file.held);
+  CHECK_FALSE(left.divergence_percent.has_value());
+  CHECK(left.root_digest.has_value());
+  CHECK(left.receipt_envelope == "{}");
+  REQUIRE(left.checks.size() == 2);
+  CHECK(left.checks[1].reason == "COPY_OF_OTHER");
+  CHECK(left.checks[1].message.empty());
+  // A transfer that ends now brings nothing back.
+  REQUIRE_STATUS(rows.database->Transact([&] { return rows.store->CompleteUpload(upload); }),
+                 absl::StatusCode::kNotFound, "UPLOAD_NOT_FOUND");
+  REQUIRE_OK_AND_ASSIGN(const std::vector<Digest> digests, rows.store->ListDigests(contributor));
+  CHECK(digests.size() == 2);
+  CHECK(rows.store->Get(rows.Name("st-mary-1")).value().checks[1].message == "a copy");
+}
+
 TEST_CASE("Who has left is not admitted any more, at once", "[submission]") {
   Rows rows;
   rows.Bring("firm", SubmissionState::kAdmitted);

@@ -1,0 +1,438 @@
+// Goal: a member leaves and nothing of it is left: silent at once, bytes and arrays deleted, the
+// others' model fused again without running any model, bit for bit the model that was built without
+// the member. Killed between any two steps, it is finished later. Method: real stores, blobs,
+// worker, publisher and engine on a temporary directory, three tiny specialists; no network.
+#include <filesystem>
+#include <set>
+
+#include "common/crypto/dsse.h"
+#include "coordinator/fusion/fusion_starter.h"
+#include "coordinator/fusion/member_traces.h"
+#include "coordinator/fusion/model_publisher.h"
+#include "coordinator/withdrawal/withdrawals.h"
+#include "tests/integration/fusion_site.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kVoss[] = "cooperatives/nordic/contributors/voss";
+constexpr char kVossModel[] = "cooperatives/nordic/submissions/voss";
+
+// The steps as the server wires them, on a site that can be reopened as after a kill.
+struct Coordinator {
+  explicit Coordinator(Site& of) : site(of) {}
+
+  Site& site;
+  NoteSigner signer = NoteSigner::Create("kalavai/test").value();
+  SignedLog log{site.log, signer};
+  std::unique_ptr<FusionWorker> worker = site.Worker();
+  FusionStarter starter{{.database = *site.database,
+                         .sources = site.Sources(),
+                         .fusions = site.fusions,
+                         .worker = *worker,
+                         .audit = site.audit,
+                         .clock = SystemClock(),
+                         .blobs = *site.blobs}};
+  std::vector<std::string> reloaded;
+  ModelPublisher publisher{
+      {.database = *site.database,
+       .cooperatives = site.cooperatives,
+       .fusions = site.fusions,
+       .audit = site.audit,
+       .key = site.key,
+       .clock = SystemClock(),
+       .models_directory = site.directory.File("models"),
+       .router_path = [this](absl::string_view fusion) { return worker->RouterPath(fusion); },
+       .publish =
+           [this](const ReleasedModel& model) { return site.models.Create(RecordOf(model)); },
+       .activate =
+           [this](const std::string& model) {
+             // As the loader does when the engine has it.
+             REQUIRE_OK(site.models.SetState(model, ModelState::kActive, ""));
+             REQUIRE_OK(site.models.RetireEarlier(site.models.Get(model).value()));
+           }}};
+  WithdrawalStore rows{*site.database};
+  Withdrawals withdrawals{
+      {.database = *site.database,
+       .blobs = *site.blobs,
+       .cooperatives = site.cooperatives,
+       .submissions = site.submissions,
+       .fusions = site.fusions,
+       .models = site.models,
+       .withdrawals = rows,
+       .audit = site.audit,
+       .log = log,
+       .key = site.key,
+       .clock = SystemClock()},
+      {.forget_measurement = [](absl::string_view, absl::string_view) { return absl::OkStatus(); },
+       .erase_derived = [this] { return EraseDerived(); },
+       .start_fusion =
+           [this](const ReSolve& wish,
+                  const std::function<absl::Status(const std::string&)>& within) {
+             return starter
+                 .Start({.wish = {.cooperative = wish.cooperative,
+                                  .submissions = wish.submissions,
+                                  .seed = wish.seed,
+                                  .steps = wish.steps,
+                                  .threads = wish.threads,
+                                  .superseded = true},
+                         .weight_average = false,
+                         .actor = "coordinator",
+                         .replaces = wish.masked_model,
+                         .within = within})
+                 .status();
+           },
+       .release =
+           [this](const std::string& fusion,
+                  const std::function<absl::Status(const std::string&)>& within) {
+             return publisher
+                 .Publish({.fusion = fusion,
+                           .acknowledged_reason = acknowledged,
+                           .actor = "coordinator",
+                           .within = within})
+                 .status();
+           },
+       .reload = [this](const std::string& model) { reloaded.push_back(model); }}};
+  std::string acknowledged = "tiny models";
+
+  absl::Status EraseDerived() {
+    std::vector<std::string> kept;
+    ASSIGN_OR_RETURN(const std::vector<ModelRecord> served, site.models.ListServed());
+    for (const ModelRecord& model : served) kept.push_back(model.fusion);
+    return worker->EraseWithdrawn(kept);
+  }
+
+  // What the service does in its transaction.
+  void Withdraw(const std::string& member) {
+    const std::string name = absl::StrCat(kCooperative, "/contributors/", member);
+    REQUIRE_OK(site.database->Transact([&]() -> absl::Status {
+      RETURN_IF_ERROR(site.cooperatives.Withdraw("nordic", member, absl::Now()));
+      RETURN_IF_ERROR(withdrawals.Record(name, name, "the project ended"));
+      return site.audit.Append(name, "WITHDRAW_CONTRIBUTOR", name).status();
+    }));
+    worker->Recheck();
+  }
+
+  WithdrawalRecord Row(const std::string& member) { return rows.Get("nordic", member).value(); }
+
+  // Everything until nothing is left to do.
+  void Finish(const std::string& member) {
+    REQUIRE_OK(withdrawals.Erase());
+    withdrawals.Advance();
+    const WithdrawalRecord row = Row(member);
+    if (row.state != WithdrawalState::kResolving) return;
+    site.Wait(row.fusion);
+    withdrawals.Advance();
+  }
+};
+
+// bergen (tide), oslo (stone) and voss (tide, too, another model).
+void AdmitThree(Site& site) {
+  site.Admit("bergen", "tide");
+  site.Admit("oslo", "stone");
+  site.Join("voss", "tide");
+  site.Submit("voss", "tide", "ebb", "voss");
+}
+
+void AdmitTwo(Site& site) {
+  site.Admit("bergen", "tide");
+  site.Admit("oslo", "stone");
+}
+
+std::set<std::string> FilesUnder(const std::string& directory) {
+  std::set<std::string> files;
+  if (!fs::exists(directory)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) files.insert(entry.path().filename().string());
+  }
+  return files;
+}
+
+// Fused and released with all three, seed 7.
+FusionRecord Serve(Coordinator& coordinator) {
+  const FusionRecord fusion = coordinator.site.Fuse("all", 7);
+  REQUIRE_OK(coordinator.publisher.Publish(
+      {.fusion = fusion.name, .acknowledged_reason = "tiny models", .actor = "administrator"}));
+  return fusion;
+}
+
+TEST_CASE("A re-solve is bit for bit the build without the member, and runs no model",
+          "[withdrawal]") {
+  Site site;
+  AdmitThree(site);
+  Coordinator coordinator(site);
+  Serve(coordinator);
+  site.TakePasses();
+  coordinator.Withdraw("voss");
+  coordinator.Finish("voss");
+  const WithdrawalRecord row = coordinator.Row("voss");
+  REQUIRE(row.state == WithdrawalState::kDone);
+  CHECK(row.outcome.empty());
+  CHECK(row.masked_model == "cooperatives/nordic/models/all");
+  CHECK(site.TakePasses().empty());
+  const FusionRecord resolved = site.fusions.Get(row.fusion).value();
+  REQUIRE(resolved.figures.has_value());
+  CHECK(site.models.GetNewest(kCooperative).value().name == row.model);
+  CHECK(site.models.Get("cooperatives/nordic/models/all").value().state == ModelState::kRetired);
+
+  // A site where voss never was.
+  Site without;
+  AdmitTwo(without);
+  const FusionRecord built = without.Fuse("never", 7, /*weight_average=*/false);
+  CHECK(resolved.figures->router_digest == built.figures->router_digest);
+  CHECK(resolved.figures->report_json == built.figures->report_json);
+  const std::unique_ptr<FusionWorker> other = without.Worker();
+  CHECK(testing::ReadFile(coordinator.worker->RouterPath(resolved.name)) ==
+        testing::ReadFile(other->RouterPath(built.name)));
+  REQUIRE_OK_AND_ASSIGN(const std::string one, ModelJson(resolved, "tiny models"));
+  REQUIRE_OK_AND_ASSIGN(const std::string two, ModelJson(built, "tiny models"));
+  CHECK(one == two);
+  // With the average's own pass, every other figure is the same.
+  const FusionRecord usual = without.Fuse("usual", 7);
+  CHECK(usual.figures->router_digest == resolved.figures->router_digest);
+  CHECK(usual.figures->fused_loss == resolved.figures->fused_loss);
+  CHECK(usual.figures->gain_percent == resolved.figures->gain_percent);
+}
+
+TEST_CASE("Nothing of a member that left stays on the disk", "[withdrawal]") {
+  Site site;
+  AdmitThree(site);
+  Coordinator coordinator(site);
+  const FusionRecord fusion = Serve(coordinator);
+  const SubmissionRecord voss = site.submissions.Get(kVossModel).value();
+  REQUIRE_OK_AND_ASSIGN(const auto before, TracesOfWithdrawn(site.fusions));
+  CHECK(before.empty());
+  coordinator.Withdraw("voss");
+  REQUIRE_OK_AND_ASSIGN(const std::vector<std::string> traces, TracesOfWithdrawn(site.fusions));
+  REQUIRE(traces.size() == 2);  // its own arrays and those of the average with it
+  coordinator.Finish("voss");
+  for (const SubmissionFile& file : voss.files) {
+    INFO(file.path);
+    // The tokenizer is the base's.
+    CHECK(site.blobs->Contains(file.digest) == (file.path != "model.safetensors"));
+  }
+  const std::set<std::string> caches = FilesUnder(site.directory.File("fusions/caches"));
+  CHECK(caches.size() == 3);  // base, bergen, oslo
+  for (const std::string& name : caches) {
+    for (const std::string& trace : traces) CHECK(name.substr(0, 16) != trace.substr(0, 16));
+  }
+  REQUIRE_OK(coordinator.EraseDerived());  // as after the switch: the old router is nobody's now
+  CHECK_FALSE(fs::exists(coordinator.worker->RouterPath(fusion.name)));
+  CHECK_FALSE(fs::exists(site.directory.File("fusions/models")));
+  // What stays: names, digests, losses in the old report.
+  CHECK(site.submissions.Get(kVossModel).value().state == SubmissionState::kWithdrawn);
+  CHECK_FALSE(site.submissions.Get(kVossModel).value().divergence_percent.has_value());
+  CHECK(site.fusions.Get(fusion.name).value().figures.has_value());
+
+  // The receipt is signed and tells what is true.
+  const WithdrawalRecord row = coordinator.Row("voss");
+  REQUIRE_OK_AND_ASSIGN(
+      const std::string payload,
+      VerifyEnvelope(row.receipt_envelope, site.key.public_key(), kWithdrawalType));
+  const nlohmann::json receipt = nlohmann::json::parse(payload);
+  CHECK(receipt["contributor"] == kVoss);
+  CHECK(receipt["deleted"].size() == static_cast<size_t>(row.files_deleted));
+  for (const nlohmann::json& digest : receipt["deleted"]) {
+    CHECK_FALSE(site.blobs->Contains(Digest::FromHex(digest.get<std::string>()).value()));
+  }
+  // Never released again.
+  REQUIRE_STATUS(coordinator.publisher.Publish({.fusion = fusion.name,
+                                                .model_id = "again",
+                                                .acknowledged_reason = "why not",
+                                                .actor = "administrator"}),
+                 absl::StatusCode::kFailedPrecondition, "MODEL_HAS_WITHDRAWN_MEMBER");
+  CHECK(site.models.HasWithdrawn("cooperatives/nordic/models/all").value());
+  REQUIRE_STATUS(site.models.GetEarlier(kCooperative), absl::StatusCode::kFailedPrecondition,
+                 "NO_EARLIER_MODEL");
+}
+
+TEST_CASE("A withdrawal killed between any two steps is finished by the next start",
+          "[withdrawal]") {
+  // The steps in order; a kill is a coordinator built anew on what is on the disk.
+  for (int steps = 0; steps <= 3; ++steps) {
+    Site site;
+    AdmitThree(site);
+    {
+      Coordinator first(site);
+      Serve(first);
+      first.Withdraw("voss");
+      // Deleted, but not yet said so; said so; re-solve created and perhaps begun.
+      if (steps == 1) REQUIRE_OK(first.EraseDerived());
+      if (steps >= 2) REQUIRE_OK(first.withdrawals.Erase());
+      if (steps >= 3) first.withdrawals.Advance();
+      first.worker->Stop();
+    }
+    INFO("killed after step " << steps);
+    CHECK(site.TakePasses().size() == 5);  // base, three specialists, their average: before
+    Coordinator next(site);
+    REQUIRE_OK(next.worker->Resume());
+    next.Finish("voss");
+    const WithdrawalRecord row = next.Row("voss");
+    REQUIRE(row.state == WithdrawalState::kDone);
+    CHECK(row.outcome.empty());
+    CHECK_FALSE(row.receipt_envelope.empty());
+    CHECK(site.TakePasses().empty());
+    CHECK(site.models.GetNewest(kCooperative).value().name == row.model);
+    // Again: nothing changes.
+    const int64_t leaves = site.log.Size().value();
+    next.Finish("voss");
+    CHECK(site.log.Size().value() == leaves);
+    CHECK(next.Row("voss").receipt_envelope == row.receipt_envelope);
+  }
+}
+
+TEST_CASE("With one specialist left, or a guard that is not met, the masked model goes on",
+          "[withdrawal]") {
+  Site site;
+  AdmitThree(site);
+  Coordinator coordinator(site);
+  Serve(coordinator);
+  SECTION("two leave, one after the other") {
+    coordinator.Withdraw("voss");
+    coordinator.Withdraw("oslo");
+    coordinator.Finish("oslo");
+    for (const char* const member : {"voss", "oslo"}) {
+      CHECK(coordinator.Row(member).state == WithdrawalState::kDone);
+      CHECK(coordinator.Row(member).outcome == "NOT_ENOUGH_SPECIALISTS");
+    }
+    CHECK(coordinator.reloaded.size() == 2);
+  }
+  SECTION("the second leaves while the re-solve runs") {
+    coordinator.Withdraw("voss");
+    REQUIRE_OK(coordinator.withdrawals.Erase());
+    coordinator.withdrawals.Advance();
+    const std::string fusion = coordinator.Row("voss").fusion;
+    REQUIRE_FALSE(fusion.empty());
+    coordinator.Withdraw("oslo");
+    const FusionRecord ended = site.Wait(fusion);
+    REQUIRE_OK(coordinator.withdrawals.Erase());
+    coordinator.withdrawals.Advance();
+    // It may have been done in time; then nobody may be served with it all the same.
+    if (ended.state == FusionState::kFailed) {
+      CHECK(ended.failure_reason == "SUBMISSION_NOT_ADMITTED");
+    }
+    CHECK(coordinator.Row("voss").outcome == "NOT_ENOUGH_SPECIALISTS");
+    CHECK(coordinator.Row("oslo").outcome == "NOT_ENOUGH_SPECIALISTS");
+  }
+  CHECK(site.models.GetNewest(kCooperative).value().name == "cooperatives/nordic/models/all");
+  const ExpertMask mask(site.cooperatives, site.submissions);
+  CHECK(mask.Allowed(site.models.GetNewest(kCooperative).value().experts) ==
+        std::vector<uint8_t>{1, 1, 0, 0});
+}
+
+TEST_CASE("Before any release, or with a model that never had the member, nothing is fused",
+          "[withdrawal]") {
+  Site site;
+  AdmitThree(site);
+  Coordinator coordinator(site);
+  SECTION("nothing served") {}
+  SECTION("served without it") {
+    const FusionRecord fusion = site.Fuse(
+        "two", 7, false,
+        {"cooperatives/nordic/submissions/bergen", "cooperatives/nordic/submissions/oslo"});
+    REQUIRE_OK(coordinator.publisher.Publish(
+        {.fusion = fusion.name, .acknowledged_reason = "tiny models", .actor = "administrator"}));
+  }
+  coordinator.Withdraw("voss");
+  coordinator.Finish("voss");
+  CHECK(coordinator.Row("voss").state == WithdrawalState::kDone);
+  CHECK(coordinator.Row("voss").fusion.empty());
+  CHECK_FALSE(coordinator.Row("voss").receipt_envelope.empty());
+}
+
+TEST_CASE("A specialist admitted later costs one pass; a better version takes its place",
+          "[withdrawal]") {
+  Site site;
+  AdmitTwo(site);
+  site.Fuse("two", 7, /*weight_average=*/false);
+  CHECK(site.TakePasses().size() == 3);  // base, bergen, oslo
+  site.Join("voss", "tide");
+  site.Submit("voss", "tide", "ebb", "voss");
+  const Digest first = site.submissions.Get(kVossModel).value().root_digest.value();
+  site.Fuse("three", 7, /*weight_average=*/false);
+  CHECK(site.TakePasses() == std::vector<std::string>{first.Hex()});
+
+  // The same checkpoint trained on is another model: here, tide's own.
+  site.Submit("voss", "tide", "stone", "voss-2");
+  CHECK(site.submissions.Get(kVossModel).value().state == SubmissionState::kSuperseded);
+  const FusionRecord newer = site.Fuse("newer", 7, /*weight_average=*/false);
+  REQUIRE(newer.experts.size() == 4);
+  CHECK(newer.experts[3].submission == "cooperatives/nordic/submissions/voss-2");
+  REQUIRE_STATUS(
+      PlanFusion(site.Sources(),
+                 {.cooperative = "nordic",
+                  .submissions = {"cooperatives/nordic/submissions/bergen", kVossModel}}),
+      absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED");
+  // On record, bytes and all: a model that was released with it can be served on.
+  const ExpertMask mask(site.cooperatives, site.submissions);
+  ModelExpertRecord expert;
+  expert.submission = kVossModel;
+  expert.contributor = kVoss;
+  CHECK(mask.Allowed({expert}) == std::vector<uint8_t>{1});
+  REQUIRE_OK_AND_ASSIGN(const SubmissionRecord superseded, site.submissions.Get(kVossModel));
+  for (const SubmissionFile& file : superseded.files) {
+    CHECK(site.blobs->Contains(file.digest));
+  }
+}
+
+TEST_CASE("A thousand prompts are answered as by the model that never had the member",
+          "[withdrawal]") {
+  Site site;
+  AdmitThree(site);
+  Coordinator coordinator(site);
+  Serve(coordinator);
+  coordinator.Withdraw("voss");
+  coordinator.Finish("voss");
+  const std::string resolved = coordinator.Row("voss").model;
+  REQUIRE_FALSE(resolved.empty());
+  Site without;
+  AdmitTwo(without);
+  Coordinator other(without);
+  const FusionRecord built = without.Fuse("never", 7, /*weight_average=*/false);
+  REQUIRE_OK(other.publisher.Publish(
+      {.fusion = built.name, .acknowledged_reason = "tiny models", .actor = "administrator"}));
+
+  const auto answers = [](Site& of, const std::string& model) {
+    GenerationEngine engine(1);
+    const ExpertMask mask(of.cooperatives, of.submissions);
+    ModelLoader loader({.database = *of.database,
+                        .models = of.models,
+                        .checkpoints = of.checkpoints,
+                        .submissions = of.submissions,
+                        .mask = mask,
+                        .blobs = *of.blobs,
+                        .engine = engine,
+                        .key = of.key.public_key(),
+                        .models_directory = of.directory.File("models"),
+                        .scratch_directory = of.directory.File("serving")});
+    loader.Activate(model);
+    absl::Notification loaded;
+    REQUIRE_OK(engine.Load({.name = "nothing", .expert_directories = {}, .router = {}},
+                           [&](const absl::Status&) { loaded.Notify(); }));
+    loaded.WaitForNotification();
+    const std::vector<ModelExpertRecord> experts = of.models.Get(model).value().experts;
+    std::vector<Answer> said;
+    for (int i = 0; i < 1000; ++i) {
+      const std::string domain = i % 2 == 0 ? "tide" : "stone";
+      const std::string prompt = DomainTexts(domain, 1, 1000 + static_cast<uint64_t>(i))[0];
+      said.push_back(Ask(engine, model, prompt.substr(0, 12 + static_cast<size_t>(i % 9)),
+                         [&] { return mask.Allowed(experts); }));
+    }
+    return said;
+  };
+  const std::vector<Answer> one = answers(site, resolved);
+  const std::vector<Answer> two = answers(without, "cooperatives/nordic/models/never");
+  REQUIRE(one.size() == two.size());
+  for (size_t i = 0; i < one.size(); ++i) {
+    INFO("prompt " << i);
+    REQUIRE_OK(one[i].result);
+    REQUIRE_OK(two[i].result);
+    REQUIRE(one[i].text == two[i].text);
+    REQUIRE(one[i].result->usage.expert_share == two[i].result->usage.expert_share);
+  }
+}
+
+}  // namespace
+}  // namespace kalavai::coordinator
