@@ -71,6 +71,8 @@ absl::StatusOr<std::vector<double>> Column(const json& losses, size_t specialist
   }
   if (column.size() != 1 + specialists) return Lacks("losses.specialists");
   for (const char* const mixture : {"uniform", "weight_average", "fused", "oracle"}) {
+    // A re-solve after a withdrawal runs no model: it has no average.
+    if (losses.contains(mixture) && losses.at(mixture).is_null()) continue;
     ASSIGN_OR_RETURN(column.emplace_back(), JsonNumber(losses, mixture));
   }
   return column;
@@ -98,8 +100,12 @@ absl::StatusOr<Matrix> ReadMatrix(const json& report) {
   Matrix matrix;
   ASSIGN_OR_RETURN(matrix.rows, ExpertLabels(report));
   const size_t specialists = matrix.rows.size() - 1;
-  matrix.rows.insert(matrix.rows.end(),
-                     {"uniform mixture", "weight average", "fused", "oracle (domain known)"});
+  matrix.rows.emplace_back("uniform mixture");
+  const bool has_average = report.contains("equal_weight") &&
+                           report.at("equal_weight").is_object() &&
+                           !report.at("equal_weight").value("weight_average", json()).is_null();
+  if (has_average) matrix.rows.emplace_back("weight average");
+  matrix.rows.insert(matrix.rows.end(), {"fused", "oracle (domain known)"});
   ASSIGN_OR_RETURN(const json domains, ListAt(report, "domains"));
   for (const json& domain : domains) {
     ASSIGN_OR_RETURN(std::string name, JsonString(domain, "domain"));
@@ -111,6 +117,9 @@ absl::StatusOr<Matrix> ReadMatrix(const json& report) {
   if (!report.contains("equal_weight")) return Lacks("equal_weight");
   matrix.columns.emplace_back("EW");
   ASSIGN_OR_RETURN(matrix.loss.emplace_back(), Column(report.at("equal_weight"), specialists));
+  for (const std::vector<double>& column : matrix.loss) {
+    if (column.size() != matrix.rows.size()) return Lacks("weight_average");
+  }
   return matrix;
 }
 

@@ -72,6 +72,17 @@ TEST_CASE("What was not measured is not drawn", "[admin]") {
   CHECK(plots[0].file == "losses.svg");
 }
 
+TEST_CASE("A re-solve's report has no weight average, and a plot all the same", "[admin]") {
+  json report = Parsed(ExampleReport());
+  report["equal_weight"]["weight_average"] = nullptr;
+  const json one_left = report;
+  for (json& domain : report["domains"]) domain["losses"]["weight_average"] = nullptr;
+  REQUIRE_OK_AND_ASSIGN(const std::vector<ReportPlot> plots, DrawReportPlots(report));
+  CHECK(absl::StrContains(plots[0].svg, "uniform mixture"));
+  CHECK_FALSE(absl::StrContains(plots[0].svg, "weight average"));
+  CHECK_FALSE(DrawReportPlots(one_left).ok());  // measured on some domains only: damaged
+}
+
 TEST_CASE("A damaged report is refused with the field", "[admin]") {
   const std::function<void(json&)> damages[] = {
       [](json& r) { r = json::array(); },
