@@ -13,6 +13,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/corpus/document_list.h"
 #include "common/crypto/model_signature.h"
 #include "common/crypto/signing_key.h"
 #include "common/storage/atomic_file.h"
@@ -64,6 +65,10 @@ absl::Status Assemble(const Workspace& workspace, const SubmissionTicket& ticket
                              absl::StrCat(directory, "/config.json")));
   RETURN_IF_ERROR(LinkOrCopy(absl::StrCat(base, "/tokenizer.json"),
                              absl::StrCat(directory, "/tokenizer.json")));
+  if (!ticket.training_documents.empty()) {
+    RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/", kTrainingDocumentsFile),
+                                        ticket.training_documents, kPrivateFile));
+  }
   ASSIGN_OR_RETURN(const std::string privacy, PrivacyJson(workspace));
   RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/submission.json"),
                                       FormatSubmissionJson(ticket, report), kPrivateFile));

@@ -27,6 +27,8 @@ struct SubmissionTicket {
   Membership membership;
   std::string coordinator_key_hint;
   std::string nonce;  // of CreateSubmission, 64 hex digits
+  // FormatDocumentList of what was trained on; "": the member reports none.
+  std::string training_documents = {};
 };
 
 struct BuiltFile {

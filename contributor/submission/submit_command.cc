@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -15,6 +16,7 @@
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/corpus/document_list.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/retry.h"
 #include "contributor/coordinator_connection.h"
@@ -35,7 +37,16 @@ struct Flags {
   std::string workspace;
   bool dry_run = false;
   bool new_version = false;
+  std::vector<std::string> report_documents;
 };
+
+// Digests of the documents that training learned from: the same files give the same split.
+absl::StatusOr<std::string> TrainingDocuments(const std::vector<std::string>& files) {
+  if (files.empty()) return std::string();
+  ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(files));
+  return FormatDocumentList(
+      SplitByHash(Deduplicate(std::move(documents)), kTrainingSplit, kTrainingShare).first);
+}
 
 std::string ListFiles(const BuiltSubmission& built) {
   std::string text;
@@ -54,7 +65,8 @@ nlohmann::json FilesJson(const BuiltSubmission& built) {
   return files;
 }
 
-absl::Status DryRun(const Workspace& workspace, Console& console) {
+absl::Status DryRun(const Workspace& workspace, const std::string& training_documents,
+                    Console& console) {
   ASSIGN_OR_RETURN(Membership membership, workspace.LoadMembership());
   ASSIGN_OR_RETURN(const PublicKey key, LoadCoordinatorKey(workspace));
   // The nonce is the coordinator's to give: 64 zeros stand in its place, so sizes are right and the
@@ -62,7 +74,8 @@ absl::Status DryRun(const Workspace& workspace, Console& console) {
   ASSIGN_OR_RETURN(const BuiltSubmission built,
                    BuildSubmission(workspace, {.membership = std::move(membership),
                                                .coordinator_key_hint = key.Hint(),
-                                               .nonce = std::string(64, '0')}));
+                                               .nonce = std::string(64, '0'),
+                                               .training_documents = training_documents}));
   std::error_code ignored;
   std::filesystem::remove_all(built.directory, ignored);  // it must never be taken for a real one
   console.Result({{"dry_run", true},
@@ -80,11 +93,12 @@ absl::Status DryRun(const Workspace& workspace, Console& console) {
 class Submit {
  public:
   Submit(const Workspace& workspace, const CoordinatorConnection& coordinator, Console& console,
-         bool new_version)
+         bool new_version, std::string training_documents)
       : workspace_(workspace),
         coordinator_(coordinator),
         console_(console),
         new_version_(new_version),
+        training_documents_(std::move(training_documents)),
         stub_(v1::SubmissionService::NewStub(coordinator.channel)) {}
 
   absl::Status Run() {
@@ -154,7 +168,8 @@ class Submit {
         const BuiltSubmission built,
         BuildSubmission(workspace_, {.membership = coordinator_.membership,
                                      .coordinator_key_hint = coordinator_.coordinator_key.Hint(),
-                                     .nonce = submission.nonce()}));
+                                     .nonce = submission.nonce(),
+                                     .training_documents = training_documents_}));
     v1::DeclareFilesRequest declare;
     declare.set_name(submission.name());
     for (const BuiltFile& file : built.files) {
@@ -249,6 +264,7 @@ class Submit {
   const CoordinatorConnection& coordinator_;
   Console& console_;
   const bool new_version_;
+  const std::string training_documents_;
   const std::unique_ptr<Stub> stub_;
   std::string egress_receipt_;
   int64_t sent_bytes_ = 0;
@@ -256,9 +272,10 @@ class Submit {
 
 absl::Status RunSubmit(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
-  if (flags.dry_run) return DryRun(workspace, console);
+  ASSIGN_OR_RETURN(std::string documents, TrainingDocuments(flags.report_documents));
+  if (flags.dry_run) return DryRun(workspace, documents, console);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
-  return Submit(workspace, coordinator, console, flags.new_version).Run();
+  return Submit(workspace, coordinator, console, flags.new_version, std::move(documents)).Run();
 }
 
 }  // namespace
@@ -277,6 +294,10 @@ Command MakeSubmitCommand() {
                 app.add_flag("--new-version", flags->new_version,
                              "send the specialist of now although an earlier one was admitted; "
                              "admitted, it takes that one's place in later fusions");
+                app.add_option("--report-documents", flags->report_documents,
+                               "the files trained on: digests of their documents go along, never "
+                               "text, so that no probe text can be among them")
+                    ->type_name("FILE");
                 AddWorkspaceOption(app, &flags->workspace);
               },
           .run = [flags](Console& console) { return RunSubmit(*flags, console); }};

@@ -31,7 +31,15 @@ absl::StatusOr<ReceiptKeys> KeysOf(const Flags& flags) {
     return UsageError("--coordinator-key and --log-key: one found; must be both or neither",
                       "give both, or --workspace with the keys kept from joining");
   }
-  if (flags.coordinator_key.empty()) return LoadReceiptKeys(Workspace(flags.workspace));
+  if (flags.coordinator_key.empty()) {
+    absl::StatusOr<ReceiptKeys> keys = LoadReceiptKeys(Workspace(flags.workspace));
+    if (!absl::IsNotFound(keys.status())) return keys;
+    return MakeError(absl::StatusCode::kNotFound, "FILE_NOT_FOUND",
+                     {.what = absl::StrCat(flags.workspace, ": holds no keys of a coordinator"),
+                      .why = "a receipt is checked with the keys that were kept from joining",
+                      .fix = "name the member's directory with --workspace, or give "
+                             "--coordinator-key and --log-key"});
+  }
   ASSIGN_OR_RETURN(const std::string pem,
                    ReadFileBounded(flags.coordinator_key, limits::kKeyFileBytesMax));
   ASSIGN_OR_RETURN(PublicKey coordinator, PublicKey::FromPem(pem));

@@ -229,7 +229,15 @@ Command MakeFuseCommand() {
                 app.add_option("--report", flags->report,
                                "directory to write report.json, report.md and plots (SVG) to")
                     ->type_name("DIR");
+                // Unsigned numbers are parsed with their sign and wrapped around.
+                const CLI::Validator unsigned_number(
+                    [](const std::string& text) {
+                      return text.rfind('-', 0) == 0 ? std::string("must not be negative")
+                                                     : std::string();
+                    },
+                    "");
                 app.add_option("--seed", flags->seed, "of the router's training")
+                    ->check(unsigned_number)
                     ->capture_default_str();
                 app.add_option("--steps", flags->steps, "AdamW steps of the router")
                     ->check(CLI::Range(1, 20000))

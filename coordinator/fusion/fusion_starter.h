@@ -2,8 +2,11 @@
 // worker's queue. For administrators (CreateFusion) and for the coordinator itself, which fuses the
 // others again when a member has left.
 //
-// Errors: those of PlanFusion, CheckBytes, FusionStore::Create and FusionWorker::Start. A fusion
-// whose row was written and that could not be queued is queued at the next start. Any thread.
+// Errors: those of PlanFusion, CheckBytes, FusionStore::Create and FusionWorker::Start, and
+// FAILED_PRECONDITION PROBE_TEXT_IS_TRAINING_TEXT (metadata `submission`, `domain`, `documents`)
+// when a probe text holds documents that a member says it trained on (training_documents.txt). A
+// fusion whose row was written and that could not be queued is queued at the next start. Any
+// thread.
 #ifndef KALAVAI_COORDINATOR_FUSION_FUSION_STARTER_H_
 #define KALAVAI_COORDINATOR_FUSION_FUSION_STARTER_H_
 

@@ -15,6 +15,7 @@
 #include "common/base/json_reader.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/corpus/document_list.h"
 #include "common/crypto/model_signature.h"
 #include "common/model/model_config.h"
 #include "common/storage/atomic_file.h"
@@ -202,6 +203,11 @@ absl::Status Admission::Format() {
       WeightSet::Open({Find(candidate_.files, kWeightsFile)->location}, SafetensorsMode::kUpload);
   if (!own.ok()) return Annotate(own.status(), kWeightsFile);
   own_ = std::move(own).value();
+  if (const auto* const list = Find(candidate_.files, kTrainingDocumentsFile); list != nullptr) {
+    ASSIGN_OR_RETURN(const std::string text,
+                     ReadFileBounded(list->location, kDocumentListBytesMax));
+    RETURN_IF_ERROR(ParseDocumentList(text).status());
+  }
   const CandidateFile* const statistics = Find(candidate_.files, "gate_statistics.safetensors");
   if (statistics == nullptr) return absl::OkStatus();
   return Annotate(WeightSet::Open({statistics->location}, SafetensorsMode::kUpload).status(),

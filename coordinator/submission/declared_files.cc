@@ -10,6 +10,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
+#include "common/corpus/document_list.h"
 #include "common/crypto/model_signature.h"
 
 namespace kalavai::coordinator {
@@ -22,9 +23,9 @@ const std::vector<std::string>& RequiredSubmissionFiles() {
 }
 
 const std::vector<std::string>& OptionalSubmissionFiles() {
-  static const auto* const kNames =
-      new std::vector<std::string>{"gate_statistics.safetensors", "generation_config.json",
-                                   "special_tokens_map.json", "tokenizer_config.json"};
+  static const auto* const kNames = new std::vector<std::string>{
+      "gate_statistics.safetensors", "generation_config.json", "special_tokens_map.json",
+      "tokenizer_config.json", kTrainingDocumentsFile};
   return *kNames;
 }
 
@@ -32,6 +33,7 @@ namespace {
 
 int64_t DeclaredSizeMax(absl::string_view path, int64_t base_weight_bytes) {
   if (path == "tokenizer.json") return limits::kTokenizerBytesMax;
+  if (path == kTrainingDocumentsFile) return kDocumentListBytesMax;
   if (path == kModelSignatureFile) return limits::kModelSignatureBytesMax;
   // The same tensors under another header at most; never more than the base's bytes.
   if (absl::EndsWith(path, ".safetensors")) {

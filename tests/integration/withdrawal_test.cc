@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "common/corpus/document_list.h"
 #include "common/crypto/dsse.h"
 #include "coordinator/fusion/fusion_starter.h"
 #include "coordinator/fusion/member_traces.h"
@@ -375,6 +376,39 @@ TEST_CASE("A specialist admitted later costs one pass; a better version takes it
   for (const SubmissionFile& file : superseded.files) {
     CHECK(site.blobs->Contains(file.digest));
   }
+}
+
+TEST_CASE("Probe text that a member trained on is refused before any compute", "[fusion]") {
+  Site site;
+  AdmitTwo(site);
+  Coordinator coordinator(site);
+  const auto plan = [&] {
+    return coordinator.starter.Start({.wish = {.cooperative = "nordic", .submissions = {}},
+                                      .validate_only = true,
+                                      .actor = "administrator"});
+  };
+  // Of texts of its own, and what the stone probe text holds (seed 102).
+  const auto report = [&](const std::vector<std::string>& texts) {
+    std::vector<Document> documents;
+    for (const std::string& text : texts) documents.push_back(MakeDocument(text));
+    const std::string list = FormatDocumentList(documents);
+    const Digest digest = site.blobs->PutBytes(list).value();
+    REQUIRE_OK(site.database->Execute(
+        "INSERT OR REPLACE INTO submission_files(submission, path, size_bytes, digest, held) "
+        "VALUES ('cooperatives/nordic/submissions/oslo', 'training_documents.txt', ?1, ?2, 1)",
+        static_cast<int64_t>(list.size()), digest));
+  };
+  report(DomainTexts("stone", 40, 2));
+  REQUIRE_OK(plan());
+  std::vector<std::string> leaked = DomainTexts("stone", 40, 2);
+  leaked.push_back(DomainTexts("stone", 40, 102)[7]);
+  report(leaked);
+  const auto refused = plan();
+  REQUIRE_STATUS(refused, absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_IS_TRAINING_TEXT");
+  const std::string words(refused.status().message());
+  CHECK(words.find("probe text of stone: 1 of its 40 documents") != std::string::npos);
+  CHECK(words.find("submissions/oslo") != std::string::npos);
+  CHECK(site.TakePasses().empty());
 }
 
 TEST_CASE("A thousand prompts are answered as by the model that never had the member",
