@@ -167,16 +167,20 @@ absl::StatusOr<std::vector<double>> ChunkLosses(const Transformer& model, ChunkS
   return losses;
 }
 
-// Standard error of the mean improvement over all held-out chunks, from the paired improvements on
-// the first kErrorChunks of them (documents are in the order of their hashes); 0 for a single one.
-absl::StatusOr<double> ImprovementStandardError(const Transformer& base,
-                                                const Transformer& specialist, ChunkSpan held_out) {
+// The first kErrorChunks chunks: documents are in the order of their hashes.
+ChunkSpan ErrorPart(ChunkSpan held_out) {
   const int64_t count = std::min(held_out.count(), kErrorChunks);
+  return {.tokens = held_out.tokens.first(static_cast<size_t>(count * held_out.chunk_length)),
+          .chunk_length = held_out.chunk_length};
+}
+
+// Standard error of the mean improvement over all held-out chunks, from the paired improvements on
+// ErrorPart, where the base lost `before`; 0 for a single one.
+absl::StatusOr<double> ImprovementStandardError(const std::vector<double>& before,
+                                                const Transformer& specialist, ChunkSpan held_out) {
+  const ChunkSpan part = ErrorPart(held_out);
+  const int64_t count = part.count();
   if (count < 2) return 0.0;
-  const ChunkSpan part = {
-      .tokens = held_out.tokens.first(static_cast<size_t>(count * held_out.chunk_length)),
-      .chunk_length = held_out.chunk_length};
-  ASSIGN_OR_RETURN(const std::vector<double> before, ChunkLosses(base, part));
   ASSIGN_OR_RETURN(const std::vector<double> after, ChunkLosses(specialist, part));
   double sum = 0;
   double squares = 0;
@@ -191,8 +195,8 @@ absl::StatusOr<double> ImprovementStandardError(const Transformer& base,
 
 // Writes the specialist and measures it as written.
 absl::Status WriteAndMeasure(const SpecialistOptions& options, const Ground& ground,
-                             const Transformer& model, ChunkSpan held_out,
-                             SpecialistReport& report) {
+                             const std::vector<double>& base_losses, const Transformer& model,
+                             ChunkSpan held_out, SpecialistReport& report) {
   RETURN_IF_ERROR(WriteCheckpoint(model, absl::StrCat(options.base_directory, "/tokenizer.json"),
                                   options.specialist_directory, ground.stored_type));
   ASSIGN_OR_RETURN(const Transformer written,
@@ -201,7 +205,7 @@ absl::Status WriteAndMeasure(const SpecialistOptions& options, const Ground& gro
   ASSIGN_OR_RETURN(report.own_loss, MeanLoss(written, held_out));
   report.measured_loss = report.own_loss;
   ASSIGN_OR_RETURN(report.improvement_standard_error,
-                   ImprovementStandardError(ground.base, written, held_out));
+                   ImprovementStandardError(base_losses, written, held_out));
   return absl::OkStatus();
 }
 
@@ -370,6 +374,8 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
   const ChunkSpan held_out = {.tokens = ground.data.held_out.tokens,
                               .chunk_length = options.chunk_tokens};
   ASSIGN_OR_RETURN(const double base_loss, MeanLoss(ground.base, held_out));
+  ASSIGN_OR_RETURN(const std::vector<double> base_losses,
+                   ChunkLosses(ground.base, ErrorPart(held_out)));
   ASSIGN_OR_RETURN(
       const TrainingResult result,
       Train(std::move(ground.base),  // its memory is the training's
@@ -384,7 +390,7 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
     RETURN_IF_ERROR(SaveReport(options, report));
     return report;
   }
-  RETURN_IF_ERROR(WriteAndMeasure(options, ground, result.model, held_out, report));
+  RETURN_IF_ERROR(WriteAndMeasure(options, ground, base_losses, result.model, held_out, report));
   RETURN_IF_ERROR(SaveReport(options, report));
   // The run is over and its result is on disk: the state would only take three models' room.
   std::filesystem::remove(loop.state_path, ignored);
