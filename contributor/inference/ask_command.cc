@@ -11,6 +11,7 @@
 
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
+#include "common/cli/number_checks.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/resource_name.h"
 #include "contributor/coordinator_connection.h"
@@ -128,8 +129,8 @@ Command MakeAskCommand() {
                 app.add_option("--temperature", flags->temperature, "0 = the likeliest token")
                     ->check(CLI::Range(0.0, 100.0))
                     ->capture_default_str();
-                app.add_option("--top-p", flags->top_p, "mass of the tokens to choose from")
-                    ->check(CLI::Range(0.0, 1.0))
+                app.add_option("--top-p", flags->top_p, "share of the mass to choose from")
+                    ->check(ShareAboveZero())
                     ->capture_default_str();
                 app.add_option("--seed", flags->seed, "the same seed gives the same answer")
                     ->capture_default_str();

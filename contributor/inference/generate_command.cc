@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
+#include "common/cli/number_checks.h"
 #include "common/model/determinism.h"
 #include "contributor/inference/text_generation.h"
 #include "contributor/tokenizer/text_lines.h"
@@ -39,10 +40,11 @@ void ConfigureSampling(Flags& flags, CLI::App& app) {
   app.add_option("--temperature", flags.temperature, "0: the most probable token")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
-  app.add_option("--top-p", flags.top_p, "share of the mass to choose from, in (0, 1]")
+  app.add_option("--top-p", flags.top_p, "share of the mass to choose from")
+      ->check(ShareAboveZero())
       ->capture_default_str();
   app.add_option("--top-k", flags.top_k, "choose from so many tokens; 0: from all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   app.add_option("--seed", flags.seed, "the same seed gives the same text")->capture_default_str();
   app.add_option("--stop", flags.stop, "text that ends the answer, not shown; repeatable")
@@ -73,7 +75,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

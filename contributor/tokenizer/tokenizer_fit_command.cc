@@ -12,6 +12,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
+#include "common/cli/number_checks.h"
 #include "common/tokenizer/tokenizer_fit.h"
 #include "contributor/tokenizer/text_lines.h"
 
@@ -158,7 +159,7 @@ Command MakeTokenizerFitCommand() {
                 app.add_option("--name", flags->name, "what the language is called")
                     ->capture_default_str();
                 app.add_option("--context", flags->context, "tokens a model reads at once")
-                    ->check(CLI::PositiveNumber)
+                    ->check(Positive())
                     ->capture_default_str();
               },
           .run = [flags](Console& console) { return Fit(*flags, console); }};

@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
+#include "common/cli/number_checks.h"
 #include "common/model/determinism.h"
 #include "common/storage/atomic_file.h"
 #include "contributor/training/model_evaluation.h"
@@ -61,7 +62,7 @@ void Configure(Flags& flags, CLI::App& app) {
                  "at most so many chunks a text, its first; 0: all (default: all; without --model "
                  "128)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NotNegative());
   app.add_option("--packing", flags.packing,
                  "training: as 'train' packs; reference: texts joined by a blank line, no token "
                  "added")
@@ -71,7 +72,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

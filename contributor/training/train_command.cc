@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
+#include "common/cli/number_checks.h"
 #include "common/model/determinism.h"
 #include "contributor/training/specialist_trainer.h"
 #include "contributor/workspace.h"
@@ -56,19 +57,17 @@ void Configure(Flags& flags, CLI::App& app) {
       ->type_name("N")
       ->expected(0, 1)
       ->default_str("100")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   app.add_option("--steps", flags.steps, "optimizer steps of the whole run")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
   app.add_option("--learning-rate", flags.learning_rate,
                  "peak; 5e-5 suits bases of 100 million weights and more, 1e-3 tiny ones")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
-  app.add_option("--batch", flags.batch, "chunks a step")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--batch", flags.batch, "chunks a step")->check(Positive())->capture_default_str();
   app.add_option("--micro-batch", flags.micro_batch, "chunks in memory at once")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
   app.add_option("--weight-decay", flags.weight_decay)->capture_default_str();
   app.add_option("--seed", flags.seed, "of the order of the text")->capture_default_str();
@@ -80,17 +79,17 @@ void Configure(Flags& flags, CLI::App& app) {
                "keep less memory between forward and backward, for about a third more time");
   app.add_option("--patience", flags.patience,
                  "stop after so many of the eight evaluations without a better one; 0: never")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   app.add_option("--held-out-chunks", flags.held_out_chunks,
                  "chunks of held-out text to measure on; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   app.add_option("--save-seconds", flags.save_seconds, "save the training state so often")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
   app.add_flag("--restart", flags.restart, "train anew, whatever an earlier run left");

@@ -14,6 +14,7 @@
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
+#include "common/cli/number_checks.h"
 #include "common/model/determinism.h"
 #include "coordinator/admin/base_pretrainer.h"
 
@@ -50,7 +51,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->capture_default_str()
       ->excludes(from);
   const auto number = [&app](const char* name, int64_t& value, const char* text) {
-    return app.add_option(name, value, text)->check(CLI::PositiveNumber)->capture_default_str();
+    return app.add_option(name, value, text)->check(Positive())->capture_default_str();
   };
   number("--vocabulary", options.vocabulary, "tokens of the tokenizer, at most")->excludes(from);
   number("--hidden", options.hidden_size, "width")->excludes(from);
@@ -59,7 +60,7 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--kv-heads", options.kv_head_count,
                  "heads of keys and values, each shared by several query heads (llama, qwen2); 0: "
                  "as many as query heads")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str()
       ->excludes(from);
   number("--chunk-tokens", options.chunk_tokens, "tokens of a training chunk");
@@ -69,7 +70,7 @@ void Configure(Flags& flags, CLI::App& app) {
   number("--batch", options.batch, "chunks a step");
   number("--micro-batch", flags.micro_batch, "chunks in memory at once");
   app.add_option("--learning-rate", flags.learning_rate, "peak")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
   app.add_option("--seed", options.seed, "of the first weights and of the order")
       ->capture_default_str();
@@ -80,7 +81,7 @@ void Configure(Flags& flags, CLI::App& app) {
                  "of the weights in the file (default: that of --from, or bfloat16)")
       ->check(CLI::IsMember({"bfloat16", "float32"}));
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }
