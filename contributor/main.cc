@@ -25,6 +25,7 @@
 #include "contributor/tokenizer/tokenizer_fit_command.h"
 #include "contributor/tokenizer/tokenizer_train_command.h"
 #include "contributor/training/evaluate_command.h"
+#include "contributor/training/statistics_command.h"
 #include "contributor/training/train_command.h"
 #include "contributor/withdrawal/verify_receipt_command.h"
 #include "contributor/withdrawal/withdraw_command.h"
@@ -54,6 +55,7 @@ int main(int argc, char** argv) {
                                  MakeFetchCommand(),
                                  MakeTrainCommand(),
                                  MakeEvaluateCommand(),
+                                 MakeStatisticsCommand(),
                                  MakePredictCommand(),
                                  MakeSubmitCommand(),
                                  MakeStatusCommand(),

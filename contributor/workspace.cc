@@ -122,6 +122,9 @@ std::string Workspace::PrivacyReportFile() const {
   return absl::StrCat(root_, "/training/privacy.json");
 }
 std::string Workspace::SpecialistDirectory() const { return absl::StrCat(root_, "/specialist"); }
+std::string Workspace::GateStatisticsFile() const {
+  return absl::StrCat(root_, "/gate_statistics.safetensors");
+}
 std::string Workspace::SubmissionDirectory() const { return absl::StrCat(root_, "/submission"); }
 std::string Workspace::SubmissionPartialDirectory() const {
   return absl::StrCat(root_, "/submission.partial");

@@ -90,6 +90,7 @@ class Workspace {
   std::string TrainingDirectory() const;
   std::string TrainingReportFile() const;
   std::string PrivacyReportFile() const;
+  std::string GateStatisticsFile() const;  // of `statistics`; may be absent
   std::string SpecialistDirectory() const;
   std::string SubmissionDirectory() const;
   std::string SubmissionPartialDirectory() const;

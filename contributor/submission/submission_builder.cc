@@ -69,6 +69,10 @@ absl::Status Assemble(const Workspace& workspace, const SubmissionTicket& ticket
     RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/", kTrainingDocumentsFile),
                                         ticket.training_documents, kPrivateFile));
   }
+  if (fs::exists(workspace.GateStatisticsFile())) {
+    RETURN_IF_ERROR(LinkOrCopy(workspace.GateStatisticsFile(),
+                               absl::StrCat(directory, "/gate_statistics.safetensors")));
+  }
   ASSIGN_OR_RETURN(const std::string privacy, PrivacyJson(workspace));
   RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/submission.json"),
                                       FormatSubmissionJson(ticket, report), kPrivateFile));

@@ -11,6 +11,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/probe/gate_statistics.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
@@ -77,13 +78,20 @@ absl::Status CheckProbeTexts(const CooperativeRow& cooperative,
   std::set<std::string> missing(cooperative.domains.begin(), cooperative.domains.end());
   for (const AdmittedSubmission& submission : admitted) missing.insert(submission.domain);
   for (const ProbeTextRow& text : texts) missing.erase(text.domain);
+  // Statistics of text that stays at home do for the prior; figures need some probe text.
+  for (const AdmittedSubmission& submission : admitted) {
+    if (submission.FindFile(kGateStatisticsFile) != nullptr && !texts.empty()) {
+      missing.erase(submission.domain);
+    }
+  }
   if (missing.empty()) return absl::OkStatus();
   const std::string list = absl::StrJoin(missing, ", ");
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_MISSING",
       {.what = absl::StrCat("probe text: none for ", list, "; every domain needs some"),
        .why = "the router is trained and every figure measured on probe text",
-       .fix = "register it before the launch: 'kalavai-coordinator coop probe add'",
+       .fix = "register it before the launch, 'kalavai-coordinator coop probe add', or have the "
+              "domain's member send gate statistics instead",
        .metadata = {{"domains", list}}});
 }
 
@@ -180,17 +188,29 @@ absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const Fusion
   for (const CheckpointFileRow& file : base.files) base_files.push_back({file.path, file.digest});
   AddExpert({.submission = "", .contributor = "", .domain = "", .root_digest = base.root_digest},
             "base", std::move(base_files), plan);
+  plan.statistics.emplace_back();
   for (const AdmittedSubmission& submission : admitted) {
     std::vector<BlobFile> files;
     for (const SubmissionFile& file : submission.files) {
       if (IsModelFile(file.path)) files.push_back({file.path, file.digest});
     }
     ASSIGN_OR_RETURN(const ChildName contributor, ParseContributorName(submission.contributor));
+    const bool has_text =
+        std::any_of(plan.probe_texts.begin(), plan.probe_texts.end(),
+                    [&](const ProbeTextRow& text) { return text.domain == submission.domain; });
+    const Digest* const statistics = submission.FindFile(kGateStatisticsFile);
+    plan.statistics.push_back(has_text || statistics == nullptr ? std::optional<Digest>()
+                                                                : *statistics);
     AddExpert({.submission = submission.submission,
                .contributor = submission.contributor,
                .domain = submission.domain,
                .root_digest = submission.root_digest},
               contributor.id, std::move(files), plan);
+  }
+  for (size_t i = 0; i < plan.experts.size(); ++i) {
+    if (plan.statistics[i].has_value()) {
+      plan.inputs.experts[i].statistics_digest = plan.statistics[i]->Hex();
+    }
   }
   ASSIGN_OR_RETURN(plan.inputs.left_out, ListLeftOut(sources, wish, admitted));
   for (const ReferenceModel& reference : wish.references) {

@@ -14,6 +14,7 @@
 #define KALAVAI_COORDINATOR_FUSION_FUSION_INPUT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,9 @@ struct FusionPlan {
   ReportInputs inputs;                              // probe_digest still empty
   std::vector<FusionExpert> experts;                // [n], the base first
   std::vector<std::vector<BlobFile>> expert_files;  // [n]
-  std::vector<ProbeTextRow> probe_texts;            // by domain
+  // [n] of the members whose domain has no probe text: their gate statistics' digest.
+  std::vector<std::optional<Digest>> statistics;
+  std::vector<ProbeTextRow> probe_texts;  // by domain
 };
 
 absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const FusionWish& wish);

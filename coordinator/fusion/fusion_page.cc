@@ -168,6 +168,9 @@ void AppendInputs(const ReportInputs& inputs, const ReportRouter& router,
   absl::StrAppend(&page, "| probe text | `", inputs.probe_digest, "` |\n");
   for (const ReportExpert& expert : inputs.experts) {
     absl::StrAppend(&page, "| ", NameOf(expert), " | `", expert.root_digest, "` |\n");
+    if (expert.statistics_digest.empty()) continue;
+    absl::StrAppend(&page, "| gate statistics of ", NameOf(expert), " | `",
+                    expert.statistics_digest, "` |\n");
   }
   for (const ReportReference& reference : inputs.references) {
     absl::StrAppend(&page, "| reference: ", reference.label, " | `", reference.root_digest,

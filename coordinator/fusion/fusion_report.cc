@@ -32,6 +32,9 @@ json InputsJson(const ReportInputs& inputs) {
                        {"contributor", expert.contributor},
                        {"domain", expert.domain},
                        {"root_digest", expert.root_digest}});
+    if (!expert.statistics_digest.empty()) {
+      experts.back()["statistics_digest"] = expert.statistics_digest;
+    }
   }
   json references = json::array();
   for (const ReportReference& reference : inputs.references) {

@@ -23,6 +23,8 @@ struct ReportExpert {
   std::string contributor;  // resource name; "" for the base
   std::string domain;       // "" for the base
   std::string root_digest;  // hex
+  // Of the gate statistics that stand for the member's domain, hex; "" where there is probe text.
+  std::string statistics_digest = {};
 };
 
 // A model measured beside the mixture, never part of it.

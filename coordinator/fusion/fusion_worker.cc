@@ -11,6 +11,7 @@
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
+#include "common/probe/gate_statistics.h"
 #include "common/probe/probe_arrays.h"
 #include "common/probe/probe_pass.h"
 #include "common/router/router_training.h"
@@ -305,6 +306,20 @@ absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::stri
   return cache;
 }
 
+// Of the members whose domain has no probe text, in the order of the experts.
+absl::StatusOr<std::vector<ClassStatistics>> FusionWorker::ReadMemberStatistics(const Job& job,
+                                                                                int width) const {
+  std::vector<ClassStatistics> statistics;
+  for (size_t i = 0; i < job.plan.statistics.size(); ++i) {
+    if (!job.plan.statistics[i].has_value()) continue;
+    ASSIGN_OR_RETURN(ClassStatistics one,
+                     ReadGateStatistics(dependencies_.blobs.Path(*job.plan.statistics[i]),
+                                        job.plan.inputs.experts[i].domain, width));
+    statistics.push_back(std::move(one));
+  }
+  return statistics;
+}
+
 absl::Status FusionWorker::Finish(Job& job) {
   const int64_t steps = job.record.steps;
   RETURN_IF_ERROR(
@@ -320,7 +335,14 @@ absl::Status FusionWorker::Finish(Job& job) {
     return Enter(job, FusionState::kTrainingRouter,
                  {.done = done, .total = steps, .unit = "steps"});
   };
-  ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part.data(), {}, options));
+  ASSIGN_OR_RETURN(const std::vector<ClassStatistics> statistics,
+                   ReadMemberStatistics(job, router_part.data().width));
+  std::vector<RidgeClass> members;
+  for (size_t i = 0, next = 0; i < job.plan.statistics.size(); ++i) {
+    if (!job.plan.statistics[i].has_value()) continue;
+    members.push_back({.statistics = &statistics[next++], .expert = static_cast<int>(i)});
+  }
+  ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part.data(), members, options));
 
   RETURN_IF_ERROR(
       Enter(job, FusionState::kEvaluating, {.done = steps, .total = steps, .unit = "steps"}));

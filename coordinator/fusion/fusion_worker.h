@@ -34,6 +34,7 @@
 #include "common/base/worker_queue.h"
 #include "common/model/device.h"
 #include "common/probe/probe_cache.h"
+#include "common/router/member_statistics.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
@@ -106,6 +107,8 @@ class FusionWorker {
   absl::StatusOr<ProbeCache> ProbeReference(const Job& job, const ReferenceModel& reference);
   absl::StatusOr<ProbeCache> RunPass(const Job& job, const std::string& directory,
                                      const ProbeCacheKey& key, bool features);
+  absl::StatusOr<std::vector<ClassStatistics>> ReadMemberStatistics(const Job& job,
+                                                                    int width) const;
   absl::Status Finish(Job& job);
   absl::Status Save(const Job& job, const FusionOutcome& outcome, const Digest& router_digest,
                     const FusionReport& report);

@@ -18,6 +18,7 @@
 #include "common/corpus/document_list.h"
 #include "common/crypto/model_signature.h"
 #include "common/model/model_config.h"
+#include "common/probe/gate_statistics.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/submission/declared_files.h"
 #include "coordinator/submission/weight_inspector.h"
@@ -208,10 +209,13 @@ absl::Status Admission::Format() {
                      ReadFileBounded(list->location, kDocumentListBytesMax));
     RETURN_IF_ERROR(ParseDocumentList(text).status());
   }
-  const CandidateFile* const statistics = Find(candidate_.files, "gate_statistics.safetensors");
+  const CandidateFile* const statistics = Find(candidate_.files, kGateStatisticsFile);
   if (statistics == nullptr) return absl::OkStatus();
-  return Annotate(WeightSet::Open({statistics->location}, SafetensorsMode::kUpload).status(),
-                  statistics->path);
+  ASSIGN_OR_RETURN(const nlohmann::json config, ReadJsonFile(candidate_.base_files, "config.json"));
+  ASSIGN_OR_RETURN(const ModelConfig base, ModelConfig::FromJson(config.dump()));
+  return Annotate(
+      ReadGateStatistics(statistics->location, candidate_.domain, base.hidden_size).status(),
+      statistics->path);
 }
 
 absl::Status Admission::Shapes() {

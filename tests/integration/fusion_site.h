@@ -20,6 +20,7 @@
 
 #include "common/base/clock.h"
 #include "common/crypto/model_signature.h"
+#include "common/probe/gate_statistics.h"
 #include "common/storage/migrator.h"
 #include "coordinator/checkpoint/checkpoint_importer.h"
 #include "coordinator/fusion/fusion_worker.h"
@@ -101,7 +102,8 @@ struct Site {
   absl::Mutex mutex;
   std::vector<std::string> passes ABSL_GUARDED_BY(mutex);
 
-  explicit Site(const std::string& at = "") : directory(at) {
+  // `tide_text`: whether the domain tide has probe text here; stone always has.
+  explicit Site(const std::string& at = "", bool tide_text = true) : directory(at) {
     const absl::Time now = absl::Now();
     REQUIRE_OK(Migrate(*database, EmbeddedMigrations(), now));
     if (cooperatives.Get("nordic").ok()) return;
@@ -116,7 +118,7 @@ struct Site {
       row.create_time = now;
       RETURN_IF_ERROR(cooperatives.Insert(row));
       RETURN_IF_ERROR(checkpoints.Put(base, now));
-      RETURN_IF_ERROR(AddProbe("tide", 101));
+      if (tide_text) RETURN_IF_ERROR(AddProbe("tide", 101));
       RETURN_IF_ERROR(AddProbe("stone", 102));
       return cooperatives.SetLaunched("nordic", "{\"charter\":1}", now);
     });
@@ -153,7 +155,7 @@ struct Site {
 
   // An admitted submission of one who has joined: the files of a checkpoint.
   void Submit(const std::string& member, const std::string& domain, const std::string& checkpoint,
-              const std::string& id) {
+              const std::string& id, const std::string& statistics = "") {
     const absl::Time now = absl::Now();
     SubmissionRecord record;
     record.name = absl::StrCat(kCooperative, "/submissions/", id);
@@ -173,6 +175,14 @@ struct Site {
                        .digest = digest,
                        .held = true});
       resources.push_back({.name = path, .digest = digest});
+    }
+    if (!statistics.empty()) {  // a file of gate statistics that comes along
+      const Digest digest = blobs->PutFile(statistics).value();
+      files.push_back({.path = kGateStatisticsFile,
+                       .size_bytes = static_cast<int64_t>(std::filesystem::file_size(statistics)),
+                       .digest = digest,
+                       .held = true});
+      resources.push_back({.name = kGateStatisticsFile, .digest = digest});
     }
     REQUIRE_OK(submissions.DeclareFiles(record.name, files));
     REQUIRE_OK(submissions.BeginChecking(record.name));

@@ -31,6 +31,38 @@ TEST_CASE("bad wishes are refused before any compute", "[fusion]") {
       absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
 }
 
+TEST_CASE("a domain without probe text takes part through its member's statistics", "[fusion]") {
+  Site site("", /*tide_text=*/false);
+  site.Admit("oslo", "stone");
+  {
+    Site bare("", /*tide_text=*/false);
+    bare.Admit("oslo", "stone");
+    bare.Admit("bergen", "tide");
+    REQUIRE_STATUS(PlanFusion(bare.Sources(), {.cooperative = "nordic", .submissions = {}}),
+                   absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_MISSING");
+  }
+  // Measured at home: any text that the base can read, a thousand chunks of it.
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < kGateStatisticsChunksMin * 32; ++i) {
+    tokens.push_back(static_cast<int32_t>((i * i + 3 * i) % 50));
+  }
+  REQUIRE_OK_AND_ASSIGN(const ClassStatistics measured,
+                        MeasureGateStatistics(SharedCheckpoints().directory.File("base"), tokens,
+                                              {.label = "tide", .chunk_tokens = 32}));
+  const std::string file = site.directory.File(kGateStatisticsFile);
+  REQUIRE_OK(WriteGateStatistics(file, measured));
+  site.Join("bergen", "tide");
+  site.Submit("bergen", "tide", /*checkpoint=*/"tide", /*id=*/"bergen", file);
+
+  const FusionFigures figures = *site.Fuse("first", 7).figures;
+  const nlohmann::json report = nlohmann::json::parse(figures.report_json);
+  CHECK(report["domains"].size() == 1);  // only stone can be measured here
+  CHECK(report["inputs"]["experts"][1]["label"] == "bergen");
+  CHECK(report["inputs"]["experts"][1]["statistics_digest"] == Sha256OfFile(file)->Hex());
+  CHECK_FALSE(report["inputs"]["experts"][2].contains("statistics_digest"));
+  CHECK(site.Fuse("again", 7).figures->router_digest == figures.router_digest);
+}
+
 TEST_CASE("fuse, release, load, ask: each domain is answered by its own specialist", "[fusion]") {
   Site site;
   site.Admit("bergen", "tide");

@@ -1,0 +1,108 @@
+#include "common/probe/gate_statistics.h"
+
+#include <cstddef>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "common/base/errors.h"
+#include "common/base/status_macros.h"
+#include "common/model/loss.h"
+#include "common/model/weights.h"
+#include "common/router/router_file.h"
+#include "common/safetensors/reader.h"
+#include "common/safetensors/writer.h"
+
+namespace kalavai {
+namespace {
+
+absl::Status Invalid(std::string what) {
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "MEMBER_STATISTICS_INVALID",
+      {.what = std::move(what),
+       .why = "the gate's prior is solved from these sums; they stand for text nobody else sees",
+       .fix = "measure them again with the base of this cooperative"});
+}
+
+absl::Status CheckChunks(int64_t chunks) {
+  if (chunks >= kGateStatisticsChunksMin) return absl::OkStatus();
+  return Invalid(
+      absl::StrFormat("gate statistics: %d chunks found; must be at least %d, so that "
+                      "no text can be read back from the sums",
+                      chunks, kGateStatisticsChunksMin));
+}
+
+}  // namespace
+
+absl::StatusOr<ClassStatistics> MeasureGateStatistics(const std::string& dir,
+                                                      std::span<const int32_t> tokens,
+                                                      const GateStatisticsOptions& options) {
+  const ChunkSpan chunks{.tokens = tokens, .chunk_length = options.chunk_tokens};
+  RETURN_IF_ERROR(Validate(chunks));
+  RETURN_IF_ERROR(CheckChunks(chunks.count()));
+  ASSIGN_OR_RETURN(const Transformer base,
+                   LoadTransformer(dir, {.type = WeightType::kFloat32, .device = options.device}));
+  ClassStatistics statistics =
+      EmptyStatistics(options.label, static_cast<int>(base.config.hidden_size));
+  const auto width = static_cast<size_t>(base.config.hidden_size);
+  const size_t chunk = static_cast<size_t>(options.chunk_tokens) * width;
+  const auto add = [&](const TokenBatch& batch) -> absl::Status {
+    for (size_t c = 0; c < static_cast<size_t>(batch.chunk_count); ++c) {
+      // The state after the first token says nothing about the text (probe_data.h).
+      AddText(batch.hidden.subspan(c * chunk + width, chunk - width), kGateHalfLifeTokens,
+              kGateShrinkage, statistics);
+    }
+    if (!options.progress) return absl::OkStatus();
+    return options.progress(batch.first_chunk + batch.chunk_count, chunks.count());
+  };
+  RETURN_IF_ERROR(TokenLogProbs(base, chunks, {.hidden = true}, add));
+  RETURN_IF_ERROR(ValidateStatistics(statistics, statistics.width));
+  return statistics;
+}
+
+absl::Status WriteGateStatistics(const std::string& path, const ClassStatistics& statistics) {
+  const std::vector<NamedArray> arrays = StatisticsToTensors(statistics);
+  std::vector<TensorView> tensors;
+  for (const NamedArray& array : arrays) {
+    tensors.push_back({.name = array.name,
+                       .dtype = Dtype::kF64,
+                       .shape = array.shape,
+                       .bytes = std::as_bytes(std::span<const double>(array.values))});
+  }
+  return WriteSafetensors(path, std::move(tensors));
+}
+
+absl::StatusOr<ClassStatistics> ReadGateStatistics(const std::string& path, absl::string_view label,
+                                                   int64_t width) {
+  const absl::StatusOr<SafetensorsFile> file =
+      SafetensorsFile::Open(path, SafetensorsMode::kFormat);  // kUpload has no F64
+  if (!file.ok()) {
+    if (!IsSafetensorsError(file.status())) return file.status();
+    return Invalid(absl::StrCat("gate statistics: ", file.status().message()));
+  }
+  std::vector<NamedArray> arrays;
+  for (const TensorInfo& tensor : file->header().tensors()) {
+    if (tensor.dtype != Dtype::kF64) {
+      return Invalid(absl::StrCat("gate statistics: tensor ", tensor.name, " is ",
+                                  DtypeName(tensor.dtype), "; must be F64"));
+    }
+    const std::span<const std::byte> bytes = file->Bytes(tensor);
+    NamedArray array{
+        .name = std::string(tensor.name), .shape = tensor.shape.Signed(), .values = {}};
+    array.values.resize(bytes.size() / sizeof(double));
+    if (!bytes.empty()) std::memcpy(array.values.data(), bytes.data(), bytes.size());
+    arrays.push_back(std::move(array));
+  }
+  ASSIGN_OR_RETURN(ClassStatistics statistics, StatisticsFromTensors(label, arrays));
+  if (statistics.width != width) {
+    return Invalid(absl::StrFormat("gate statistics: width %d found; must be %d, the base's",
+                                   statistics.width, width));
+  }
+  RETURN_IF_ERROR(CheckChunks(statistics.chunks));
+  return statistics;
+}
+
+}  // namespace kalavai
