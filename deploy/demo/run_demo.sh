@@ -6,7 +6,8 @@
 #
 # A launcher founds a cooperative and publishes a small base model. Four members, each in a directory and processes of
 # its own, train on text that never leaves that directory and submit signed weights. The coordinator predicts, fuses,
-# releases and serves. Every command is printed as it is typed: this script reads as a tutorial.
+# releases and serves. One member leaves, and the others' model is fused again without it. Every command is printed as it
+# is typed: this script reads as a tutorial.
 #
 # KALAVAI_DEMO_DIR   where it works (default: a fresh temporary directory)
 # KALAVAI_DEMO_SIZE  full (default) or tiny: seconds instead of minutes, for tests
@@ -24,11 +25,13 @@ size=${KALAVAI_DEMO_SIZE:-full}
 case $size in
   full)
     members=(alice:python bogdan:scripture chiara:russian daniel:essays)
+    leaver=bogdan
     questions=("And the LORD spake unto Moses, saying," "def __init__(self, name):")
     base_steps=400 member_steps=60 pilot_steps=15 layers=3 hidden=96 heads=4 vocabulary=1024 batch=16 chunk=256 learning_rate=2e-3 threads=2
     ;;
   tiny)
     members=(alice:python bogdan:cplusplus chiara:perl daniel:licences)
+    leaver=daniel
     questions=("This License applies to any program" "def __init__(self, name):")
     base_steps=60 member_steps=40 pilot_steps=10 layers=2 hidden=64 heads=2 vocabulary=512 batch=8 chunk=128 learning_rate=2e-3 threads=1
     ;;
@@ -164,6 +167,27 @@ chapter "Any member asks, in two domains"
 for question in "${questions[@]}"; do
   run kalavai ask --workspace "${members[0]%:*}" "$question" --tokens 40 \
   --temperature 0.7 --seed 1
+done
+
+# --- leaving --------------------------------------------------------------------------------------------------------
+chapter "$leaver leaves: silent at once, bytes deleted, a receipt that anybody can check"
+run kalavai withdraw --workspace "$leaver" --yes --comment "the project ended"
+# Offline: the receipt holds the leaf, the tree head and the proof; the keys are the workspace's.
+run kalavai verify-receipt --workspace "$leaver" "$leaver/receipts/withdrawal.json"
+
+chapter "The others' model, fused again without $leaver from what was kept"
+# The coordinator does it by itself; here we only wait until that model is released.
+resolved=no
+for _ in $(seq 600); do
+  kalavai-coordinator models --data coordinator --cooperative demo > models.txt 2> models.log
+  ! grep -q 'models/fusion-2  ACTIVE' models.txt || { resolved=yes; break; }
+  sleep 0.1
+done
+[ $resolved = yes ] || { echo "run_demo.sh: no model without $leaver after a minute" >&2; exit 1; }
+run kalavai-coordinator models --data coordinator --cooperative demo
+run kalavai-coordinator matrix --data coordinator --cooperative demo
+for question in "${questions[@]}"; do
+  run kalavai ask --workspace "${members[0]%:*}" "$question" --tokens 40 --temperature 0.7 --seed 1
 done
 
 chapter "What left each member's machine"

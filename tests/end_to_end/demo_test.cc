@@ -1,4 +1,4 @@
-// Goal: the whole job, launch to answer, by the real programs on real text; and a second run gives
+// Goal: the whole job, launch to leaving, by the real programs on real text; and a second run gives
 // the same numbers. Method: deploy/demo/run_demo.sh at its smallest size, twice, and its output as
 // a reader sees it.
 #include <cstdlib>
@@ -82,6 +82,10 @@ TEST_CASE("From a base to a fused answer, twice with the same numbers", "[end_to
   CHECK(Row(first, "weight average").size() == 6);
   CHECK(absl::StrContains(first, "ADMITTED  cooperatives/demo/submissions/daniel-1"));
   CHECK_FALSE(absl::StrContains(first, "QUARANTINED"));
+  // One leaves: its receipt holds, and the others' model is served without it.
+  CHECK(absl::StrContains(first, "verified: cooperatives/demo/contributors/daniel  WITHDRAWN"));
+  CHECK(absl::StrContains(first, "replaced by cooperatives/demo/models/fusion-2"));
+  CHECK(absl::StrContains(first, "cooperatives/demo/models/fusion-2  ACTIVE"));
 
   const std::string second = RunDemo(directory.File("second"));
   CHECK(Repeatable(first).size() > 1000);
