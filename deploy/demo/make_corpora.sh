@@ -16,39 +16,9 @@
 # tiny: general = this project's own files, python, cplusplus = the compiler's headers, perl = perl-base,
 # licences = /usr/share/common-licenses.
 set -euo pipefail
+source "$(dirname "$0")/shell_steps.sh"
 out=${1:?usage: deploy/demo/make_corpora.sh OUT [tiny]}
 size=${2:-full}
-
-# Reads text on standard input, cuts it at blank lines into blocks of about 4,000 bytes, and writes every eighth block to
-# probe.txt, the others to private.txt, up to $2 and $3 bytes.
-split_text() {
-  local folder=$out/$1
-  mkdir -p "$folder"
-  perl -e '
-    my ($folder, $private_max, $probe_max) = @ARGV;
-    my %room = (private => $private_max, probe => $probe_max);
-    my %file;
-    for my $part (keys %room) { open($file{$part}, ">", "$folder/$part.txt") or die "$folder/$part.txt: $!"; }
-    my ($block, $count, %seen) = ("", 0);
-    my $flush = sub {
-      my $text = $block;
-      $block = "";
-      return if $text eq "";
-      my $part = $count++ % 8 == 7 ? "probe" : "private";
-      return if length($text) > $room{$part};
-      $room{$part} -= length($text);
-      print { $file{$part} } $text;
-    };
-    $/ = "";
-    while (my $paragraph = <STDIN>) {
-      next if $seen{$paragraph}++;
-      $flush->() if length($block) + length($paragraph) > 4000;
-      $block .= $paragraph;
-    }
-    $flush->();
-    close($_) or die "write: $!" for values %file;
-  ' "$folder" "$2" "$3"
-}
 
 strip_html() {
   perl -0777 -pe 's/<(script|style|head).*?<\/\1>//gs; s/<\/(p|div|h\d|li|blockquote)>/\n\n/g; s/<[^>]*>//g;
@@ -82,13 +52,13 @@ full_texts() {
     for part in noun verb adj adv; do
       grep -v '^  ' "/usr/share/wordnet/data.$part" | sed 's/^[^|]*| *//' | perl -pe 's/ *$//; $_ .= "\n" if $. % 12 == 0'
     done
-  } | split_text general 6000000 $probe
-  python_files 2 | concatenate | split_text python $private $probe
-  bible -f 'gen1:1-rev22:21' | perl -pe '$_ .= "\n" if $. % 20 == 0' | split_text scripture $private $probe
+  } | split_text "$out/general" 6000000 $probe
+  python_files 2 | concatenate | split_text "$out/python" $private $probe
+  bible -f 'gen1:1-rev22:21' | perl -pe '$_ .= "\n" if $. % 20 == 0' | split_text "$out/scripture" $private $probe
   for file in /usr/share/games/fortunes/ru/*; do
     case $file in *.dat | *.u8) ;; *) cat "$file" ;; esac
-  done | perl -pe 's/^%\r?$//' | split_text russian $private $probe
-  find /usr/share/doc/anarchism/html -name '*.html' | LC_ALL=C sort | xargs cat | strip_html | split_text essays $private $probe
+  done | perl -pe 's/^%\r?$//' | split_text "$out/russian" $private $probe
+  find /usr/share/doc/anarchism/html -name '*.html' | LC_ALL=C sort | xargs cat | strip_html | split_text "$out/essays" $private $probe
 }
 
 tiny_texts() {
@@ -96,12 +66,12 @@ tiny_texts() {
   tree=$(cd "$(dirname "$0")/../.." && pwd)
   find "$tree"/{README.md,docs,proto,common,coordinator,contributor,deploy} -type f \
     '(' -name '*.md' -o -name '*.h' -o -name '*.cc' -o -name '*.sh' -o -name '*.proto' ')' | LC_ALL=C sort |
-    concatenate | split_text general 1000000 $probe
-  python_files 1 | concatenate | split_text python $private $probe
+    concatenate | split_text "$out/general" 1000000 $probe
+  python_files 1 | concatenate | split_text "$out/python" $private $probe
   find /usr/include/c++ -path '*/bits/*' -name '*.h' | LC_ALL=C sort | concatenate |
-    split_text cplusplus $private $probe
-  find /usr/lib/*/perl-base -name '*.p[ml]' | LC_ALL=C sort | concatenate | split_text perl $private $probe
-  find -L /usr/share/common-licenses -type f | LC_ALL=C sort | concatenate | split_text licences $private $probe
+    split_text "$out/cplusplus" $private $probe
+  find /usr/lib/*/perl-base -name '*.p[ml]' | LC_ALL=C sort | concatenate | split_text "$out/perl" $private $probe
+  find -L /usr/share/common-licenses -type f | LC_ALL=C sort | concatenate | split_text "$out/licences" $private $probe
 }
 
 case $size in

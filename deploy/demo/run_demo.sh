@@ -13,6 +13,7 @@
 # KALAVAI_DEMO_SIZE  full (default) or tiny: seconds instead of minutes, for tests
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source deploy/demo/shell_steps.sh
 
 keep=no
 case "${1:-}" in
@@ -41,9 +42,7 @@ esac
 # --- housekeeping ---------------------------------------------------------------------------------------------------
 work=${KALAVAI_DEMO_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/kalavai-demo-XXXXXX")}
 mkdir -p "$work"
-server=
 started=$SECONDS
-timings=()
 
 clean_up() {
   status=$?
@@ -54,7 +53,7 @@ clean_up() {
     echo "Stop it with:  kill $server && rm -r $work"
     exit 0
   fi
-  [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
+  stop_coordinator
   if [ $status != 0 ] && [ $status != 130 ] && [ -s "$work/coordinator.log" ]; then
     echo "run_demo.sh: failed; the coordinator's last lines:" >&2
     tail -n 5 "$work/coordinator.log" >&2
@@ -64,20 +63,6 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-
-chapter() { printf '\n### %s\n' "$1"; }
-
-# Prints a command as it would be typed, runs it, remembers its time.
-run() {
-  printf '$ %s\n' "${*@Q}" | sed "s/'\([-A-Za-z0-9_.,:=\/]*\)'/\1/g" >&2
-  local start=$EPOCHREALTIME
-  "$@"
-  local seconds
-  seconds=$(perl -e 'printf "%.1f", $ARGV[1] - $ARGV[0]' "$start" "$EPOCHREALTIME")
-  timings+=("$(printf '%7s s  %s' "$seconds" "$*")")
-}
-
-free_port() { perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(0, INADDR_LOOPBACK)) or die; print((sockaddr_in(getsockname(S)))[0])'; }
 
 # --- build ----------------------------------------------------------------------------------------------------------
 if [ -z "${KALAVAI_DEMO_BIN:-}" ]; then
@@ -100,13 +85,7 @@ run kalavai-coordinator base pretrain --out base --text text/general/private.txt
   --hidden $hidden --layers $layers --heads $heads --chunk-tokens $chunk --steps $base_steps --batch $batch \
   --learning-rate 3e-3 --threads $threads
 run kalavai-coordinator init --data coordinator
-listen=127.0.0.1:$(free_port) enroll=127.0.0.1:$(free_port)
-echo "\$ kalavai-coordinator serve --data coordinator --listen $listen --enroll-listen $enroll --threads $threads &"
-kalavai-coordinator serve --data coordinator --listen "$listen" --enroll-listen "$enroll" \
-  --threads $threads > coordinator.out 2> coordinator.log &
-server=$!
-for _ in $(seq 100); do grep -q 'Started coordinator' coordinator.log && break; sleep 0.1; done
-kill -0 $server
+start_coordinator $threads
 
 domains=$(IFS=,; echo "${members[*]#*:}")
 run kalavai-coordinator coop create --data coordinator --cooperative demo --domains "$domains" --chunk-tokens $chunk
