@@ -80,8 +80,9 @@ absl::Status RunRemaining(const std::string& dir, const Transformer& model, cons
 
 absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::string& model_digest,
                                         const ProbeText& probe, const ProbePassOptions& options) {
-  ASSIGN_OR_RETURN(const Transformer model,
+  ASSIGN_OR_RETURN(Transformer model,
                    LoadTransformer(dir, {.type = WeightType::kFloat32, .device = options.device}));
+  if (options.bfloat16_products) model.product_type = at::kBFloat16;
   RETURN_IF_ERROR(CheckVocabulary(dir, model.config, probe));
 
   ProbeCache cache = {.key = {.model_digest = model_digest, .probe_digest = probe.digest},

@@ -3,13 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 #include "common/base/status_macros.h"
 #include "common/crypto/sha256.h"
+#include "common/forecast/coverage.h"
+#include "common/forecast/transfer.h"
 #include "common/router/gate_evaluation.h"
 #include "common/router/router_file.h"
 #include "common/router/router_training.h"
@@ -186,6 +191,39 @@ Json Summary(const Fused& fused) {
   }
   if (outcome.coverage.has_value()) json["coverage"] = ToJson(*outcome.coverage);
   return json;
+}
+
+// Coverage with transfer (common/forecast/transfer.h), φ from the public domains' router part; its
+// interval is coverage's, moved: what φ's own sampling adds is not in it.
+absl::Status AddTransfer(const Fused& fused, Json& json) {
+  const coordinator::FusionOutcome& outcome = fused.outcome;
+  const auto counted = static_cast<size_t>(fused.counted);
+  if (fused.domains.size() == counted || !outcome.coverage.has_value()) return absl::OkStatus();
+  const std::vector<double> base = EvaluateExpert(fused.router_part.data, 0).domain_loss;
+  const auto mean_public = [&](const std::vector<double>& losses) {
+    double sum = 0;
+    for (size_t d = counted; d < losses.size(); ++d) sum += losses[d];
+    return sum / static_cast<double>(losses.size() - counted);
+  };
+  std::vector<MemberLosses> members;
+  for (size_t i = 0; i < fused.members.size(); ++i) {
+    const std::vector<double> own =
+        EvaluateExpert(fused.router_part.data, static_cast<int>(i) + 1).domain_loss;
+    const auto place =
+        std::find(fused.domains.begin(), fused.domains.end(), fused.members[i].domain);
+    const auto d = static_cast<size_t>(place - fused.domains.begin());
+    members.push_back({.domain = static_cast<int>(d),
+                       .base_loss = base[d],
+                       .specialist_loss = own[d],
+                       .transfer = TransferOf(mean_public(base), mean_public(own))});
+  }
+  ASSIGN_OR_RETURN(const double gain,
+                   CoverageWithTransfer(members, std::span(base).first(counted)));
+  const double moved = gain - outcome.coverage->gain_percent;
+  json["coverage_with_transfer"] = {{"gain_percent", gain},
+                                    {"low", outcome.coverage->interval.low + moved},
+                                    {"high", outcome.coverage->interval.high + moved}};
+  return absl::OkStatus();
 }
 
 // The report of a fusion, as the product writes it; digests of inputs are left empty.
@@ -390,7 +428,9 @@ absl::StatusOr<nlohmann::json> PredictAndFuse(const ModelMeasurements& measureme
                                               const std::vector<std::string>& names,
                                               const CooperativeOptions& options) {
   ASSIGN_OR_RETURN(const Fused fused, Fuse(measurements, names, options));
-  return Summary(fused);
+  Json json = Summary(fused);
+  RETURN_IF_ERROR(AddTransfer(fused, json));
+  return json;
 }
 
 absl::StatusOr<nlohmann::json> CompareGates(ModelMeasurements& measurements,

@@ -57,7 +57,7 @@ absl::StatusOr<ExperimentPlan> ReadPlan(const std::string& path) {
   text << file.rdbuf();
   ASSIGN_OR_RETURN(const Json json, ReadJson(text.str()));
   RETURN_IF_ERROR(CheckJsonKeys(json, {"base", "cache", "chunk_tokens", "chunks", "spliced",
-                                       "members", "domains", "references"}));
+                                       "bfloat16", "members", "domains", "references"}));
   if (!json.contains("domains")) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": no domains; must have some"));
   }
@@ -67,6 +67,9 @@ absl::StatusOr<ExperimentPlan> ReadPlan(const std::string& path) {
   RETURN_IF_ERROR(ReadNumber(json, "chunk_tokens", plan.chunk_tokens));
   RETURN_IF_ERROR(ReadNumber(json, "chunks", plan.chunks));
   RETURN_IF_ERROR(ReadNumber(json, "spliced", plan.spliced));
+  if (json.contains("bfloat16")) {
+    ASSIGN_OR_RETURN(plan.bfloat16, JsonBool(json, "bfloat16"));
+  }
   ASSIGN_OR_RETURN(plan.members, MembersOf(json, "members"));
   ASSIGN_OR_RETURN(plan.references, MembersOf(json, "references"));
   ASSIGN_OR_RETURN(plan.domains, DomainsOf(json));

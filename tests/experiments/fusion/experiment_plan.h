@@ -1,7 +1,7 @@
 // What an experiment is about: a base, its specialists, probe text. Read from plan.json, which
 // run.py writes:
 //
-//   {"base": DIR, "cache": DIR, "chunk_tokens": 256, "chunks": 64, "spliced": 4,
+//   {"base": DIR, "cache": DIR, "chunk_tokens": 256, "chunks": 64, "spliced": 4, "bfloat16": false,
 //    "members":    [{"name": "welsh", "domain": "welsh", "model": DIR}, …],
 //    "domains":    [{"name": "welsh", "files": [FILE, …], "public": false}, …],
 //    "references": [{"name": "monolithic", "model": DIR}, …]}
@@ -32,8 +32,9 @@ struct ExperimentPlan {
   std::string base = {};
   std::string cache = {};
   int64_t chunk_tokens = 256;
-  int64_t chunks = 64;  // of each part of a domain, at most
-  int64_t spliced = 4;  // texts really spliced, of each ordered pair of domains; 0: none
+  int64_t chunks = 64;    // of each part of a domain, at most
+  bool bfloat16 = false;  // matrix products of the passes in bfloat16
+  int64_t spliced = 4;    // texts really spliced, of each ordered pair of domains; 0: none
   std::vector<PlanMember> members = {};
   std::vector<PlanDomain> domains = {};
   std::vector<PlanMember> references = {};

@@ -96,6 +96,7 @@ absl::StatusOr<ProbeCache> ModelMeasurements::Pass(const std::string& name,
   const absl::Time start = absl::Now();
   ProbePassOptions options;
   options.features = directory == plan_.base;
+  options.bfloat16_products = plan_.bfloat16;
   options.progress = [&](int64_t done, int64_t total) {
     std::cerr << "\rprobe " << name << ": " << done << " of " << total << " chunks, "
               << absl::FormatDuration(absl::Trunc(absl::Now() - start, absl::Seconds(1))) << "   "

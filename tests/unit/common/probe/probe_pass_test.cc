@@ -71,6 +71,20 @@ TEST_CASE("A pass agrees with the evaluation protocol and repeats bit for bit", 
   REQUIRE(again.features == cache.features);
 }
 
+TEST_CASE("Products in bfloat16 give nearly the same losses, from float32 weights", "[probe]") {
+  const TempDir directory;
+  testing::WriteTinyBase(directory.path(), 3, /*bfloat16=*/false);
+  const ProbeText probe = MakeProbe(directory.path());
+  const std::string digest(64, 'a');
+  REQUIRE_OK_AND_ASSIGN(const ProbeCache exact, RunProbePass(directory.path(), digest, probe, {}));
+  REQUIRE_OK_AND_ASSIGN(const ProbeCache fast,
+                        RunProbePass(directory.path(), digest, probe, {.bfloat16_products = true}));
+  REQUIRE(fast.log_probs != exact.log_probs);
+  const std::vector<double> a = ChunkLosses(probe, exact);
+  const std::vector<double> b = ChunkLosses(probe, fast);
+  for (size_t i = 0; i < a.size(); ++i) REQUIRE_NEAR(b[i], a[i], 0.02);
+}
+
 TEST_CASE("Trunk features are the stream after so many blocks", "[probe]") {
   const TempDir directory;
   testing::WriteTinyBase(directory.path(), 3);
