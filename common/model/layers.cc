@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <initializer_list>
-#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -22,11 +20,6 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kElementsPerTask = 16 * 1024;
 
-// An argument that may be absent: the library takes no undefined tensor.
-using MaybeTensor = std::optional<Tensor>;
-MaybeTensor Maybe(const Tensor& x) { return x.defined() ? MaybeTensor(x) : std::nullopt; }
-Tensor OrUndefined(const MaybeTensor& x) { return x.value_or(Tensor()); }
-
 Tensor Rows(const Tensor& x) { return x.reshape({-1, x.size(-1)}).contiguous(); }
 
 // Back to the shape of `like`, but for the last dimension.
@@ -36,48 +29,66 @@ Tensor ShapedAs(const Tensor& like, const Tensor& rows) {
   return rows.view(sizes);
 }
 
-bool WantsGraph(std::initializer_list<Tensor> inputs) {
-  return at::GradMode::is_enabled() &&
-         std::any_of(inputs.begin(), inputs.end(),
-                     [](const Tensor& x) { return x.defined() && x.requires_grad(); });
+bool WantsGraph(const Tensor& x) { return at::GradMode::is_enabled() && x.requires_grad(); }
+
+// Adds to weight.grad(). The first addend is kept as it came, in the product's type: half the room
+// of a float32 weight's. A second one makes it a float32 sum.
+void AddGradient(const Tensor& weight, const Tensor& gradient) {
+  Tensor handle = weight;
+  Tensor& sum = handle.mutable_grad();
+  if (!sum.defined()) {
+    sum = gradient;
+  } else if (sum.scalar_type() == weight.scalar_type()) {
+    sum.add_(gradient);
+  } else {
+    sum = sum.to(at::kFloat).add_(gradient);
+  }
 }
 
-Tensor Product(const Tensor& x_NI, const Tensor& weight_OI, const Tensor& bias_O,
-               at::ScalarType type) {
-  return at::linear(x_NI.to(type), weight_OI.to(type), bias_O.defined() ? bias_O.to(type) : bias_O);
+Tensor Product(const Tensor& x_NI, const LinearWeights& linear, at::ScalarType type) {
+  const Tensor& bias_O = linear.bias_O;
+  return at::linear(x_NI.to(type), linear.weight_OI.to(type),
+                    bias_O.defined() ? bias_O.to(type) : bias_O);
 }
 
-struct ProductGradients {
-  Tensor x_NI;               // of the product's type
-  Tensor weight_OI, bias_O;  // of the weights' type; undefined where none is wanted
-};
+// A weight in a graph that the library must not differentiate: its gradient is added by hand.
+c10::IValue Kept(const Tensor& weight) { return c10::IValue(weight); }
 
-ProductGradients ProductBack(const Tensor& gradient_NO, const Tensor& x_NI, const Tensor& weight_OI,
-                             const Tensor& bias_O) {
+// Adds the gradients of weight and bias where they want one; returns that of x.
+Tensor ProductBack(const Tensor& gradient_NO, const Tensor& x_NI, const LinearWeights& linear) {
   const at::ScalarType type = gradient_NO.scalar_type();
-  ProductGradients result;
-  if (weight_OI.requires_grad()) {
-    result.weight_OI = at::mm(gradient_NO.t(), x_NI.to(type)).to(weight_OI.scalar_type());
+  if (linear.weight_OI.requires_grad()) {
+    AddGradient(linear.weight_OI, at::mm(gradient_NO.t(), x_NI.to(type)));
   }
-  if (bias_O.defined() && bias_O.requires_grad()) {
-    result.bias_O = at::sum(gradient_NO, {0}, false, at::kFloat).to(bias_O.scalar_type());
+  if (linear.bias_O.defined() && linear.bias_O.requires_grad()) {
+    AddGradient(linear.bias_O,
+                at::sum(gradient_NO, {0}, false, at::kFloat).to(linear.bias_O.scalar_type()));
   }
-  result.x_NI = at::mm(gradient_NO, weight_OI.to(type));
-  return result;
+  return at::mm(gradient_NO, linear.weight_OI.to(type));
+}
+
+void Keep(AutogradContext* context, const LinearWeights& linear) {
+  context->saved_data["weight"] = Kept(linear.weight_OI);
+  context->saved_data["bias"] = Kept(linear.bias_O);
+}
+LinearWeights KeptLinear(AutogradContext* context) {
+  return {context->saved_data["weight"].toTensor(), context->saved_data["bias"].toTensor()};
 }
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& x_NI, const Tensor& weight_OI,
-                        const MaybeTensor& bias_O, at::ScalarType type) {
-    context->save_for_backward({x_NI, weight_OI, OrUndefined(bias_O)});
-    return Product(x_NI, weight_OI, OrUndefined(bias_O), type);
+  static Tensor forward(AutogradContext* context, const Tensor& x_NI, const LinearWeights& linear,
+                        at::ScalarType type) {
+    context->save_for_backward({x_NI});
+    Keep(context, linear);
+    return Product(x_NI, linear, type);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& outputs) {
-    const auto saved = context->get_saved_variables();
-    ProductGradients g = ProductBack(outputs[0].contiguous(), saved[0], saved[1], saved[2]);
-    return {g.x_NI.to(saved[0].scalar_type()), g.weight_OI, g.bias_O, Tensor()};
+    const at::NoGradGuard no_graph;
+    const Tensor x_NI = context->get_saved_variables()[0];
+    const Tensor x_gradient = ProductBack(outputs[0].contiguous(), x_NI, KeptLinear(context));
+    return {x_gradient.to(x_NI.scalar_type()), Tensor(), Tensor()};
   }
 };
 
@@ -99,39 +110,43 @@ Normed NormForward(const Tensor& x_ND, const NormWeights& norm, bool rms, double
 
 class NormedLinearFunction : public torch::autograd::Function<NormedLinearFunction> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& x_ND, const Tensor& norm_D,
-                        const MaybeTensor& norm_bias_D, const Tensor& weight_OI,
-                        const MaybeTensor& bias_O, bool rms, double epsilon, at::ScalarType type) {
-    const Normed normed = NormForward(x_ND, {norm_D, OrUndefined(norm_bias_D)}, rms, epsilon, type);
-    context->save_for_backward(
-        {x_ND, norm_D, OrUndefined(norm_bias_D), weight_OI, OrUndefined(bias_O)});
+  static Tensor forward(AutogradContext* context, const Tensor& x_ND, const NormWeights& norm,
+                        const LinearWeights& linear, bool rms, double epsilon,
+                        at::ScalarType type) {
+    context->save_for_backward({x_ND});
+    Keep(context, linear);
+    context->saved_data["norm"] = Kept(norm.weight_D);
+    context->saved_data["norm_bias"] = Kept(norm.bias_D);
     context->saved_data["rms"] = rms;
     context->saved_data["epsilon"] = epsilon;
-    return Product(normed.y_ND, weight_OI, OrUndefined(bias_O), type);
+    return Product(NormForward(x_ND, norm, rms, epsilon, type).y_ND, linear, type);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& outputs) {
-    const auto saved = context->get_saved_variables();
-    const bool rms = context->saved_data["rms"].toBool();
-    const Tensor& x_ND = saved[0];
-    const NormWeights norm = {saved[1], saved[2]};
-    const Tensor gradient_NO = outputs[0].contiguous();
     const at::NoGradGuard no_graph;
-    const Normed again = NormForward(x_ND, norm, rms, context->saved_data["epsilon"].toDouble(),
-                                     gradient_NO.scalar_type());
-    ProductGradients g = ProductBack(gradient_NO, again.y_ND, saved[3], saved[4]);
+    auto& kept = context->saved_data;
+    const bool rms = kept["rms"].toBool();
+    const Tensor x_ND = context->get_saved_variables()[0];
+    const NormWeights norm = {kept["norm"].toTensor(), kept["norm_bias"].toTensor()};
+    const Tensor gradient_NO = outputs[0].contiguous();
+    const Normed again =
+        NormForward(x_ND, norm, rms, kept["epsilon"].toDouble(), gradient_NO.scalar_type());
+    const Tensor y_gradient = ProductBack(gradient_NO, again.y_ND, KeptLinear(context));
     Tensor x_gradient, norm_gradient, norm_bias_gradient;
     if (rms) {
-      RmsNormGradients back = RmsNormBackward(x_ND, norm.weight_D, again.scale_N1, g.x_NI);
+      RmsNormGradients back = RmsNormBackward(x_ND, norm.weight_D, again.scale_N1, y_gradient);
       x_gradient = back.x_ND;
       norm_gradient = back.weight_D;
     } else {
       std::tie(x_gradient, norm_gradient, norm_bias_gradient) = at::native_layer_norm_backward(
-          g.x_NI.to(x_ND.scalar_type()), x_ND, {x_ND.size(1)}, again.mean_N1, again.scale_N1,
+          y_gradient.to(x_ND.scalar_type()), x_ND, {x_ND.size(1)}, again.mean_N1, again.scale_N1,
           norm.weight_D, norm.bias_D, {true, true, true});
     }
-    return {x_gradient, norm_gradient, norm_bias_gradient, g.weight_OI,
-            g.bias_O,   Tensor(),      Tensor(),           Tensor()};
+    if (norm.weight_D.requires_grad()) AddGradient(norm.weight_D, norm_gradient);
+    if (norm.bias_D.defined() && norm.bias_D.requires_grad()) {
+      AddGradient(norm.bias_D, norm_bias_gradient);
+    }
+    return {x_gradient, Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -198,20 +213,21 @@ Tensor ActivateBack(const Tensor& inner_NI, const Tensor& gradient_NI, bool gate
 
 class ActivatedLinearFunction : public torch::autograd::Function<ActivatedLinearFunction> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& inner_NI, const Tensor& weight_OI,
-                        const MaybeTensor& bias_O, bool gated, at::ScalarType type) {
-    context->save_for_backward({inner_NI, weight_OI, OrUndefined(bias_O)});
+  static Tensor forward(AutogradContext* context, const Tensor& inner_NI,
+                        const LinearWeights& linear, bool gated, at::ScalarType type) {
+    context->save_for_backward({inner_NI});
+    Keep(context, linear);
     context->saved_data["gated"] = gated;
-    return Product(Activate(inner_NI, gated), weight_OI, OrUndefined(bias_O), type);
+    return Product(Activate(inner_NI, gated), linear, type);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& outputs) {
-    const auto saved = context->get_saved_variables();
+    const at::NoGradGuard no_graph;
     const bool gated = context->saved_data["gated"].toBool();
-    const Tensor& inner_NI = saved[0];
-    ProductGradients g =
-        ProductBack(outputs[0].contiguous(), Activate(inner_NI, gated), saved[1], saved[2]);
-    return {ActivateBack(inner_NI, g.x_NI.to(inner_NI.scalar_type()), gated), g.weight_OI, g.bias_O,
+    const Tensor inner_NI = context->get_saved_variables()[0];
+    const Tensor gradient_NI =
+        ProductBack(outputs[0].contiguous(), Activate(inner_NI, gated), KeptLinear(context));
+    return {ActivateBack(inner_NI, gradient_NI.to(inner_NI.scalar_type()), gated), Tensor(),
             Tensor(), Tensor()};
   }
 };
@@ -322,10 +338,8 @@ Tensor Norm(const ModelConfig& config, const Tensor& x_BTD, const NormWeights& n
 
 Tensor Linear(const Tensor& x_BTI, const LinearWeights& linear, at::ScalarType type) {
   const Tensor x_NI = Rows(x_BTI);
-  const bool graph = WantsGraph({x_NI, linear.weight_OI, linear.bias_O});
-  return ShapedAs(x_BTI,
-                  graph ? LinearFunction::apply(x_NI, linear.weight_OI, Maybe(linear.bias_O), type)
-                        : Product(x_NI, linear.weight_OI, linear.bias_O, type));
+  return ShapedAs(x_BTI, WantsGraph(x_NI) ? LinearFunction::apply(x_NI, linear, type)
+                                          : Product(x_NI, linear, type));
 }
 
 Tensor NormedLinear(const ModelConfig& config, const Tensor& x_BTD, const NormWeights& norm,
@@ -333,28 +347,23 @@ Tensor NormedLinear(const ModelConfig& config, const Tensor& x_BTD, const NormWe
   const Tensor x_ND = Rows(x_BTD);
   const bool rms = config.rms_norm();
   const double epsilon = config.norm_epsilon;
-  if (WantsGraph({x_ND, norm.weight_D, linear.weight_OI, linear.bias_O})) {
-    return ShapedAs(x_BTD, NormedLinearFunction::apply(x_ND, norm.weight_D, Maybe(norm.bias_D),
-                                                       linear.weight_OI, Maybe(linear.bias_O), rms,
-                                                       epsilon, type));
-  }
-  return ShapedAs(x_BTD, Product(NormForward(x_ND, norm, rms, epsilon, type).y_ND, linear.weight_OI,
-                                 linear.bias_O, type));
+  return ShapedAs(x_BTD,
+                  WantsGraph(x_ND)
+                      ? NormedLinearFunction::apply(x_ND, norm, linear, rms, epsilon, type)
+                      : Product(NormForward(x_ND, norm, rms, epsilon, type).y_ND, linear, type));
 }
 
 Tensor ActivatedLinear(const ModelConfig& config, const Tensor& inner_BTI,
                        const LinearWeights& linear, at::ScalarType type) {
   const Tensor inner_NI = Rows(inner_BTI);
   const bool gated = config.gated_feed_forward();
-  const bool graph = WantsGraph({inner_NI, linear.weight_OI, linear.bias_O});
-  return ShapedAs(
-      inner_BTI, graph ? ActivatedLinearFunction::apply(inner_NI, linear.weight_OI,
-                                                        Maybe(linear.bias_O), gated, type)
-                       : Product(Activate(inner_NI, gated), linear.weight_OI, linear.bias_O, type));
+  return ShapedAs(inner_BTI, WantsGraph(inner_NI)
+                                 ? ActivatedLinearFunction::apply(inner_NI, linear, gated, type)
+                                 : Product(Activate(inner_NI, gated), linear, type));
 }
 
 Tensor Attention(const Tensor& fused, const RotaryTable& rotation, const HeadLayout& layout) {
-  if (!WantsGraph({fused})) return AttentionFunction::Run(fused, rotation, layout);
+  if (!WantsGraph(fused)) return AttentionFunction::Run(fused, rotation, layout);
   return AttentionFunction::apply(fused, rotation.cos_TR, rotation.sin_TR, layout.heads,
                                   layout.kv_heads, layout.interleaved);
 }

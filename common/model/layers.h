@@ -13,9 +13,11 @@
 // in their own type.
 //
 // x [B, T, I]; the stream may be float32 around bfloat16 products. `type`: float32 or bfloat16,
-// that of products and results. Gradients flow to x, W, b and the norm's weights when they are
-// enabled and required. Any device. Errors: LibTorch's exceptions (callers are inside CatchTorch).
-// Pure functions.
+// that of products and results. Where gradients are enabled and x requires one, it flows back to x,
+// and those of the weights that require one are added to their .grad() on the way: the first as the
+// product gave it, in `type`, which is half the room of a float32 sum; a second makes it float32.
+// Any device. Errors: LibTorch's exceptions (callers are inside CatchTorch). Threads: one backward
+// pass at a time for a weight.
 #ifndef KALAVAI_COMMON_MODEL_LAYERS_H_
 #define KALAVAI_COMMON_MODEL_LAYERS_H_
 

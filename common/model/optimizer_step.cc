@@ -125,7 +125,6 @@ absl::StatusOr<StepResult> OptimizerStep::Step(ChunkSpan chunks) {
     const bool clips = clip > 0.0 && result.gradient_norm > clip;
     result.learning_rate = LearningRate(options_.hyperparameters, step_);
     Update(result.learning_rate, clips ? clip / result.gradient_norm : 1.0);
-    ZeroGradients();  // gradients are as large as the weights: not kept between steps
     ++step_;
     return result;
   });
@@ -164,28 +163,29 @@ double OptimizerStep::GradientNorm() const {
 void OptimizerStep::Update(double learning_rate, double gradient_scale) {
   const at::NoGradGuard no_graph;
   const Hyperparameters& h = options_.hyperparameters;
-  std::vector<Tensor> gradients;
-  for (const Tensor& weight : weights_) gradients.push_back(weight.grad());
-
   const double count = static_cast<double>(step_ + 1);
-  if (precision_ != Precision::kPure) {
-    const std::vector<Tensor> counts(
-        weights_.size(), at::full({}, count, weights_.front().options().dtype(at::kFloat)));
-    const Tensor divisor = at::full({}, 1.0 / gradient_scale, counts.front().options());
-    at::_fused_adamw_(weights_, gradients, m_, v_, {}, counts, learning_rate, h.beta1, h.beta2,
-                      h.weight_decay, h.epsilon, /*amsgrad=*/false, /*maximize=*/false, divisor);
-    return;
+  const at::TensorOptions floats =
+      weights_.front().options().dtype(at::kFloat).requires_grad(false);
+  const Tensor counts = at::full({}, count, floats);
+  const Tensor divisor = at::full({}, 1.0 / gradient_scale, floats);
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    Tensor& gradient = weights_[i].mutable_grad();
+    if (precision_ != Precision::kPure) {
+      at::_fused_adamw_(weights_[i], gradient.to(at::kFloat), m_[i], v_[i], {}, counts,
+                        learning_rate, h.beta1, h.beta2, h.weight_decay, h.epsilon,
+                        /*amsgrad=*/false, /*maximize=*/false, divisor);
+    } else {
+      // One rounding to bfloat16 after every operation, as the paper's runs had it.
+      if (gradient_scale != 1.0) gradient.mul_(gradient_scale);
+      weights_[i].mul_(1.0 - learning_rate * h.weight_decay);
+      m_[i].lerp_(gradient, 1.0 - h.beta1);
+      v_[i].mul_(h.beta2).addcmul_(gradient, gradient, 1.0 - h.beta2);
+      const Tensor root = v_[i].sqrt().div_(std::sqrt(1.0 - std::pow(h.beta2, count)));
+      weights_[i].addcdiv_(m_[i], root.add_(h.epsilon),
+                           -learning_rate / (1.0 - std::pow(h.beta1, count)));
+    }
+    gradient = Tensor();  // as large as the weight: not kept a moment longer
   }
-  if (gradient_scale != 1.0) at::_foreach_mul_(gradients, gradient_scale);
-  // One rounding to bfloat16 after every operation, as the paper's runs had it.
-  at::_foreach_mul_(weights_, 1.0 - learning_rate * h.weight_decay);
-  at::_foreach_lerp_(m_, gradients, 1.0 - h.beta1);
-  at::_foreach_mul_(v_, h.beta2);
-  at::_foreach_addcmul_(v_, gradients, gradients, 1.0 - h.beta2);
-  std::vector<Tensor> divisors = at::_foreach_sqrt(v_);
-  at::_foreach_div_(divisors, std::sqrt(1.0 - std::pow(h.beta2, count)));
-  at::_foreach_add_(divisors, h.epsilon);
-  at::_foreach_addcdiv_(weights_, m_, divisors, -learning_rate / (1.0 - std::pow(h.beta1, count)));
 }
 
 NamedTensors OptimizerStep::ExportState() const {

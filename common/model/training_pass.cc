@@ -145,7 +145,7 @@ absl::Status AddGradients(const Transformer& model, const Tensor& tokens_BT,
 
   Tensor gradient_BTD;
   for (size_t i = cuts.size(); i-- > 0;) {
-    const Tensor in_BTD = streams[i].requires_grad_(i > 0 || embedding_trains);
+    const Tensor in_BTD = streams[i].requires_grad_(true);
     streams.pop_back();
     const bool top = i + 1 == cuts.size();
     Tensor out_BTD = RunBlocks(model, in_BTD, cuts[i], top ? blocks : cuts[i + 1], rotation);

@@ -75,9 +75,8 @@ void CheckAlike(Inputs& ours, const Tensor& out, Inputs& plain, const Tensor& ex
     if (!b[k]->defined() || !b[k]->grad().defined()) continue;
     INFO("input " << k);
     REQUIRE(a[k]->grad().defined());
-    CHECK(a[k]->grad().scalar_type() == at::kFloat);
     const double largest = b[k]->grad().abs().max().item<double>();
-    CHECK(at::allclose(a[k]->grad(), b[k]->grad(), tolerance, tolerance * largest));
+    CHECK(at::allclose(a[k]->grad().to(at::kFloat), b[k]->grad(), tolerance, tolerance * largest));
   }
 }
 
@@ -182,6 +181,17 @@ TEST_CASE("A frozen weight gets no gradient, what lies below it does", "[model]"
   CHECK_FALSE(i.weight.grad().defined());
   CHECK(i.bias.grad().defined());
   CHECK(i.x.grad().defined());
+}
+
+TEST_CASE("One gradient of a weight has the product's type, a sum of them the weight's",
+          "[model]") {
+  Inputs i = SomeInputs(kWidth, 10, false);
+  Linear(i.x, {i.weight, {}}, at::kBFloat16).sum().backward();
+  CHECK(i.weight.grad().scalar_type() == at::kBFloat16);
+  const Tensor first = i.weight.grad().to(at::kFloat);
+  Linear(i.x, {i.weight, {}}, at::kBFloat16).sum().backward();
+  CHECK(i.weight.grad().scalar_type() == at::kFloat);
+  CHECK(at::equal(i.weight.grad(), first * 2));
 }
 
 TEST_CASE("A linear layer takes its input in the type of the product", "[model]") {
