@@ -24,6 +24,13 @@ double DotProduct(const A* a, const B* b, size_t size) {
   return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;
 }
 
+// out[r] = DotProduct(rows[r], x) for rows [count][size]. To the same bits as that, with the widest
+// vectors the machine has: the router's training spends its time here and in AddOuterProduct.
+void MultiplyRows(const double* rows, size_t count, size_t size, const double* x, double* out);
+
+// rows[r][i] += scale[r] x[i] for rows [count][size].
+void AddOuterProduct(const double* scale, size_t count, const double* x, size_t size, double* rows);
+
 // Replaces the lower triangle of a symmetric positive definite matrix [size][size] by its Cholesky
 // factor L (LLᵀ = matrix); the upper triangle is left. False if a pivot is not above 0.
 bool CholeskyFactor(std::vector<double>& matrix, size_t size);

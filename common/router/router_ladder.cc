@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kSplicedShare = 0.25;
 constexpr int kSplicesPerPair = 8;
+constexpr size_t kSplicedTexts = 1024;
 
 }  // namespace
 
@@ -34,9 +35,16 @@ std::vector<TextSource> SpliceAll(const std::vector<std::vector<int64_t>>& chunk
   return texts;
 }
 
+int SplicesPerPair(size_t domains, int most) {
+  if (domains < 2) return most;
+  const size_t fair = kSplicedTexts / (domains * (domains - 1));
+  return static_cast<int>(std::clamp(fair, size_t{1}, static_cast<size_t>(most)));
+}
+
 WeightedTexts JudgingTexts(const std::vector<std::vector<int64_t>>& chunks) {
   WeightedTexts texts;
-  const std::vector<TextSource> spliced = SpliceAll(chunks, kSplicesPerPair);
+  const std::vector<TextSource> spliced =
+      SpliceAll(chunks, SplicesPerPair(chunks.size(), kSplicesPerPair));
   const double pure_share = spliced.empty() ? 1 : 1 - kSplicedShare;
   for (const std::vector<int64_t>& domain : chunks) {
     for (const int64_t chunk : domain) {

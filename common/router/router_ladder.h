@@ -29,6 +29,10 @@ struct WeightedTexts {
 // The same number of each pair, at most `per_pair`; none twice.
 std::vector<TextSource> SpliceAll(const std::vector<std::vector<int64_t>>& chunks, int per_pair);
 
+// `most`, or fewer where many domains have many pairs: about a thousand spliced texts judge as well
+// as ten thousand, and with twenty domains the judging would cost more than the training.
+int SplicesPerPair(size_t domains, int most);
+
 // Every chunk whole, domains alike, and spliced texts, which weigh a quarter in all when there are
 // two domains or more.
 WeightedTexts JudgingTexts(const std::vector<std::vector<int64_t>>& chunks);

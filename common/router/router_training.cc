@@ -78,10 +78,10 @@ void ComputeLogits(const RouterParameters& router, const RouterTexts& texts,
   const size_t experts = static_cast<size_t>(router.experts);
   logits.assign(texts.LogProb().size(), 0);
   if (router.rung == RouterRung::kUniform) return;
-  for (size_t at = 0; at < logits.size(); ++at) {
+  for (size_t at = 0; at < logits.size(); at += experts) {
     const double* z = &texts.Features()[at / experts * features];
-    const size_t expert = at % experts;
-    logits[at] = DotProduct(&router.weight[expert * features], z, features) + router.bias[expert];
+    MultiplyRows(router.weight.data(), experts, features, z, &logits[at]);
+    for (size_t i = 0; i < experts; ++i) logits[at + i] += router.bias[i];
   }
 }
 
@@ -133,6 +133,7 @@ class Trainer {
   const Split split_;
   std::vector<RouterTexts> texts_;  // one, once the transform is known
   std::vector<double> logits_;
+  std::vector<double> gradient_;  // of a row's logits [n]
   // Gradients of the batch's mean loss.
   std::vector<double> weight_gradient_;
   std::vector<double> bias_gradient_;
@@ -203,6 +204,7 @@ double Trainer::BatchGradient(int step, const RouterParameters& router, SeededRa
   const double tokens = static_cast<double>(split_.fit.size()) * kTextsPerDomain * data_.rows;
   weight_gradient_.assign(router.weight.size(), 0);
   bias_gradient_.assign(experts, 0);
+  gradient_.resize(experts);
   alpha_gradient_ = 0;
   double loss = 0;
   FilterGradient filter(router.experts, router.eta);
@@ -213,12 +215,13 @@ double Trainer::BatchGradient(int step, const RouterParameters& router, SeededRa
       loss += filter.Forward(texts_[0].LogProb(), logits_, router.alpha);
       filter.Backward();
       alpha_gradient_ += filter.AlphaLogit() / tokens;
-      for (size_t at = 0; at < logits_.size(); ++at) {
-        const double gradient = filter.Logits()[at] / tokens;
-        const double* z = &texts_[0].Features()[at / experts * features];
-        double* row = &weight_gradient_[at % experts * features];
-        for (size_t i = 0; i < features; ++i) row[i] += gradient * z[i];
-        bias_gradient_[at % experts] += gradient;
+      for (size_t at = 0; at < logits_.size(); at += experts) {
+        for (size_t i = 0; i < experts; ++i) {
+          gradient_[i] = filter.Logits()[at + i] / tokens;
+          bias_gradient_[i] += gradient_[i];
+        }
+        AddOuterProduct(gradient_.data(), experts, &texts_[0].Features()[at / experts * features],
+                        features, weight_gradient_.data());
       }
     }
   }

@@ -124,15 +124,16 @@ Command MakeAskCommand() {
                 app.add_option("prompt", flags->prompt, "the text to go on with")->required();
                 app.add_option("--model", flags->model, "id of the model (default: the newest)");
                 app.add_option("--tokens", flags->tokens, "most tokens of the answer")
-                    ->check(CLI::Range(1, 1 << 20))
+                    ->check(WholeBetween(1, 1 << 20))
                     ->capture_default_str();
                 app.add_option("--temperature", flags->temperature, "0 = the likeliest token")
-                    ->check(CLI::Range(0.0, 100.0))
+                    ->check(NumberBetween(0, 100))
                     ->capture_default_str();
                 app.add_option("--top-p", flags->top_p, "share of the mass to choose from")
                     ->check(ShareAboveZero())
                     ->capture_default_str();
                 app.add_option("--seed", flags->seed, "the same seed gives the same answer")
+                    ->check(AnyUnsigned())
                     ->capture_default_str();
                 app.add_option("--stop", flags->stop, "text that ends the answer; repeatable");
               },

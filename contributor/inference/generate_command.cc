@@ -38,15 +38,17 @@ struct Flags {
 
 void ConfigureSampling(Flags& flags, CLI::App& app) {
   app.add_option("--temperature", flags.temperature, "0: the most probable token")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(NumberBetween(0, 100))
       ->capture_default_str();
   app.add_option("--top-p", flags.top_p, "share of the mass to choose from")
       ->check(ShareAboveZero())
       ->capture_default_str();
   app.add_option("--top-k", flags.top_k, "choose from so many tokens; 0: from all")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str();
-  app.add_option("--seed", flags.seed, "the same seed gives the same text")->capture_default_str();
+  app.add_option("--seed", flags.seed, "the same seed gives the same text")
+      ->check(AnyUnsigned())
+      ->capture_default_str();
   app.add_option("--stop", flags.stop, "text that ends the answer, not shown; repeatable")
       ->type_name("TEXT")
       ->allow_extra_args(false);
@@ -68,14 +70,14 @@ void Configure(Flags& flags, CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--max-tokens", flags.tokens_max, "most tokens of the answer")
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(WholeBetween(1, 1 << 20))
       ->capture_default_str();
   ConfigureSampling(flags, app);
   app.add_option("--dtype", flags.dtype, "what weights and activations are computed in")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

@@ -159,7 +159,7 @@ Command MakeTokenizerFitCommand() {
                 app.add_option("--name", flags->name, "what the language is called")
                     ->capture_default_str();
                 app.add_option("--context", flags->context, "tokens a model reads at once")
-                    ->check(Positive())
+                    ->check(WholeAboveZero())
                     ->capture_default_str();
               },
           .run = [flags](Console& console) { return Fit(*flags, console); }};

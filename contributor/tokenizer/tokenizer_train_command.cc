@@ -9,6 +9,7 @@
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
+#include "common/cli/number_checks.h"
 #include "common/storage/atomic_file.h"
 #include "common/tokenizer/tokenizer_trainer.h"
 #include "contributor/tokenizer/text_lines.h"
@@ -69,9 +70,11 @@ Command MakeTokenizerTrainCommand() {
                 app.add_flag("--force", flags->force, "replace the file when it exists");
                 app.add_option("--vocab-size", flags->training.vocabulary_size,
                                "at most so many tokens")
+                    ->check(WholeAboveZero())
                     ->capture_default_str();
                 app.add_option("--min-frequency", flags->training.min_frequency,
                                "a pair merges when it occurs so often")
+                    ->check(WholeAboveZero())
                     ->capture_default_str();
                 app.add_option("--special-token", flags->training.special_tokens,
                                "the first ids, in order; repeatable")

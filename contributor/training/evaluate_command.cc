@@ -57,12 +57,12 @@ void Configure(Flags& flags, CLI::App& app) {
          "tokens of a chunk (default: 512 as in the paper, or the model's context when that "
          "is less; without --model the cooperative's)")
       ->type_name("N")
-      ->check(CLI::Range(2, 1 << 20));
+      ->check(WholeBetween(2, 1 << 20));
   app.add_option("--max-chunks,--chunks", flags.chunks_max,
                  "at most so many chunks a text, its first; 0: all (default: all; without --model "
                  "128)")
       ->type_name("N")
-      ->check(NotNegative());
+      ->check(WholeFromZero());
   app.add_option("--packing", flags.packing,
                  "training: as 'train' packs; reference: texts joined by a blank line, no token "
                  "added")
@@ -72,7 +72,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

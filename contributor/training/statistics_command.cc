@@ -16,6 +16,7 @@
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
+#include "common/cli/number_checks.h"
 #include "common/corpus/documents.h"
 #include "common/corpus/first_chunks.h"
 #include "common/crypto/sha256.h"
@@ -120,10 +121,10 @@ Command MakeStatisticsCommand() {
                     app.add_option("--data", flags->files, "your text: .txt or .jsonl; repeatable")
                         ->type_name("FILE");
                 app.add_option("--chunks", flags->chunks_max, "at most so many, chosen by hash")
-                    ->check(CLI::Range(kGateStatisticsChunksMin, int64_t{1} << 20))
+                    ->check(WholeBetween(kGateStatisticsChunksMin, int64_t{1} << 20))
                     ->capture_default_str();
                 app.add_option("--threads", flags->threads, "0: one a core")
-                    ->check(CLI::NonNegativeNumber)
+                    ->check(WholeFromZero())
                     ->capture_default_str();
                 AddDeviceOption(app, &flags->device);
                 app.add_flag("--remove", flags->remove, "send none after all")->excludes(data);

@@ -57,20 +57,24 @@ void Configure(Flags& flags, CLI::App& app) {
       ->type_name("N")
       ->expected(0, 1)
       ->default_str("100")
-      ->check(Positive());
+      ->check(WholeAboveZero());
   app.add_option("--steps", flags.steps, "optimizer steps of the whole run")
-      ->check(Positive())
+      ->check(WholeAboveZero())
       ->capture_default_str();
   app.add_option("--learning-rate", flags.learning_rate,
                  "peak; 5e-5 suits bases of 100 million weights and more, 1e-3 tiny ones")
       ->check(Positive())
       ->capture_default_str();
-  app.add_option("--batch", flags.batch, "chunks a step")->check(Positive())->capture_default_str();
-  app.add_option("--micro-batch", flags.micro_batch, "chunks in memory at once")
-      ->check(Positive())
+  app.add_option("--batch", flags.batch, "chunks a step")
+      ->check(WholeAboveZero())
       ->capture_default_str();
-  app.add_option("--weight-decay", flags.weight_decay)->capture_default_str();
-  app.add_option("--seed", flags.seed, "of the order of the text")->capture_default_str();
+  app.add_option("--micro-batch", flags.micro_batch, "chunks in memory at once")
+      ->check(WholeAboveZero())
+      ->capture_default_str();
+  app.add_option("--weight-decay", flags.weight_decay)->check(NotNegative())->capture_default_str();
+  app.add_option("--seed", flags.seed, "of the order of the text")
+      ->check(AnyUnsigned())
+      ->capture_default_str();
   app.add_option("--precision", flags.precision,
                  "bf16: float32 weights, bfloat16 arithmetic; float32; bf16-pure: as the paper")
       ->check(CLI::IsMember({"bf16", "float32", "bf16-pure"}))
@@ -79,17 +83,17 @@ void Configure(Flags& flags, CLI::App& app) {
                "keep less memory between forward and backward, for about a third more time");
   app.add_option("--patience", flags.patience,
                  "stop after so many of the eight evaluations without a better one; 0: never")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str();
   app.add_option("--held-out-chunks", flags.held_out_chunks,
                  "chunks of held-out text to measure on; 0: all")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str();
   app.add_option("--save-seconds", flags.save_seconds, "save the training state so often")
-      ->check(Positive())
+      ->check(WholeAboveZero())
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
   app.add_flag("--restart", flags.restart, "train anew, whatever an earlier run left");

@@ -51,7 +51,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->capture_default_str()
       ->excludes(from);
   const auto number = [&app](const char* name, int64_t& value, const char* text) {
-    return app.add_option(name, value, text)->check(Positive())->capture_default_str();
+    return app.add_option(name, value, text)->check(WholeAboveZero())->capture_default_str();
   };
   number("--vocabulary", options.vocabulary, "tokens of the tokenizer, at most")->excludes(from);
   number("--hidden", options.hidden_size, "width")->excludes(from);
@@ -60,7 +60,7 @@ void Configure(Flags& flags, CLI::App& app) {
   app.add_option("--kv-heads", options.kv_head_count,
                  "heads of keys and values, each shared by several query heads (llama, qwen2); 0: "
                  "as many as query heads")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str()
       ->excludes(from);
   number("--chunk-tokens", options.chunk_tokens, "tokens of a training chunk");
@@ -73,6 +73,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->check(Positive())
       ->capture_default_str();
   app.add_option("--seed", options.seed, "of the first weights and of the order")
+      ->check(AnyUnsigned())
       ->capture_default_str();
   app.add_option("--precision", flags.precision, "of the arithmetic")
       ->check(CLI::IsMember({"bf16", "float32"}))
@@ -81,7 +82,7 @@ void Configure(Flags& flags, CLI::App& app) {
                  "of the weights in the file (default: that of --from, or bfloat16)")
       ->check(CLI::IsMember({"bfloat16", "float32"}));
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(NotNegative())
+      ->check(WholeFromZero())
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

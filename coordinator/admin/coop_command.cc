@@ -8,7 +8,9 @@
 #include "absl/strings/str_join.h"
 
 #include "CLI/CLI.hpp"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/cli/number_checks.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
@@ -131,9 +133,11 @@ Command MakeCoopCreateCommand() {
                     ->required();
                 app.add_option("--freeze-depth", flags->freeze_depth,
                                "blocks every specialist keeps frozen; 0 trains everything")
+                    ->check(WholeBetween(0, limits::kFreezeDepthMax))
                     ->capture_default_str();
                 app.add_option("--chunk-tokens", flags->chunk_tokens,
                                "tokens of one evaluation chunk")
+                    ->check(WholeBetween(limits::kChunkTokensMin, limits::kChunkTokensMax))
                     ->capture_default_str();
               },
           .run = [flags](Console& console) { return Create(*flags, console); }};

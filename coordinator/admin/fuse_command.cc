@@ -16,6 +16,7 @@
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/cli/number_checks.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
@@ -229,18 +230,11 @@ Command MakeFuseCommand() {
                 app.add_option("--report", flags->report,
                                "directory to write report.json, report.md and plots (SVG) to")
                     ->type_name("DIR");
-                // Unsigned numbers are parsed with their sign and wrapped around.
-                const CLI::Validator unsigned_number(
-                    [](const std::string& text) {
-                      return text.rfind('-', 0) == 0 ? std::string("must not be negative")
-                                                     : std::string();
-                    },
-                    "");
                 app.add_option("--seed", flags->seed, "of the router's training")
-                    ->check(unsigned_number)
+                    ->check(AnyUnsigned())
                     ->capture_default_str();
                 app.add_option("--steps", flags->steps, "AdamW steps of the router")
-                    ->check(CLI::Range(1, 20000))
+                    ->check(WholeBetween(1, limits::kFusionStepsMax))
                     ->capture_default_str();
                 app.add_flag("--skip-weight-average", flags->skip_weight_average,
                              "leave out the one baseline that needs a pass of its own");

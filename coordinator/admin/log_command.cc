@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "common/base/hex.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/cli/number_checks.h"
 #include "common/crypto/tree_head.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/admin/admin_connection.h"
@@ -34,9 +34,6 @@ struct Flags {
   std::vector<std::string> heads;
   int64_t index = 0;
 };
-
-// The numbers that indices and counts can be: int64 in messages, from 0.
-CLI::Range FromZero() { return {int64_t{0}, std::numeric_limits<int64_t>::max()}; }
 
 nlohmann::json HeadJson(const LogReader& log) {
   return {{"log_size", log.head().size},
@@ -154,10 +151,10 @@ Command MakeLogCommand() {
                 AddLogKeyFlag(app, flags->key);
                 CLI::Option* newest =
                     app.add_option("--newest", flags->newest, "how many of the newest leaves")
-                        ->check(FromZero())
+                        ->check(WholeFromZero())
                         ->capture_default_str();
                 app.add_option("--start", flags->start, "every leaf from this index on")
-                    ->check(FromZero())
+                    ->check(WholeFromZero())
                     ->excludes(newest);
               },
           .run = [flags](Console& console) { return ShowLog(*flags, console); }};
@@ -192,7 +189,7 @@ Command MakeLogProveCommand() {
                 AddAdminFlags(app, flags->admin);
                 AddLogKeyFlag(app, flags->key);
                 app.add_option("INDEX", flags->index, "the leaf's index, from 0")
-                    ->check(FromZero())
+                    ->check(WholeFromZero())
                     ->required();
               },
           .run = [flags](Console& console) { return ProveLeaf(*flags, console); }};

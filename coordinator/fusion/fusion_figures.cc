@@ -192,7 +192,8 @@ absl::Status AddSpliced(const FiguresInput& input, FusionOutcome& outcome) {
   const std::vector<int> oracle_model = OracleModels(outcome);
   std::vector<std::vector<int64_t>> counted = CountedChunks(input);
   std::erase_if(counted, [](const std::vector<int64_t>& chunks) { return chunks.empty(); });
-  const std::vector<TextSource> texts = SpliceAll(counted, kSplicesPerPair);
+  const std::vector<TextSource> texts =
+      SpliceAll(counted, SplicesPerPair(counted.size(), kSplicesPerPair));
   if (texts.empty()) return absl::OkStatus();
   const auto domain_of = [&part](int64_t chunk) {
     return static_cast<size_t>(part.domain[static_cast<size_t>(chunk)]);

@@ -81,7 +81,7 @@ Command MakeServeCommand() {
                                "host name that invitations carry (default: that of --listen)");
                 app.add_option("--threads", options->threads,
                                "threads of one tensor operation; 0 = one a core")
-                    ->check(NotNegative())
+                    ->check(WholeFromZero())
                     ->capture_default_str();
                 AddDeviceOption(app, &flags->device);
                 app.add_option("--log-format", flags->log_format, "logfmt or json")
@@ -93,7 +93,7 @@ Command MakeServeCommand() {
                     ->capture_default_str();
                 app.add_option("--free-space-floor", options->free_space_floor_bytes,
                                "bytes that stay free on the disk")
-                    ->check(NotNegative())
+                    ->check(WholeFromZero())
                     ->capture_default_str();
               },
           .run = [flags](Console& console) { return Serve(*flags, console); }};

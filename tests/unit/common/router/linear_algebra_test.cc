@@ -42,6 +42,25 @@ TEST_CASE("A dot product is the sum of products at every length", "[router]") {
   }
 }
 
+TEST_CASE("Products of many rows have the bits of one after the other", "[router]") {
+  for (const size_t size : {0u, 1u, 3u, 4u, 7u, 96u, 97u}) {
+    const size_t count = 5;
+    const std::vector<double> rows = Random(count * size, size + 1);
+    const std::vector<double> x = Random(size, size + 2);
+    const std::vector<double> scale = Random(count, size + 3);
+    std::vector<double> out(count, 0), sums = rows;
+    MultiplyRows(rows.data(), count, size, x.data(), out.data());
+    AddOuterProduct(scale.data(), count, x.data(), size, sums.data());
+    for (size_t r = 0; r < count; ++r) {
+      CHECK(out[r] == DotProduct(rows.data() + r * size, x.data(), size));
+      for (size_t i = 0; i < size; ++i) {
+        const double product = scale[r] * x[i];
+        CHECK(sums[r * size + i] == rows[r * size + i] + product);
+      }
+    }
+  }
+}
+
 TEST_CASE("The Cholesky factor times its transpose is the matrix", "[router]") {
   for (const size_t size : {1u, 2u, 5u, 33u}) {
     const std::vector<double> matrix = PositiveDefinite(size, size);

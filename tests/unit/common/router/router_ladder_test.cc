@@ -38,6 +38,10 @@ TEST_CASE("No more texts are spliced than asked for", "[router]") {
   CHECK(SpliceAll({{0, 1, 2}, {3, 4}, {5}}, 2).size() == 4 * 2 + 2 * 2);
   CHECK(SpliceAll({{0}, {1}}, 8).size() == 2);
   CHECK(SpliceAll({{0, 1}}, 8).empty());
+  CHECK(SplicesPerPair(1, 8) == 8);
+  CHECK(SplicesPerPair(11, 8) == 8);
+  CHECK(SplicesPerPair(21, 8) == 2);
+  CHECK(SplicesPerPair(64, 8) == 1);
 }
 
 TEST_CASE("The standard error is that of the paired differences", "[router]") {
