@@ -184,9 +184,8 @@ in_phase "release" in_coop release --fusion all-but-one --acknowledge "small mod
 
 chapter "The last member"
 member "${domains[$((members - 1))]}" "$members"
-uploaded=$(now)
 fuse last --skip-weight-average
-after_upload=$(seconds_since "$uploaded")
+after_upload=$wall
 one_pass=$probing last_passes=$passes
 fuse complete
 in_phase "release" in_coop release --fusion complete --acknowledge "small models, measured for their time"
