@@ -306,7 +306,7 @@ TEST_CASE("What is wrong with a prompt is refused", "[local_models]") {
       {{"--prompt", "x", "--prompt-file", "-"}, 2, "USAGE", {"--prompt-file"}},
       {{"--prompt", "x", "--max-tokens", "0"}, 2, "USAGE", {"--max-tokens", "0"}},
       {{"--prompt", "x", "--temperature", "-1"}, 2, "USAGE", {"--temperature", "-1"}},
-      {{"--prompt", "x", "--top-p", "0"}, 1, "SAMPLING_INVALID", {"top_p", "0"}},
+      {{"--prompt", "x", "--top-p", "0"}, 2, "USAGE", {"--top-p", "0"}},
       {{"--prompt", "x", "--top-k", "-3"}, 2, "USAGE", {"--top-k", "-3"}},
       {{"--prompt", "x", "--dtype", "bf16"}, 2, "USAGE", {"bf16", "bfloat16"}},
   };
