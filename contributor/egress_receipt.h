@@ -8,7 +8,8 @@
 //   {"act":…,"bytes":N,"contributor":…,"coordinator":"host:port",
 //    "items":[{"path":…,"sha256":hex,"size_bytes":N}],"schema":"kalavai.egress/1","subject":…,
 //    "time":"…Z"}
-// Kept in egress/. The member's text is never among the items: no command sends it.
+// Kept in egress/. The member's text is among the items of one act only, "share-sample", which is
+// there to send it.
 #ifndef KALAVAI_CONTRIBUTOR_EGRESS_RECEIPT_H_
 #define KALAVAI_CONTRIBUTOR_EGRESS_RECEIPT_H_
 
@@ -32,7 +33,7 @@ struct EgressItem {
 };
 
 struct Egress {
-  std::string act;      // "submit", "predict"
+  std::string act;      // "submit", "predict", "share-sample"
   std::string subject;  // a resource name
   std::vector<EgressItem> items;
 };

@@ -18,6 +18,7 @@
 #include "contributor/prediction/credit_command.h"
 #include "contributor/prediction/matrix_command.h"
 #include "contributor/prediction/predict_command.h"
+#include "contributor/sample/share_sample_command.h"
 #include "contributor/status/status_command.h"
 #include "contributor/submission/submit_command.h"
 #include "contributor/tokenizer/tokenizer_decode_command.h"
@@ -63,6 +64,7 @@ int main(int argc, char** argv) {
                                  MakeCreditCommand(),
                                  MakeAskCommand(),
                                  MakeGenerateCommand(),
+                                 MakeShareSampleCommand(),
                                  MakeWithdrawCommand(),
                                  MakeVerifyReceiptCommand(),
                                  MakeTokenizerEncodeCommand(),

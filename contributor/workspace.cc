@@ -115,6 +115,9 @@ std::string Workspace::TlsAuthorityFile() const {
 std::string Workspace::BaseDirectory() const { return absl::StrCat(root_, "/base"); }
 std::string Workspace::BasePartialDirectory() const { return absl::StrCat(root_, "/base.partial"); }
 std::string Workspace::TrainingDirectory() const { return absl::StrCat(root_, "/training"); }
+std::string Workspace::TrainingDocumentsFile() const {
+  return absl::StrCat(root_, "/training/documents.txt");
+}
 std::string Workspace::TrainingReportFile() const {
   return absl::StrCat(root_, "/training/report.json");
 }

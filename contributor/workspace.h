@@ -11,7 +11,8 @@
 //     log/verifier_key          key of the coordinator's record, pinned at joining
 //     log/tree_head             the last tree head seen, a signed note; log/lock guards it
 //     base/                     the canonical base, verified; base.partial/ while it arrives
-//     training/                 training state, report.json (measured losses), privacy.json (audit)
+//     training/                 training state, report.json (measured losses), privacy.json
+//                               (audit), documents.txt (digests of what was trained on; stays)
 //     specialist/               the trained specialist: config.json, model.safetensors, …
 //     submission/               the flat signed directory that is uploaded
 //     receipts/                 what the coordinator signed for this member; withdrawal.json when
@@ -91,6 +92,7 @@ class Workspace {
   std::string TrainingReportFile() const;
   std::string PrivacyReportFile() const;
   std::string GateStatisticsFile() const;  // of `statistics`; may be absent
+  std::string TrainingDocumentsFile() const;
   std::string SpecialistDirectory() const;
   std::string SubmissionDirectory() const;
   std::string SubmissionPartialDirectory() const;

@@ -8,7 +8,7 @@ namespace kalavai::coordinator {
 namespace {
 
 constexpr char kNamed[] =
-    "SELECT digest FROM probe_texts UNION SELECT digest FROM checkpoint_files UNION "
+    "SELECT digest FROM current_probe_texts UNION SELECT digest FROM checkpoint_files UNION "
     "SELECT f.digest FROM submission_files AS f JOIN current_submissions AS s "
     "ON s.name = f.submission WHERE f.held = 1 OR s.state NOT IN ('REJECTED', 'WITHDRAWN')";
 
@@ -26,7 +26,7 @@ absl::StatusOr<std::vector<Digest>> BlobReferenceStore::ListDigests(absl::string
 absl::StatusOr<bool> BlobReferenceStore::IsNamed(const Digest& digest) const {
   bool named = false;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT EXISTS (SELECT 1 FROM probe_texts WHERE digest = ?1) "
+      "SELECT EXISTS (SELECT 1 FROM current_probe_texts WHERE digest = ?1) "
       "OR EXISTS (SELECT 1 FROM checkpoint_files WHERE digest = ?1) "
       "OR EXISTS (SELECT 1 FROM submission_files AS f JOIN current_submissions AS s "
       "ON s.name = f.submission WHERE f.digest = ?1 "
@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<BlobReference>> BlobReferenceStore::ListStored() cons
   std::vector<BlobReference> references;
   RETURN_IF_ERROR(database_.Query(
       "SELECT 'cooperatives/' || cooperative || ' probe text ' || domain, size_bytes, digest "
-      "FROM probe_texts UNION ALL "
+      "FROM current_probe_texts UNION ALL "
       "SELECT 'cooperatives/' || cooperative || '/checkpoints/' || checkpoint || ' ' || path, "
       "size_bytes, digest FROM checkpoint_files UNION ALL "
       "SELECT submission || ' ' || path, size_bytes, digest FROM submission_files WHERE held = 1",
@@ -62,7 +62,9 @@ absl::StatusOr<std::vector<BlobReference>> BlobReferenceStore::ListStored() cons
 absl::StatusOr<std::vector<Digest>> BlobReferenceStore::ListReleased() const {
   return ListDigests(
       "SELECT DISTINCT f.digest FROM submission_files AS f JOIN current_submissions AS s "
-      "ON s.name = f.submission WHERE f.held = 0 AND s.state IN ('REJECTED', 'WITHDRAWN') "
+      "ON s.name = f.submission WHERE f.held = 0 AND s.state IN ('REJECTED', 'WITHDRAWN') UNION "
+      "SELECT s.digest FROM shared_samples AS s JOIN contributors AS c "
+      "ON c.cooperative = s.cooperative AND c.id = s.contributor WHERE c.state = 'WITHDRAWN' "
       "ORDER BY 1");
 }
 

@@ -2,6 +2,7 @@
 // named is ever collected, and the verifier finds everything that must be there.
 //
 //   probe_texts, checkpoint_files     always
+//   shared_samples                    until the member leaves
 //   submission_files                  while the submission is neither REJECTED nor WITHDRAWN,
 //                                     arrived or not; of a REJECTED one the files kept as evidence
 //                                     (held)
@@ -41,7 +42,8 @@ class BlobReferenceStore {
   absl::StatusOr<std::vector<Digest>> ListNamed() const;
   // Every row whose blob must be there, by phase.
   absl::StatusOr<std::vector<BlobReference>> ListStored() const;
-  // Digests that rejected and withdrawn submissions named and no longer keep, sorted, each once.
+  // Digests that rejected and withdrawn submissions named and no longer keep, and of samples of
+  // members that have left, sorted, each once.
   // Another row may name the same.
   absl::StatusOr<std::vector<Digest>> ListReleased() const;
   // The staging files of all uploads on record, sorted.

@@ -29,9 +29,10 @@ constexpr absl::string_view kFoundAnother =
     "the charter is signed and final: found another cooperative";
 constexpr absl::string_view kClosedForGood = "found another cooperative";
 
-constexpr std::array<Rule, 11> kRules = {{
+constexpr std::array<Rule, 12> kRules = {{
     {CooperativeAct::kImportBase, "import a base", true, false, false, {}, kFoundAnother},
     {CooperativeAct::kAddProbeText, "add probe text", true, false, false, {}, kFoundAnother},
+    {CooperativeAct::kShareSample, "take a sample", false, true, false, {}, kLaunchFirst},
     {CooperativeAct::kLaunch, "be launched", true, false, false, CooperativeState::kActive,
      "nothing is left to do: see 'kalavai-coordinator coop show'"},
     {CooperativeAct::kInvite, "invite", false, true, false, {}, kLaunchFirst},

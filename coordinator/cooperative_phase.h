@@ -19,6 +19,7 @@ enum class CooperativeState { kDraft, kActive, kClosed };
 enum class CooperativeAct {
   kImportBase,
   kAddProbeText,
+  kShareSample,  // a member's own probe text
   kLaunch,  // DRAFT -> ACTIVE
   kInvite,
   kJoin,

@@ -40,12 +40,11 @@ constexpr absl::Duration kServerRenewal = absl::Hours(24 * 90);
 constexpr absl::Duration kAdministratorLifetime = absl::Hours(24 * 365 * 5);
 
 absl::Status Invalid(const std::string& path, absl::string_view found) {
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_INVALID",
-      {.what = absl::StrCat("data directory ", path, ": ", found,
-                            "; must be one made by 'init' and used by one server"),
-       .fix = absl::StrCat("kalavai-coordinator init --data ", path),
-       .metadata = {{"path", path}}});
+  return MakeError(absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_INVALID",
+                   {.what = absl::StrCat("data directory ", path, ": ", found,
+                                         "; must be one made by 'init' and used by one server"),
+                    .fix = absl::StrCat("kalavai-coordinator init --data ", path),
+                    .metadata = {{"path", path}}});
 }
 
 bool IsAddress(absl::string_view host) {

@@ -4,12 +4,19 @@
 #ifndef KALAVAI_COMMON_CORPUS_PROBE_DOCUMENTS_H_
 #define KALAVAI_COMMON_CORPUS_PROBE_DOCUMENTS_H_
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "common/base/limits.h"
 #include "common/corpus/documents.h"
 
 namespace kalavai {
+
+// Of a sample that a member shares, 4 MiB: a server holds it in memory while it arrives, and every
+// member may send one.
+inline constexpr int64_t kSampleBytesMax = limits::kProbeTextBytesMax / 16;
 
 // `first` = router part, `second` = evaluation part; duplicates removed. `format` is "jsonl" or
 // "txt". Errors of ParseDocuments (TEXT_NOT_UTF8, TEXT_EMPTY, JSON_INVALID,

@@ -16,6 +16,7 @@
 #include "common/base/json_reader.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/corpus/document_list.h"
 #include "common/corpus/documents.h"
 #include "common/crypto/sha256.h"
 #include "common/model/loss.h"
@@ -51,13 +52,38 @@ struct Ground {
   Transformer base;                               // float32
   WeightType stored_type = WeightType::kFloat32;  // of the base's file
   std::string base_digest;                        // of its weights file and config
+  std::vector<Document> trained = {};             // digests only, of the documents trained on
 };
+
+// The documents of BuildDataset's training part, without their text.
+std::vector<Document> TrainedOn(const std::vector<Document>& documents) {
+  std::vector<Document> digests;
+  digests.reserve(documents.size());
+  for (const Document& document : documents) {
+    digests.push_back({.text = {}, .digest = document.digest});
+  }
+  return SplitByHash(Deduplicate(std::move(digests)), kTrainingSplit, kTrainingShare).first;
+}
+
+// Adds to training/documents.txt, before the first step: what any run here has seen.
+absl::Status RecordDocuments(const SpecialistOptions& options, std::vector<Document> trained) {
+  const std::string path = absl::StrCat(options.training_directory, "/documents.txt");
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) {
+    ASSIGN_OR_RETURN(const std::string text, ReadFileBounded(path, limits::kTextFileBytesMax));
+    const absl::StatusOr<std::vector<Digest>> earlier = ParseDocumentList(text);
+    if (!earlier.ok()) return Annotate(earlier.status(), path);
+    for (const Digest& digest : *earlier) trained.push_back({.text = {}, .digest = digest});
+  }
+  return WriteFileAtomically(path, FormatDocumentList(trained), kPrivateFile);
+}
 
 absl::StatusOr<Ground> Prepare(const SpecialistOptions& options, const TrainingListener& listener) {
   Ground ground;
   ASSIGN_OR_RETURN(ModelDirectory directory, OpenModelDirectory(options.base_directory));
   ground.tokenizer = std::move(directory.tokenizer);
   ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(options.files));
+  ground.trained = TrainedOn(documents);
   ASSIGN_OR_RETURN(ground.data,
                    BuildDataset(*ground.tokenizer, std::move(documents),
                                 {.chunk_tokens = options.chunk_tokens,
@@ -357,6 +383,9 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
   RETURN_IF_ERROR(EnsureDirectory(options.training_directory, kPrivateDirectory));
   ASSIGN_OR_RETURN(Ground ground, Prepare(options, listener));
   RETURN_IF_ERROR(Validate(options.hyperparameters, ground.base.config));
+  if (options.pilot_steps == 0 || options.pilot_steps >= options.hyperparameters.steps) {
+    RETURN_IF_ERROR(RecordDocuments(options, std::move(ground.trained)));
+  }
   const std::string run_digest = RunDigest(options, ground);
   if (const auto earlier = EarlierResult(options, run_digest);
       earlier.has_value() && !options.restart) {

@@ -39,9 +39,10 @@ std::string Describe(const v1::Cooperative& cooperative,
                    cooperative.chunk_tokens(), "\n  base          ",
                    cooperative.base_digest().empty() ? "none yet" : cooperative.base_digest());
   for (const v1::ProbeText& probe : probe_texts.probe_texts()) {
-    absl::StrAppend(&text, "\n  probe text    ", probe.domain(),
-                    probe.public_class() ? " (public class)" : "", ": ", probe.router_documents(),
-                    " documents for the router, ", probe.evaluation_documents(), " for evaluation");
+    absl::StrAppend(
+        &text, "\n  probe text    ", probe.domain(), probe.public_class() ? " (public class)" : "",
+        probe.contributor().empty() ? "" : " (a member's sample)", ": ", probe.router_documents(),
+        " documents for the router, ", probe.evaluation_documents(), " for evaluation");
   }
   return text;
 }

@@ -72,10 +72,9 @@ absl::StatusOr<std::vector<AdmittedSubmission>> ChooseSubmissions(const FusionSo
   return admitted;
 }
 
-absl::Status CheckProbeTexts(const CooperativeRow& cooperative,
-                             const std::vector<AdmittedSubmission>& admitted,
+absl::Status CheckProbeTexts(const std::vector<AdmittedSubmission>& admitted,
                              const std::vector<ProbeTextRow>& texts) {
-  std::set<std::string> missing(cooperative.domains.begin(), cooperative.domains.end());
+  std::set<std::string> missing;
   for (const AdmittedSubmission& submission : admitted) missing.insert(submission.domain);
   for (const ProbeTextRow& text : texts) missing.erase(text.domain);
   // Statistics of text that stays at home do for the prior; figures need some probe text.
@@ -88,11 +87,32 @@ absl::Status CheckProbeTexts(const CooperativeRow& cooperative,
   const std::string list = absl::StrJoin(missing, ", ");
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_MISSING",
-      {.what = absl::StrCat("probe text: none for ", list, "; every domain needs some"),
+      {.what =
+           absl::StrCat("probe text: none for ", list, "; every specialist's domain needs some"),
        .why = "the router is trained and every figure measured on probe text",
-       .fix = "register it before the launch, 'kalavai-coordinator coop probe add', or have the "
-              "domain's member send gate statistics instead",
+       .fix = "a member of that domain shares a sample, 'kalavai share-sample', or sends gate "
+              "statistics, 'kalavai statistics'; or leave its submission out; before the launch: "
+              "'kalavai-coordinator coop probe add'",
        .metadata = {{"domains", list}}});
+}
+
+// The texts of the charter, and the samples that are wished for.
+absl::Status ChooseProbeTexts(const FusionSources& sources, const FusionWish& wish,
+                              FusionPlan& plan) {
+  ASSIGN_OR_RETURN(std::vector<ProbeTextRow> texts,
+                   sources.cooperatives.ListProbeTexts(wish.cooperative));
+  for (ProbeTextRow& text : texts) {
+    if (!text.contributor.empty()) {
+      if (wish.samples.has_value() && std::find(wish.samples->begin(), wish.samples->end(),
+                                                text.contributor) == wish.samples->end()) {
+        continue;
+      }
+      plan.samples.push_back(text.contributor);
+    }
+    plan.probe_texts.push_back(std::move(text));
+  }
+  std::sort(plan.samples.begin(), plan.samples.end());
+  return absl::OkStatus();
 }
 
 // Submissions of the cooperative that are neither chosen nor still under way.
@@ -181,8 +201,8 @@ absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const Fusion
   ASSIGN_OR_RETURN(const std::vector<AdmittedSubmission> admitted,
                    ChooseSubmissions(sources, wish));
   FusionPlan plan;
-  ASSIGN_OR_RETURN(plan.probe_texts, sources.cooperatives.ListProbeTexts(wish.cooperative));
-  RETURN_IF_ERROR(CheckProbeTexts(cooperative, admitted, plan.probe_texts));
+  RETURN_IF_ERROR(ChooseProbeTexts(sources, wish, plan));
+  RETURN_IF_ERROR(CheckProbeTexts(admitted, plan.probe_texts));
 
   std::vector<BlobFile> base_files;
   for (const CheckpointFileRow& file : base.files) base_files.push_back({file.path, file.digest});

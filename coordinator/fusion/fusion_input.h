@@ -1,5 +1,6 @@
 // What a fusion works on, checked before any compute: at least two admitted specialists, a base,
-// probe text for every domain of the charter and every specialist, nothing quarantined.
+// probe text for the domain of every specialist, nothing quarantined. A domain of the charter that
+// has neither a specialist nor probe text is left out of every figure.
 //
 // Experts stand in a fixed order, the base, then the submissions by name: sums over them are the
 // same bits in every run.
@@ -47,6 +48,8 @@ struct FusionWish {
   std::vector<ReferenceModel> references = {};  // checked: CheckReferenceModels
   // Named submissions may have been superseded: a fusion that was begun goes on with what it has.
   bool superseded = false;
+  // Whose samples (ids, ascending) are read, of those that are there; nothing: everybody's.
+  std::optional<std::vector<std::string>> samples = {};
 };
 
 struct FusionPlan {
@@ -56,6 +59,7 @@ struct FusionPlan {
   // [n] of the members whose domain has no probe text: their gate statistics' digest.
   std::vector<std::optional<Digest>> statistics;
   std::vector<ProbeTextRow> probe_texts;  // by domain
+  std::vector<std::string> samples;       // ids of the members that shared some of it
 };
 
 absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const FusionWish& wish);

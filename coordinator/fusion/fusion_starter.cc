@@ -81,6 +81,7 @@ absl::StatusOr<FusionRecord> FusionStarter::Start(const StartRequest& request) c
   record.weight_average = request.weight_average;
   record.input_json = ReportInputsJson(plan.inputs);
   record.experts = plan.experts;
+  record.samples = plan.samples;
   record.references = wish.references;
   record.create_time = dependencies_.clock.Now();
   const absl::Status created = dependencies_.database.Transact([&]() -> absl::Status {

@@ -76,11 +76,12 @@ absl::string_view FusionStateName(FusionState state) {
 }
 
 absl::Status HasWithdrawnMember(absl::string_view what) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "MODEL_HAS_WITHDRAWN_MEMBER",
-                   {.what = absl::StrCat(what, ": mixes a specialist that was withdrawn"),
-                    .why = "a member's leave is final: no model with it is released, served or "
-                           "returned to again",
-                    .fix = "fuse the members that are left: 'kalavai-coordinator fuse'"});
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "MODEL_HAS_WITHDRAWN_MEMBER",
+      {.what = absl::StrCat(what, ": mixes a specialist, or read a sample, of a member that left"),
+       .why = "a member's leave is final: no model with it is released, served or "
+              "returned to again",
+       .fix = "fuse the members that are left: 'kalavai-coordinator fuse'"});
 }
 
 bool IsFinal(FusionState state) {
@@ -137,11 +138,25 @@ absl::Status FusionStore::Create(const FusionRecord& fusion) {
         "VALUES (?1, ?2, ?3, ?4, ?5)",
         fusion.name, i, reference.label, reference.directory, reference.root_digest));
   }
+  for (const std::string& contributor : fusion.samples) {
+    RETURN_IF_ERROR(
+        database_.Execute("INSERT INTO fusion_samples (fusion, cooperative, contributor) "
+                          "SELECT ?1, cooperative, contributor FROM shared_samples "
+                          "WHERE 'cooperatives/' || cooperative = ?2 AND contributor = ?3",
+                          fusion.name, fusion.cooperative, contributor));
+  }
   return absl::OkStatus();
 }
 
 absl::Status FusionStore::ReadLists(FusionRecord& fusion) const {
   ASSIGN_OR_RETURN(fusion.experts, Experts(fusion.name));
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT contributor FROM fusion_samples WHERE fusion = ?1 ORDER BY contributor",
+      [&](Row& row) {
+        fusion.samples.push_back(row.Text(0));
+        return absl::OkStatus();
+      },
+      fusion.name));
   return database_.Query(
       "SELECT label, directory, root_digest FROM fusion_reference_models WHERE fusion = ?1 "
       "ORDER BY position",
@@ -217,9 +232,8 @@ absl::StatusOr<std::vector<FusionRecord>> FusionStore::ListOfWithdrawn() const {
   std::vector<FusionRecord> fusions;
   RETURN_IF_ERROR(database_.Query(
       absl::StrCat("SELECT ", kColumns,
-                   " FROM fusions WHERE name IN (SELECT e.fusion FROM fusion_experts AS e "
-                   "JOIN current_submissions AS s ON s.name = e.submission "
-                   "WHERE s.state = 'WITHDRAWN') ORDER BY rowid"),
+                   " FROM fusions WHERE name IN (SELECT fusion FROM withdrawn_fusions) "
+                   "ORDER BY rowid"),
       [&](Row& row) {
         fusions.push_back(RecordOf(row));
         return absl::OkStatus();
@@ -241,6 +255,32 @@ absl::StatusOr<std::vector<Digest>> FusionStore::ListWithdrawnExperts(
       },
       name));
   return digests;
+}
+
+absl::StatusOr<bool> FusionStore::HasWithdrawn(absl::string_view name) const {
+  bool has = false;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT EXISTS (SELECT 1 FROM withdrawn_fusions WHERE fusion = ?1)",
+      [&](Row& row) {
+        has = row.Bool(0);
+        return absl::OkStatus();
+      },
+      name));
+  return has;
+}
+
+absl::StatusOr<bool> FusionStore::HasWithdrawnSample(absl::string_view name) const {
+  bool has = false;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT EXISTS (SELECT 1 FROM fusion_samples AS f JOIN contributors AS c "
+      "ON c.cooperative = f.cooperative AND c.id = f.contributor "
+      "WHERE f.fusion = ?1 AND c.state = 'WITHDRAWN')",
+      [&](Row& row) {
+        has = row.Bool(0);
+        return absl::OkStatus();
+      },
+      name));
+  return has;
 }
 
 absl::StatusOr<std::string> FusionStore::NextId(absl::string_view cooperative) const {
@@ -275,12 +315,11 @@ absl::Status FusionStore::SetSucceeded(absl::string_view name, const FusionFigur
                                        const MeasuredLosses& losses, absl::Time now) {
   ASSIGN_OR_RETURN(const FusionRecord fusion, Get(name));
   if (fusion.state != FusionState::kEvaluating) return WrongState(fusion, "be EVALUATING");
-  ASSIGN_OR_RETURN(const std::vector<Digest> left, ListWithdrawnExperts(name));
-  if (!left.empty()) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
-                     {.what = absl::StrCat(name, ": a member left while it ran"),
-                      .fix = "start a new fusion",
-                      .metadata = {{"root_digest", left.front().Hex()}}});
+  ASSIGN_OR_RETURN(const bool left, HasWithdrawn(name));
+  if (left) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
+        {.what = absl::StrCat(name, ": a member left while it ran"), .fix = "start a new fusion"});
   }
   RETURN_IF_ERROR(database_.Execute(
       "UPDATE fusions SET state = 'SUCCEEDED', progress_done = progress_total, end_time = ?2, "

@@ -94,6 +94,7 @@ struct FusionRecord {
   std::string input_json;  // FusionInputJson: every input by digest
   std::vector<FusionExpert> experts;
   std::vector<ReferenceModel> references;
+  std::vector<std::string> samples = {};  // ids of the members whose samples it reads, ascending
   absl::Time create_time;
   std::optional<absl::Time> end_time = {};
   std::optional<FusionFigures> figures = {};  // set when SUCCEEDED
@@ -128,10 +129,14 @@ class FusionStore {
                                                  absl::string_view after, int64_t limit) const;
   // Of every cooperative, not final, oldest first: what a restarted coordinator goes on with.
   absl::StatusOr<std::vector<FusionRecord>> ListUnfinished() const;
-  // Those that mix a specialist of a member that has left, oldest first.
+  // Those that mix a specialist or read a sample of a member that has left, oldest first.
   absl::StatusOr<std::vector<FusionRecord>> ListOfWithdrawn() const;
   // Of one fusion, the root digests of specialists whose members have left.
   absl::StatusOr<std::vector<Digest>> ListWithdrawnExperts(absl::string_view name) const;
+  // Whether it is one of ListOfWithdrawn.
+  absl::StatusOr<bool> HasWithdrawn(absl::string_view name) const;
+  // Whether one of its samples is of a member that has left.
+  absl::StatusOr<bool> HasWithdrawnSample(absl::string_view name) const;
   // "fusion-1", "fusion-2", …: the first that is free.
   absl::StatusOr<std::string> NextId(absl::string_view cooperative) const;
 

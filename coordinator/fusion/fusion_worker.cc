@@ -181,12 +181,13 @@ absl::StatusOr<FusionPlan> FusionWorker::PlanAgain(const FusionRecord& record) c
                   .steps = record.steps,
                   .threads = record.threads,
                   .references = record.references,
-                  .superseded = true};
+                  .superseded = true,
+                  .samples = record.samples};
   for (const FusionExpert& expert : record.experts) {
     if (!expert.submission.empty()) wish.submissions.push_back(expert.submission);
   }
   ASSIGN_OR_RETURN(FusionPlan plan, PlanFusion(dependencies_.sources, wish));
-  if (plan.experts != record.experts) {
+  if (plan.experts != record.experts || plan.samples != record.samples) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "SUBMISSION_NOT_ADMITTED",
                      {.what = absl::StrCat(record.name, ": an input changed since it was created"),
                       .fix = "start a new fusion"});

@@ -65,6 +65,11 @@ absl::StatusOr<std::vector<std::string>> TracesOfWithdrawn(const FusionStore& fu
     ASSIGN_OR_RETURN(const std::vector<Digest> withdrawn,
                      fusions.ListWithdrawnExperts(record.name));
     for (const Digest& digest : withdrawn) models.insert(digest.Hex());
+    ASSIGN_OR_RETURN(const bool read_sample, fusions.HasWithdrawnSample(record.name));
+    if (read_sample) {  // every model has arrays of that text
+      for (const FusionExpert& expert : record.experts) models.insert(expert.root_digest.Hex());
+      for (const ReferenceModel& model : record.references) models.insert(model.root_digest.Hex());
+    }
     std::vector<Digest> averaged;
     for (size_t i = 1; i < record.experts.size(); ++i) {
       averaged.push_back(record.experts[i].root_digest);

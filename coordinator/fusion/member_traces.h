@@ -22,7 +22,8 @@
 namespace kalavai::coordinator {
 
 // The names (hexadecimal digests, sorted, each once) under which arrays of withdrawn specialists
-// and of averages with them are kept.
+// and of averages with them are kept; of a fusion that read a withdrawn sample, the names of all of
+// its models: each has arrays of that text.
 absl::StatusOr<std::vector<std::string>> TracesOfWithdrawn(const FusionStore& fusions);
 
 // Deletes all of the above; routers of the fusions in `kept` (resource names) stay.

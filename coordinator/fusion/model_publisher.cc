@@ -29,9 +29,8 @@ absl::StatusOr<ReleasedModel> ModelPublisher::Publish(const PublishRequest& requ
   ASSIGN_OR_RETURN(const FusionRecord fusion, dependencies_.fusions.Get(request.fusion));
   RETURN_IF_ERROR(CheckReleasable(fusion, request.acknowledged_reason));
   const auto require_members = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const std::vector<Digest> left,
-                     dependencies_.fusions.ListWithdrawnExperts(fusion.name));
-    return left.empty() ? absl::OkStatus() : HasWithdrawnMember(fusion.name);
+    ASSIGN_OR_RETURN(const bool left, dependencies_.fusions.HasWithdrawn(fusion.name));
+    return left ? HasWithdrawnMember(fusion.name) : absl::OkStatus();
   };
   RETURN_IF_ERROR(require_members());
   const std::string model = ModelName(fusion_name.cooperative, model_id);

@@ -257,6 +257,24 @@ grpc::ServerReadReactor<v1::AddProbeTextRequest>* CooperativeAdminService::AddPr
   return new ProbeTextStream(std::move(log), std::move(steps), parts_.workers, response);
 }
 
+grpc::ServerReadReactor<v1::AddProbeTextRequest>* CooperativeAdminService::ShareSample(
+    grpc::CallbackServerContext* context, v1::ProbeText* response) {
+  RequestLog log("CooperativeAdmin/ShareSample");
+  absl::StatusOr<Caller> caller = parts_.resolver.ResolveStream(*context);
+  if (caller.ok()) log.SetCaller(*caller);
+  ProbeTextStream::Steps steps;
+  steps.check = [this, caller](const v1::AddProbeTextRequest::Header& header) -> absl::Status {
+    RETURN_IF_ERROR(caller.status());
+    return samples_.Check(header, *caller).status();
+  };
+  steps.store = [this, caller](const v1::AddProbeTextRequest::Header& header,
+                               const std::string& text) -> absl::StatusOr<v1::ProbeText> {
+    ASSIGN_OR_RETURN(const ProbeTextRow row, samples_.Store(header, text, *caller));
+    return ToMessage(row);
+  };
+  return new ProbeTextStream(std::move(log), std::move(steps), parts_.workers, response);
+}
+
 grpc::ServerUnaryReactor* CooperativeAdminService::ListProbeTexts(
     grpc::CallbackServerContext* context, const v1::ListProbeTextsRequest* request,
     v1::ListProbeTextsResponse* response) {

@@ -21,6 +21,7 @@
 #include "coordinator/certificate_store.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/launch/later_phases.h"
+#include "coordinator/launch/sample_sharing.h"
 #include "kalavai/v1/cooperative.grpc.pb.h"
 
 namespace kalavai::coordinator {
@@ -48,7 +49,14 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
     WorkerQueue& workers;
     const Clock& clock;
   };
-  explicit CooperativeAdminService(const Parts& parts) : parts_(parts) {}
+  explicit CooperativeAdminService(const Parts& parts)
+      : parts_(parts),
+        samples_({.database = parts.database,
+                  .blobs = parts.blobs,
+                  .cooperatives = parts.cooperatives,
+                  .audit = parts.audit,
+                  .later = parts.later,
+                  .clock = parts.clock}) {}
 
   grpc::ServerUnaryReactor* CreateCooperative(grpc::CallbackServerContext* context,
                                               const v1::CreateCooperativeRequest* request,
@@ -67,6 +75,8 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
   grpc::ServerUnaryReactor* ListProbeTexts(grpc::CallbackServerContext* context,
                                            const v1::ListProbeTextsRequest* request,
                                            v1::ListProbeTextsResponse* response) override;
+  grpc::ServerReadReactor<v1::AddProbeTextRequest>* ShareSample(
+      grpc::CallbackServerContext* context, v1::ProbeText* response) override;
   grpc::ServerUnaryReactor* LaunchCooperative(grpc::CallbackServerContext* context,
                                               const v1::LaunchCooperativeRequest* request,
                                               v1::Cooperative* response) override;
@@ -109,6 +119,7 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
                      v1::RenewCertificateResponse& response);
 
   const Parts parts_;
+  const SampleSharing samples_;
 };
 
 }  // namespace kalavai::coordinator

@@ -76,6 +76,9 @@ v1::ProbeText ToMessage(const ProbeTextRow& row) {
   message.set_size_bytes(row.size_bytes);
   message.set_router_documents(row.router_documents);
   message.set_evaluation_documents(row.evaluation_documents);
+  if (!row.contributor.empty()) {
+    message.set_contributor(ContributorName(row.cooperative, row.contributor));
+  }
   return message;
 }
 

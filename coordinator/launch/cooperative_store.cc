@@ -271,12 +271,49 @@ absl::Status CooperativeStore::InsertProbeText(const ProbeTextRow& row, absl::Ti
       "keep it, or found another cooperative");
 }
 
+absl::Status CooperativeStore::InsertSample(const ProbeTextRow& row, absl::Time now) {
+  bool has_text = false;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT EXISTS (SELECT 1 FROM current_probe_texts WHERE cooperative = ?1 AND domain = ?2)",
+      [&](Row& found) {
+        has_text = found.Bool(0);
+        return absl::OkStatus();
+      },
+      row.cooperative, row.domain));
+  const absl::Status inserted =
+      has_text ? absl::AlreadyExistsError("")
+               : database_.Execute(
+                     "INSERT INTO shared_samples(cooperative, contributor, domain, digest, "
+                     "size_bytes, router_documents, evaluation_documents, create_time) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     row.cooperative, row.contributor, row.domain, row.digest, row.size_bytes,
+                     row.router_documents, row.evaluation_documents, now);
+  return Exists(
+      inserted, "PROBE_TEXT_EXISTS",
+      absl::StrCat("probe text of domain ", row.domain, " of ", CooperativeName(row.cooperative)),
+      "share nothing: the domain is measured on the text it has");
+}
+
+absl::StatusOr<std::optional<Digest>> CooperativeStore::FindSample(
+    absl::string_view cooperative, absl::string_view contributor) const {
+  std::optional<Digest> found;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT digest FROM shared_samples WHERE cooperative = ?1 AND contributor = ?2",
+      [&](Row& row) {
+        found = row.Digest(0);
+        return absl::OkStatus();
+      },
+      cooperative, contributor));
+  return found;
+}
+
 absl::StatusOr<std::vector<ProbeTextRow>> CooperativeStore::ListProbeTexts(
     absl::string_view cooperative) const {
   std::vector<ProbeTextRow> rows;
   RETURN_IF_ERROR(database_.Query(
       "SELECT domain, public_class, format, digest, size_bytes, router_documents, "
-      "evaluation_documents FROM probe_texts WHERE cooperative = ?1 ORDER BY domain",
+      "evaluation_documents, contributor FROM current_probe_texts WHERE cooperative = ?1 "
+      "ORDER BY domain",
       [&](Row& row) {
         rows.push_back({.cooperative = std::string(cooperative),
                         .domain = row.Text(0),
@@ -285,7 +322,8 @@ absl::StatusOr<std::vector<ProbeTextRow>> CooperativeStore::ListProbeTexts(
                         .digest = row.Digest(3),
                         .size_bytes = row.Int(4),
                         .router_documents = row.Int(5),
-                        .evaluation_documents = row.Int(6)});
+                        .evaluation_documents = row.Int(6),
+                        .contributor = row.Text(7)});
         return absl::OkStatus();
       },
       cooperative));

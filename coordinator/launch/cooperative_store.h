@@ -67,6 +67,7 @@ struct ProbeTextRow {
   int64_t size_bytes = 0;
   int64_t router_documents = 0;
   int64_t evaluation_documents = 0;
+  std::string contributor = {};  // id of the member that shared it; "": the charter's
 };
 
 class CooperativeStore {
@@ -104,7 +105,14 @@ class CooperativeStore {
   absl::Status UseInvitation(const Digest& secret_digest, absl::Time now);
 
   absl::Status InsertProbeText(const ProbeTextRow& row, absl::Time now);
-  // By domain; the charter's domains and public classes alike.
+  // A sample of `row.contributor`. PROBE_TEXT_EXISTS when its domain has probe text, or when it has
+  // shared one already.
+  absl::Status InsertSample(const ProbeTextRow& row, absl::Time now);
+  // Of the sample that the member ever shared, whether or not it has left since.
+  absl::StatusOr<std::optional<Digest>> FindSample(absl::string_view cooperative,
+                                                   absl::string_view contributor) const;
+  // By domain; the charter's domains and public classes alike, and the samples of members that have
+  // not left.
   absl::StatusOr<std::vector<ProbeTextRow>> ListProbeTexts(absl::string_view cooperative) const;
 
  private:

@@ -48,6 +48,10 @@ struct WithdrawalSummary {
 };
 
 struct LaterPhases {
+  // Digests of the documents that a member (a resource name) reported as trained on, with any of
+  // its submissions; ascending, each once. coordinator/submission.
+  std::function<absl::StatusOr<std::vector<Digest>>(const std::string& contributor)>
+      find_training_documents;
   // The base of a cooperative (by id), or nothing. coordinator/checkpoint.
   std::function<absl::StatusOr<std::optional<BaseSummary>>(const std::string& cooperative)>
       find_base;

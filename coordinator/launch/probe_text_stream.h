@@ -1,6 +1,6 @@
-// The reactor of AddProbeText: a header, then the bytes in order, then the row.
+// The reactor of AddProbeText and ShareSample: a header, then the bytes in order, then the row.
 //
-// Bytes are kept in memory (at most limits::kProbeTextBytesMax; administrators only), hashed as
+// Bytes are kept in memory (at most limits::kProbeTextBytesMax), hashed as
 // they arrive, parsed and split on the worker queue after the last one, stored as a blob and then
 // as a row. Nothing is kept of a stream that fails. Deletes itself when gRPC is done with it.
 #ifndef KALAVAI_COORDINATOR_LAUNCH_PROBE_TEXT_STREAM_H_

@@ -45,6 +45,7 @@
 #include "coordinator/server/rpc_metrics.h"
 #include "coordinator/server/server_metrics.h"
 #include "coordinator/submission/admission_worker.h"
+#include "coordinator/submission/reported_documents.h"
 #include "coordinator/submission/submission_service.h"
 #include "coordinator/submission/submission_store.h"
 #include "coordinator/submission/submission_watch.h"
@@ -278,6 +279,9 @@ void Server::Wiring::WireLaterPhases() {
                                                  decision.actor));
     server_metrics.CountDecision(decision.admit);
     return std::string(SubmissionStateName(state));
+  };
+  later.find_training_documents = [this](const std::string& contributor) {
+    return ReportedDocumentsOfMember(blobs, submissions, contributor);
   };
   later.withdraw_contributor = [this](const std::string& contributor, const std::string& actor,
                                       const std::string& comment) {

@@ -171,7 +171,9 @@ absl::StatusOr<bool> ModelStore::HasWithdrawn(absl::string_view name) const {
   bool has = false;
   RETURN_IF_ERROR(database_.Query(
       "SELECT EXISTS (SELECT 1 FROM model_experts AS e JOIN current_submissions AS s "
-      "ON s.name = e.submission WHERE e.model = ?1 AND s.state = 'WITHDRAWN')",
+      "ON s.name = e.submission WHERE e.model = ?1 AND s.state = 'WITHDRAWN') "
+      "OR EXISTS (SELECT 1 FROM models AS m JOIN withdrawn_fusions AS w ON w.fusion = m.fusion "
+      "WHERE m.name = ?1)",
       [&](Row& row) {
         has = row.Bool(0);
         return absl::OkStatus();
@@ -186,7 +188,8 @@ absl::StatusOr<std::vector<ModelRecord>> ModelStore::ListRetiredOfWithdrawn() co
       absl::StrCat("SELECT ", kColumns,
                    " FROM models WHERE state = 'RETIRED' AND name IN (SELECT e.model FROM "
                    "model_experts AS e JOIN current_submissions AS s ON s.name = e.submission "
-                   "WHERE s.state = 'WITHDRAWN') ORDER BY turn"),
+                   "WHERE s.state = 'WITHDRAWN' UNION SELECT m.name FROM models AS m "
+                   "JOIN withdrawn_fusions AS w ON w.fusion = m.fusion) ORDER BY turn"),
       [&](Row& row) {
         models.push_back(RecordOf(row));
         return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "coordinator/withdrawal/withdrawals.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -69,8 +70,13 @@ absl::Status Withdrawals::EraseOne(WithdrawalRecord record) {
   RETURN_IF_ERROR(hooks_.erase_derived());
   const std::string contributor = NameOf(record);
   const absl::Status saved = parts_.database.Transact([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const std::vector<Digest> digests,
-                     parts_.submissions.ListDigests(contributor));
+    ASSIGN_OR_RETURN(std::vector<Digest> digests, parts_.submissions.ListDigests(contributor));
+    ASSIGN_OR_RETURN(const std::optional<Digest> sample,
+                     parts_.cooperatives.FindSample(record.cooperative, record.contributor));
+    if (sample.has_value() && std::find(digests.begin(), digests.end(), *sample) == digests.end()) {
+      digests.push_back(*sample);
+      std::sort(digests.begin(), digests.end());
+    }
     std::vector<Digest> deleted, kept;
     for (const Digest& digest : digests) {
       (parts_.blobs.Contains(digest) ? kept : deleted).push_back(digest);
@@ -211,9 +217,8 @@ absl::Status Withdrawals::Start(WithdrawalRecord record) {
 absl::Status Withdrawals::Conclude(WithdrawalRecord record) {
   ASSIGN_OR_RETURN(const FusionRecord fusion, parts_.fusions.Get(record.fusion));
   if (!IsFinal(fusion.state)) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::vector<Digest> left,
-                   parts_.fusions.ListWithdrawnExperts(record.fusion));
-  if (!left.empty()) {  // one more member has left: the next re-solve is without both
+  ASSIGN_OR_RETURN(const bool left, parts_.fusions.HasWithdrawn(record.fusion));
+  if (left) {  // one more member has left: the next re-solve is without both
     record.state = WithdrawalState::kErased;
     record.fusion = "";
     RETURN_IF_ERROR(parts_.withdrawals.Update(record));

@@ -233,6 +233,7 @@ struct Site {
     record.weight_average = weight_average;
     record.input_json = ReportInputsJson(plan.inputs);
     record.experts = plan.experts;
+    record.samples = plan.samples;
     record.create_time = absl::Now();
     REQUIRE_OK(fusions.Create(record));
     return record.name;

@@ -151,6 +151,29 @@ std::set<std::string> FilesUnder(const std::string& directory) {
   return files;
 }
 
+// The charter names ebb, too, and has no probe text for it.
+void AddEbbDomain(Site& site) {
+  REQUIRE_OK(
+      site.database->Execute("INSERT INTO cooperative_domains (cooperative, position, domain) "
+                             "VALUES ('nordic', 2, 'ebb')"));
+}
+
+// A sample of the member as probe text of ebb.
+Digest Share(Site& site, const std::string& member) {
+  const std::string text = Jsonl(testing::DomainTexts("tide", 40, member == "voss" ? 9 : 10));
+  const Digest digest = site.blobs->PutBytes(text).value();
+  REQUIRE_OK(site.cooperatives.InsertSample({.cooperative = "nordic",
+                                             .domain = "ebb",
+                                             .format = "jsonl",
+                                             .digest = digest,
+                                             .size_bytes = static_cast<int64_t>(text.size()),
+                                             .router_documents = 20,
+                                             .evaluation_documents = 20,
+                                             .contributor = member},
+                                            absl::Now()));
+  return digest;
+}
+
 // Fused and released with all three, seed 7.
 FusionRecord Serve(Coordinator& coordinator) {
   const FusionRecord fusion = coordinator.site.Fuse("all", 7);
@@ -247,6 +270,97 @@ TEST_CASE("Nothing of a member that left stays on the disk", "[withdrawal]") {
   CHECK(site.models.HasWithdrawn("cooperatives/nordic/models/all").value());
   REQUIRE_STATUS(site.models.GetEarlier(kCooperative), absl::StatusCode::kFailedPrecondition,
                  "NO_EARLIER_MODEL");
+}
+
+// A third domain without probe text in the charter, and voss, who has it.
+void AdmitEbb(Site& site) {
+  AdmitTwo(site);
+  AddEbbDomain(site);
+  site.Join("voss", "ebb");
+  site.Submit("voss", "ebb", "ebb", "voss");
+}
+
+TEST_CASE("A sample goes with its member, and the re-solve is the build without both",
+          "[withdrawal]") {
+  Site site;
+  AdmitEbb(site);
+  REQUIRE_STATUS(PlanFusion(site.Sources(), {.cooperative = "nordic", .submissions = {}}),
+                 absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_MISSING");
+  const Digest sample = Share(site, "voss");
+  Coordinator coordinator(site);
+  const FusionRecord fusion = Serve(coordinator);
+  CHECK(fusion.samples == std::vector<std::string>{"voss"});
+  const std::set<std::string> before = FilesUnder(site.directory.File("fusions/caches"));
+  site.TakePasses();
+  coordinator.Withdraw("voss");
+  REQUIRE_OK(coordinator.withdrawals.Erase());
+  CHECK_FALSE(site.blobs->Contains(sample));
+  // No array of any model on that text is left.
+  CHECK(FilesUnder(site.directory.File("fusions/caches")).empty());
+  coordinator.Finish("voss");
+  for (const std::string& name : FilesUnder(site.directory.File("fusions/caches"))) {
+    INFO(name);
+    CHECK_FALSE(before.contains(name));
+  }
+  CHECK(site.TakePasses().size() == 3);  // the text changed: base, bergen and oslo read it again
+  const WithdrawalRecord row = coordinator.Row("voss");
+  REQUIRE(row.state == WithdrawalState::kDone);
+  CHECK(row.outcome.empty());
+  const nlohmann::json receipt = nlohmann::json::parse(
+      VerifyEnvelope(row.receipt_envelope, site.key.public_key(), kWithdrawalType).value());
+  const auto& deleted = receipt["deleted"];
+  CHECK(std::find(deleted.begin(), deleted.end(), sample.Hex()) != deleted.end());
+  CHECK(std::is_sorted(deleted.begin(), deleted.end()));
+
+  Site without;  // the same charter; voss never was
+  AdmitTwo(without);
+  AddEbbDomain(without);
+  const FusionRecord built = without.Fuse("never", 7, /*weight_average=*/false);
+  const FusionRecord resolved = site.fusions.Get(row.fusion).value();
+  CHECK(resolved.figures->router_digest == built.figures->router_digest);
+  CHECK(resolved.figures->report_json == built.figures->report_json);
+}
+
+TEST_CASE("A model that only read the sample of a member that left is fused again, too",
+          "[withdrawal]") {
+  Site site;
+  AdmitTwo(site);
+  AddEbbDomain(site);
+  site.Join("voss", "ebb");  // shares, and never submits
+  Share(site, "voss");
+  Coordinator coordinator(site);
+  const FusionRecord fusion = Serve(coordinator);
+  CHECK_FALSE(site.fusions.HasWithdrawn(fusion.name).value());
+  coordinator.Withdraw("voss");
+  CHECK(site.fusions.HasWithdrawn(fusion.name).value());
+  CHECK(site.models.HasWithdrawn("cooperatives/nordic/models/all").value());
+  coordinator.Finish("voss");
+  const WithdrawalRecord row = coordinator.Row("voss");
+  CHECK(row.state == WithdrawalState::kDone);
+  CHECK(row.outcome.empty());
+  CHECK(site.fusions.Get(row.fusion).value().samples.empty());
+  REQUIRE_STATUS(coordinator.publisher.Publish({.fusion = fusion.name,
+                                                .model_id = "again",
+                                                .acknowledged_reason = "why not",
+                                                .actor = "administrator"}),
+                 absl::StatusCode::kFailedPrecondition, "MODEL_HAS_WITHDRAWN_MEMBER");
+}
+
+TEST_CASE("Without the sample, others of its domain wait for another one", "[withdrawal]") {
+  Site site;
+  AdmitEbb(site);
+  Share(site, "voss");
+  site.Join("runa", "ebb");
+  site.Submit("runa", "ebb", "stone", "runa");
+  Coordinator coordinator(site);
+  Serve(coordinator);
+  coordinator.Withdraw("voss");
+  coordinator.Finish("voss");
+  CHECK(coordinator.Row("voss").state == WithdrawalState::kDone);
+  CHECK(coordinator.Row("voss").outcome == "PROBE_TEXT_MISSING");
+  CHECK(coordinator.reloaded == std::vector<std::string>{"cooperatives/nordic/models/all"});
+  Share(site, "runa");
+  CHECK(site.Fuse("next", 7).samples == std::vector<std::string>{"runa"});
 }
 
 TEST_CASE("A withdrawal killed between any two steps is finished by the next start",

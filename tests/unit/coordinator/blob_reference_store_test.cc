@@ -50,5 +50,30 @@ TEST_CASE("What a member that left had sent is named no longer") {
   CHECK(references.ListReleased().value().size() == 3);
 }
 
+TEST_CASE("A sample is named until its member leaves, and released then") {
+  CooperativeFixture fixture;
+  const BlobReferenceStore references(*fixture.database);
+  REQUIRE_OK(fixture.cooperatives.InsertSample({.cooperative = "nordic",
+                                                .domain = "law",
+                                                .format = "jsonl",
+                                                .digest = Sha256Of("sample"),
+                                                .size_bytes = 6,
+                                                .router_documents = 1,
+                                                .evaluation_documents = 1,
+                                                .contributor = "ann"},
+                                               kNow));
+  CHECK(references.IsNamed(Sha256Of("sample")).value());
+  CHECK(references.ListNamed().value() == std::vector<Digest>{Sha256Of("sample")});
+  REQUIRE_OK_AND_ASSIGN(const auto stored, references.ListStored());
+  REQUIRE(stored.size() == 1);
+  CHECK(stored[0].row == "cooperatives/nordic probe text law");
+  CHECK(stored[0].size_bytes == 6);
+  CHECK(references.ListReleased().value().empty());
+  REQUIRE_OK(fixture.cooperatives.Withdraw("nordic", "ann", kNow));
+  CHECK_FALSE(references.IsNamed(Sha256Of("sample")).value());
+  CHECK(references.ListStored().value().empty());
+  CHECK(references.ListReleased().value() == std::vector<Digest>{Sha256Of("sample")});
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator

@@ -14,9 +14,11 @@ namespace {
 TEST_CASE("Every act is legal exactly where the protocol says") {
   using Act = CooperativeAct;
   const std::map<Act, std::string> legal = {
-      {Act::kImportBase, "DRAFT"}, {Act::kAddProbeText, "DRAFT"},    {Act::kLaunch, "DRAFT"},
-      {Act::kInvite, "ACTIVE"},    {Act::kJoin, "ACTIVE"},           {Act::kMeasure, "ACTIVE"},
-      {Act::kSubmit, "ACTIVE"},    {Act::kFuse, "ACTIVE"},           {Act::kRelease, "ACTIVE"},
+      {Act::kImportBase, "DRAFT"}, {Act::kAddProbeText, "DRAFT"},
+      {Act::kLaunch, "DRAFT"},     {Act::kInvite, "ACTIVE"},
+      {Act::kJoin, "ACTIVE"},      {Act::kMeasure, "ACTIVE"},
+      {Act::kSubmit, "ACTIVE"},    {Act::kFuse, "ACTIVE"},
+      {Act::kRelease, "ACTIVE"},   {Act::kShareSample, "ACTIVE"},
       {Act::kClose, "ACTIVE"},     {Act::kWithdraw, "ACTIVE CLOSED"}};
   for (const auto& [act, states] : legal) {
     for (const auto state :

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/corpus/document_list.h"
 #include "common/model/determinism.h"
 #include "common/model/loss.h"
 #include "common/model/weights.h"
@@ -70,6 +71,10 @@ TEST_CASE("A specialist learns its language and keeps type and frozen tensors of
     REQUIRE(report.DivergencePercent() > 10);
     REQUIRE_FALSE(report.pilot);
     REQUIRE(report.documents == 200);
+    // What was trained on stays known at home, by digest.
+    REQUIRE_OK_AND_ASSIGN(const auto trained,
+                          ParseDocumentList(ReadFile(directory.File("training/documents.txt"))));
+    REQUIRE(static_cast<int64_t>(trained.size()) == report.train_documents);
 
     REQUIRE_OK_AND_ASSIGN(const Transformer base, LoadTransformer(options.base_directory, {}));
     REQUIRE_OK_AND_ASSIGN(const Transformer own, LoadTransformer(options.specialist_directory, {}));

@@ -81,6 +81,10 @@ TEST_CASE("A probe text tells its digest and parts, not its bytes") {
   CHECK(message.size_bytes() == 4);
   CHECK(message.router_documents() == 5);
   CHECK(message.evaluation_documents() == 6);
+  CHECK(message.contributor().empty());
+  ProbeTextRow sample = row;
+  sample.contributor = "ann";
+  CHECK(ToMessage(sample).contributor() == "cooperatives/nordic/contributors/ann");
 }
 
 }  // namespace

@@ -145,5 +145,49 @@ TEST_CASE("A domain has one probe text, listed by domain") {
   CHECK(rows[1].evaluation_documents == 3);
 }
 
+TEST_CASE("A sample stands where the charter has no text, until its member leaves") {
+  CooperativeFixture fixture;
+  CooperativeStore& store = fixture.cooperatives;
+  fixture.AddMember("cy", "sea");
+  REQUIRE_OK(store.InsertProbeText({.cooperative = "nordic",
+                                    .domain = "law",
+                                    .format = "txt",
+                                    .digest = Sha256Of("law"),
+                                    .size_bytes = 10,
+                                    .router_documents = 2,
+                                    .evaluation_documents = 3},
+                                   kNow));
+  ProbeTextRow sample = {.cooperative = "nordic",
+                         .domain = "law",
+                         .format = "jsonl",
+                         .digest = Sha256Of("bo's"),
+                         .size_bytes = 20,
+                         .router_documents = 4,
+                         .evaluation_documents = 5,
+                         .contributor = "bo"};
+  REQUIRE_STATUS(store.InsertSample(sample, kNow), absl::StatusCode::kAlreadyExists,
+                 "PROBE_TEXT_EXISTS");
+  sample.domain = "sea";
+  REQUIRE_OK(store.InsertSample(sample, kNow));
+  REQUIRE_STATUS(store.InsertSample(sample, kNow), absl::StatusCode::kAlreadyExists,
+                 "PROBE_TEXT_EXISTS");
+  REQUIRE_OK_AND_ASSIGN(const auto rows, store.ListProbeTexts("nordic"));
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].contributor.empty());
+  CHECK(rows[1].contributor == "bo");
+  CHECK(rows[1].format == "jsonl");
+  CHECK(rows[1].digest == Sha256Of("bo's"));
+  CHECK(rows[1].evaluation_documents == 5);
+  sample.contributor = "cy";
+  REQUIRE_STATUS(store.InsertSample(sample, kNow), absl::StatusCode::kAlreadyExists,
+                 "PROBE_TEXT_EXISTS");
+  REQUIRE_OK(store.Withdraw("nordic", "bo", kNow));
+  CHECK(store.ListProbeTexts("nordic").value().size() == 1);
+  CHECK(store.FindSample("nordic", "bo").value() == Sha256Of("bo's"));  // on record
+  CHECK_FALSE(store.FindSample("nordic", "cy").value().has_value());
+  REQUIRE_OK(store.InsertSample(sample, kNow));  // another of the domain takes its place
+  CHECK(store.ListProbeTexts("nordic").value().size() == 2);
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator
