@@ -14,13 +14,37 @@
 
 namespace kalavai {
 
+// What the experts say of the tokens of a text, relative to the best of them: it does not change
+// while a gate learns, and exponentials are most of what a step would spend on it. Rows written by
+// several threads must be different ones.
+class Likelihoods {
+ public:
+  // Room for `rows` rows of n experts; what was there is lost.
+  void Resize(size_t rows, size_t experts);
+  // Sets the rows from `row` on. log_prob [T][n]: finite or -infinity, not all -infinity in a row.
+  void Set(size_t row, std::span<const float> log_prob);
+  void Copy(const Likelihoods& from, size_t from_row, size_t row);
+
+  size_t rows() const { return best_.size(); }
+  // max_i log p_i(y_t), nats.
+  double Best(size_t row) const { return best_[row]; }
+  // p_i(y_t) / max_j p_j(y_t), in [0, 1] [n].
+  const double* Relative(size_t row) const { return &relative_[row * experts_]; }
+
+ private:
+  size_t experts_ = 0;
+  std::vector<double> best_ = {};      // [T]
+  std::vector<double> relative_ = {};  // [T][n]
+};
+
 class FilterGradient {
  public:
   // 0 < eta <= 1.
   FilterGradient(int experts, double eta);
 
-  // -Σ_t log p(y_t), nats. log_prob [T][n] (finite or -infinity, not all -infinity in a row),
-  // logits [T][n] of the softmax, 0 < alpha < 1.
+  // -Σ_t log p(y_t), nats. logits [T][n] of the softmax, 0 < alpha < 1.
+  double Forward(const Likelihoods& likelihoods, std::span<const double> logits, double alpha);
+  // From log_prob [T][n] as Likelihoods::Set takes them.
   double Forward(std::span<const float> log_prob, std::span<const double> logits, double alpha);
 
   // Gradients of what the last Forward returned.

@@ -8,7 +8,9 @@
 #include "absl/strings/str_format.h"
 
 #include "common/base/errors.h"
+#include "common/base/fork_join.h"
 #include "common/base/status_macros.h"
+#include "common/router/gate_features.h"
 #include "common/router/switching_gate.h"
 
 namespace kalavai {
@@ -16,6 +18,7 @@ namespace {
 
 // Evidence below this is as good as impossible, and unlike -infinity it can be forgotten.
 constexpr double kEvidenceFloor = -700;
+constexpr size_t kChunksPerThread = 8;  // between two fork-joins
 
 GateEvaluation Empty(const ProbeData& data) {
   GateEvaluation result;
@@ -81,6 +84,42 @@ double MixByScores(std::span<const double> scores, std::span<const float> log_p,
   return best + std::log(sum);
 }
 
+// The states of a chunk as the router's features take them [T][K]; empty for a uniform router.
+std::vector<float> Project(const RouterParameters& parameters, std::span<const float> hidden) {
+  if (parameters.rung == RouterRung::kUniform) return {};
+  const size_t states = hidden.size() / static_cast<size_t>(parameters.transform.width);
+  std::vector<float> projected(states * static_cast<size_t>(parameters.transform.features));
+  ProjectStates(parameters.transform, hidden, projected);
+  return projected;
+}
+
+// What the gate did on one chunk.
+struct ChunkRun {
+  double loss = 0;                   // nats
+  std::vector<double> weights = {};  // [T][n]
+};
+
+absl::StatusOr<ChunkRun> RunChunk(const RouterParameters& parameters, const ProbeData& data,
+                                  const std::vector<uint8_t>& allowed, int64_t chunk) {
+  const size_t experts = static_cast<size_t>(data.experts);
+  const size_t rows = static_cast<size_t>(data.rows);
+  RouterSession session(parameters);
+  if (!allowed.empty()) session.SetAllowed(allowed);
+  const std::vector<float> projected = Project(parameters, data.ChunkHidden(chunk));
+  const size_t features = projected.size() / rows;
+  ChunkRun run;
+  run.weights.reserve(rows * experts);
+  for (size_t t = 0; t < rows; ++t) {
+    const std::span<const double> weights = session.Weights();
+    run.weights.insert(run.weights.end(), weights.begin(), weights.end());
+    ASSIGN_OR_RETURN(const double mixed,
+                     session.ReadProjected(data.ChunkLogProb(chunk).subspan(t * experts, experts),
+                                           std::span(projected).subspan(t * features, features)));
+    run.loss -= mixed;
+  }
+  return run;
+}
+
 absl::Status CheckFits(const RouterParameters& parameters, const ProbeData& data) {
   RETURN_IF_ERROR(ValidateRouter(parameters));
   const bool width_fits =
@@ -99,27 +138,29 @@ absl::StatusOr<GateEvaluation> EvaluateRouter(const RouterParameters& parameters
                                               const GateEvaluationOptions& options) {
   RETURN_IF_ERROR(CheckFits(parameters, data));
   const size_t experts = static_cast<size_t>(data.experts);
-  const size_t width = static_cast<size_t>(data.width);
   GateEvaluation result = Empty(data);
   result.share.assign(data.domains.size(), std::vector<double>(experts, 0));
-  for (int64_t c = 0; c < data.chunks(); ++c) {
-    RouterSession session(parameters);
-    if (!options.allowed.empty()) session.SetAllowed(options.allowed);
-    std::vector<double>& share =
-        result.share[static_cast<size_t>(data.domain[static_cast<size_t>(c)])];
-    double loss = 0;
-    for (size_t t = 0; t < static_cast<size_t>(data.rows); ++t) {
-      for (size_t i = 0; i < experts; ++i) {
-        const double weight = session.Weights()[i];
-        share[i] += weight;
-        if (options.keep_token_weights) result.token_weights.push_back(static_cast<float>(weight));
+  ForkJoin workers(options.threads);
+  // Sums are taken chunk by chunk, in order; the weights of a few chunks wait for that.
+  std::vector<absl::StatusOr<ChunkRun>> runs(kChunksPerThread * workers.threads());
+  for (size_t first = 0; first < data.domain.size(); first += runs.size()) {
+    const size_t count = std::min(runs.size(), data.domain.size() - first);
+    workers.Run(count, [&](size_t index, size_t) {
+      runs[index] =
+          RunChunk(parameters, data, options.allowed, static_cast<int64_t>(first + index));
+    });
+    for (size_t index = 0; index < count; ++index) {
+      RETURN_IF_ERROR(runs[index].status());
+      const ChunkRun& run = *runs[index];
+      std::vector<double>& share = result.share[static_cast<size_t>(data.domain[first + index])];
+      for (size_t at = 0; at < run.weights.size(); ++at) share[at % experts] += run.weights[at];
+      if (options.keep_token_weights) {
+        for (const double weight : run.weights) {
+          result.token_weights.push_back(static_cast<float>(weight));
+        }
       }
-      ASSIGN_OR_RETURN(const double mixed,
-                       session.Read(data.ChunkLogProb(c).subspan(t * experts, experts),
-                                    data.ChunkHidden(c).subspan(t * width, width)));
-      loss -= mixed;
+      result.chunk_loss[first + index] = run.loss / data.rows;
     }
-    result.chunk_loss[static_cast<size_t>(c)] = loss / data.rows;
   }
   SummariseShares(data, result);
   return result;
@@ -200,15 +241,24 @@ absl::StatusOr<std::vector<float>> GateWeights(const RouterParameters& parameter
   const size_t experts = static_cast<size_t>(data.experts);
   const size_t width = static_cast<size_t>(data.width);
   const size_t rows = static_cast<size_t>(data.rows);
+  const size_t cut = rows / 2;
+  const std::vector<float> begin =
+      Project(parameters, data.ChunkHidden(text.first).first(cut * width));
+  const std::vector<float> end =
+      Project(parameters, data.ChunkHidden(text.second).subspan(cut * width));
+  const size_t features = end.size() / (rows - cut);
   std::vector<float> weights;
+  weights.reserve(rows * experts);
   RouterSession session(parameters);
   for (size_t t = 0; t < rows; ++t) {
     for (const double weight : session.Weights()) weights.push_back(static_cast<float>(weight));
-    const int64_t chunk = t < rows / 2 ? text.first : text.second;
-    RETURN_IF_ERROR(session
-                        .Read(data.ChunkLogProb(chunk).subspan(t * experts, experts),
-                              data.ChunkHidden(chunk).subspan(t * width, width))
-                        .status());
+    const std::span<const float> projected =
+        t < cut ? std::span(begin).subspan(t * features, features)
+                : std::span(end).subspan((t - cut) * features, features);
+    const int64_t chunk = t < cut ? text.first : text.second;
+    RETURN_IF_ERROR(
+        session.ReadProjected(data.ChunkLogProb(chunk).subspan(t * experts, experts), projected)
+            .status());
   }
   return weights;
 }

@@ -4,8 +4,8 @@
 //   const GateEvaluation uniform = EvaluateUniform(evaluation_part);
 //
 // All functions require valid data (ValidateProbeData). Losses are nats/token, mean over the rows
-// of each chunk. Results own their data. Deterministic, single-threaded. Thread-safe: pure
-// functions.
+// of each chunk. Results own their data. Deterministic, with the same bits for every number of
+// threads. Thread-safe: pure functions.
 #ifndef KALAVAI_COMMON_ROUTER_GATE_EVALUATION_H_
 #define KALAVAI_COMMON_ROUTER_GATE_EVALUATION_H_
 
@@ -33,6 +33,7 @@ struct GateEvaluation {
 struct GateEvaluationOptions {
   std::vector<uint8_t> allowed = {};  // [n]; empty: all
   bool keep_token_weights = false;
+  int threads = 1;  // the result is the same for any number
 };
 
 // The router as it serves, streaming through every chunk. InvalidArgument ROUTER_INVALID: the

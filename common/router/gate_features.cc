@@ -42,6 +42,29 @@ void ProjectState(const FeatureTransform& transform, std::span<const float> hidd
   }
 }
 
+void ProjectStates(const FeatureTransform& transform, std::span<const float> hidden,
+                   std::span<float> out) {
+  constexpr size_t kBlock = 32;  // states that are widened to double at a time
+  const size_t width = static_cast<size_t>(transform.width);
+  const size_t features = static_cast<size_t>(transform.features);
+  const size_t states = hidden.size() / width;
+  KALAVAI_CHECK(hidden.size() == states * width && out.size() == states * features,
+                "a state has the width of the router");
+  const Rows matrix = {transform.matrix.data(), features, width, width + 1};
+  std::vector<double> wide(kBlock * width);
+  std::vector<double> product(kBlock * features);
+  for (size_t first = 0; first < states; first += kBlock) {
+    const size_t count = std::min(kBlock, states - first);
+    std::copy_n(&hidden[first * width], count * width, wide.begin());
+    MultiplyRows(matrix, {wide.data(), count, width, width}, product.data());
+    float* to = &out[first * features];
+    for (size_t at = 0; at < count * features; ++at) {
+      to[at] =
+          static_cast<float>(product[at] + transform.matrix[at % features * (width + 1) + width]);
+    }
+  }
+}
+
 GateFeatures::GateFeatures(const FeatureTransform& transform, double half_life, double shrinkage)
     : transform_(&transform),
       mean_(transform.features, half_life, shrinkage),
@@ -50,7 +73,11 @@ GateFeatures::GateFeatures(const FeatureTransform& transform, double half_life, 
 
 void GateFeatures::Push(std::span<const float> hidden) {
   ProjectState(*transform_, hidden, projected_);
-  mean_.Push(projected_);
+  PushProjected(projected_);
+}
+
+void GateFeatures::PushProjected(std::span<const float> projected) {
+  mean_.Push(projected);
   mean_.Mean(z_);
 }
 

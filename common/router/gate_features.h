@@ -59,6 +59,10 @@ struct FeatureTransform {
 void ProjectState(const FeatureTransform& transform, std::span<const float> hidden,
                   std::span<float> out);
 
+// The same of every state of a text, hidden [T][D], several at a time: out [T][K].
+void ProjectStates(const FeatureTransform& transform, std::span<const float> hidden,
+                   std::span<float> out);
+
 // Streaming form for serving: Push each state once it is read, Features are z for the next token.
 // Not thread-safe. Copies keep a state. `transform` must outlive it.
 class GateFeatures {
@@ -66,6 +70,7 @@ class GateFeatures {
   GateFeatures(const FeatureTransform& transform, double half_life, double shrinkage);
 
   void Push(std::span<const float> hidden);                // [D]
+  void PushProjected(std::span<const float> projected);    // [K], from ProjectStates
   std::span<const double> Features() const { return z_; }  // [K]
   void Reset();
 

@@ -24,12 +24,22 @@ double DotProduct(const A* a, const B* b, size_t size) {
   return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;
 }
 
-// out[r] = DotProduct(rows[r], x) for rows [count][size]. To the same bits as that, with the widest
-// vectors the machine has: the router's training spends its time here and in AddOuterProduct.
-void MultiplyRows(const double* rows, size_t count, size_t size, const double* x, double* out);
+// `count` rows of `size` numbers each, `stride` numbers from one to the next.
+struct Rows {
+  const double* data = nullptr;
+  size_t count = 0;
+  size_t size = 0;
+  size_t stride = 0;
+};
 
-// rows[r][i] += scale[r] x[i] for rows [count][size].
-void AddOuterProduct(const double* scale, size_t count, const double* x, size_t size, double* rows);
+// out[t][r] = DotProduct(rows[r], x[t]), out [x.count][rows.count]; both have the same size. To the
+// same bits as that, several products at a time, with the widest vectors the machine has: the
+// router's training spends its time here and in AddOuterProducts.
+void MultiplyRows(const Rows& rows, const Rows& x, double* out);
+
+// sums[r][i] += scale[t][r] x[t][i], one t after the other: to the bits of that loop. scale and x
+// have the same count; sums [scale.size][x.size], `stride` numbers from row to row.
+void AddOuterProducts(const Rows& scale, const Rows& x, double* sums, size_t stride);
 
 // Replaces the lower triangle of a symmetric positive definite matrix [size][size] by its Cholesky
 // factor L (LLᵀ = matrix); the upper triangle is left. False if a pivot is not above 0.

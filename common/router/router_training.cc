@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,10 +12,10 @@
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
+#include "common/base/fork_join.h"
 #include "common/base/seeded_random.h"
 #include "common/base/status_macros.h"
-#include "common/router/filter_gradient.h"
-#include "common/router/linear_algebra.h"
+#include "common/router/batch_gradient.h"
 #include "common/router/router_ladder.h"
 #include "common/router/router_texts.h"
 #include "common/router/switching_gate.h"
@@ -71,20 +72,6 @@ std::vector<int> BestExperts(const ProbeData& data,
   return best;
 }
 
-// Logits [T][n] of the text that `texts` holds.
-void ComputeLogits(const RouterParameters& router, const RouterTexts& texts,
-                   std::vector<double>& logits) {
-  const size_t features = static_cast<size_t>(router.transform.features);
-  const size_t experts = static_cast<size_t>(router.experts);
-  logits.assign(texts.LogProb().size(), 0);
-  if (router.rung == RouterRung::kUniform) return;
-  for (size_t at = 0; at < logits.size(); at += experts) {
-    const double* z = &texts.Features()[at / experts * features];
-    MultiplyRows(router.weight.data(), experts, features, z, &logits[at]);
-    for (size_t i = 0; i < experts; ++i) logits[at + i] += router.bias[i];
-  }
-}
-
 double WeightedMean(const WeightedTexts& texts, std::span<const double> losses) {
   double mean = 0;
   for (size_t k = 0; k < losses.size(); ++k) mean += texts.weight[k] * losses[k];
@@ -117,51 +104,40 @@ class Adam {
 class Trainer {
  public:
   Trainer(const ProbeData& data, const RouterTrainingOptions& options, Split split)
-      : data_(data), options_(options), split_(std::move(split)) {}
+      : data_(data), options_(options), split_(std::move(split)), workers_(options.threads) {}
 
   absl::Status SolveStart(std::span<const RidgeClass> members, TrainedRouter& result);
   absl::Status Train(TrainedRouter& result);
   void Choose(TrainedRouter& result);
 
  private:
-  std::vector<double> Judge(const RouterParameters& router, const WeightedTexts& texts);
-  TextSource DrawText(int step, size_t domain, int64_t k, SeededRandom& random);
-  double BatchGradient(int step, const RouterParameters& router, SeededRandom& random);
+  std::vector<ClassStatistics> CollectStatistics();
+  TextSource DrawText(int step, size_t domain, int64_t k, SeededRandom& random) const;
+  std::vector<TextSource> DrawBatch(int step, SeededRandom& random) const;
 
   const ProbeData& data_;
   const RouterTrainingOptions& options_;
   const Split split_;
-  std::vector<RouterTexts> texts_;  // one, once the transform is known
-  std::vector<double> logits_;
-  std::vector<double> gradient_;  // of a row's logits [n]
-  // Gradients of the batch's mean loss.
-  std::vector<double> weight_gradient_;
-  std::vector<double> bias_gradient_;
-  double alpha_gradient_ = 0;
+  ForkJoin workers_;
+  std::optional<RouterTexts> texts_;  // once the transform is known
 };
 
-// Loss of each text, nats/token.
-std::vector<double> Trainer::Judge(const RouterParameters& router, const WeightedTexts& texts) {
-  FilterGradient filter(router.experts, router.eta);
-  std::vector<double> losses;
-  for (const TextSource& source : texts.source) {
-    texts_[0].Make(source);
-    ComputeLogits(router, texts_[0], logits_);
-    losses.push_back(filter.Forward(texts_[0].LogProb(), logits_, router.alpha) / data_.rows);
-  }
-  return losses;
+// Of the chunks learned from, by domain.
+std::vector<ClassStatistics> Trainer::CollectStatistics() {
+  std::vector<ClassStatistics> statistics(data_.domains.size());
+  workers_.Run(statistics.size(), [&](size_t d, size_t) {
+    statistics[d] = EmptyStatistics(data_.domains[d], data_.width);
+    for (const int64_t chunk : split_.fit[d]) {
+      AddText(data_.ChunkHidden(chunk), options_.ridge.half_life, options_.ridge.shrinkage,
+              statistics[d]);
+    }
+  });
+  return statistics;
 }
 
 absl::Status Trainer::SolveStart(std::span<const RidgeClass> members, TrainedRouter& result) {
   result.domain_expert = BestExperts(data_, split_.fit);
-  std::vector<ClassStatistics> statistics;
-  for (size_t d = 0; d < data_.domains.size(); ++d) {
-    statistics.push_back(EmptyStatistics(data_.domains[d], data_.width));
-    for (const int64_t chunk : split_.fit[d]) {
-      AddText(data_.ChunkHidden(chunk), options_.ridge.half_life, options_.ridge.shrinkage,
-              statistics.back());
-    }
-  }
+  const std::vector<ClassStatistics> statistics = CollectStatistics();
   std::vector<RidgeClass> classes;
   for (size_t d = 0; d < statistics.size(); ++d) {
     classes.push_back({.statistics = &statistics[d], .expert = result.domain_expert[d]});
@@ -170,23 +146,27 @@ absl::Status Trainer::SolveStart(std::span<const RidgeClass> members, TrainedRou
   ASSIGN_OR_RETURN(RouterParameters solved, SolveRidge(classes, data_.experts, options_.ridge));
   solved.alpha = options_.alpha;
   solved.eta = options_.eta;
-  texts_.emplace_back(data_, solved);
+  texts_.emplace(data_, solved, workers_);
   const WeightedTexts texts = JudgingTexts(split_.fit);
-  double best = 0;
+  std::vector<RouterParameters> candidates;
   for (const double temperature : kTemperatures) {
-    RouterParameters candidate = WithTemperature(solved, options_.ridge.temperature, temperature);
-    const double loss = WeightedMean(texts, Judge(candidate, texts));
-    if (result.temperature > 0 && !(loss < best)) continue;
+    candidates.push_back(WithTemperature(solved, options_.ridge.temperature, temperature));
+  }
+  const auto losses = JudgeTexts(*texts_, candidates, texts.source, workers_);
+  double best = 0;
+  for (size_t k = 0; k < candidates.size(); ++k) {
+    const double loss = WeightedMean(texts, losses[k]);
+    if (k > 0 && !(loss < best)) continue;
     best = loss;
-    result.temperature = temperature;
-    result.ridge = std::move(candidate);
+    result.temperature = kTemperatures[k];
+    result.ridge = candidates[k];
   }
   return absl::OkStatus();
 }
 
 // Text k of a domain in a step: whole, or each fourth spliced with the end of another domain's
 // chunk.
-TextSource Trainer::DrawText(int step, size_t domain, int64_t k, SeededRandom& random) {
+TextSource Trainer::DrawText(int step, size_t domain, int64_t k, SeededRandom& random) const {
   const std::vector<int64_t>& own = split_.fit[domain];
   const int64_t first = own[static_cast<size_t>(random.Below(static_cast<int64_t>(own.size())))];
   const int64_t domains = static_cast<int64_t>(split_.fit.size());
@@ -197,35 +177,14 @@ TextSource Trainer::DrawText(int step, size_t domain, int64_t k, SeededRandom& r
   return {first, other[static_cast<size_t>(random.Below(static_cast<int64_t>(other.size())))]};
 }
 
-// Mean loss of a batch, nats/token; its gradients go to the members.
-double Trainer::BatchGradient(int step, const RouterParameters& router, SeededRandom& random) {
-  const size_t features = static_cast<size_t>(router.transform.features);
-  const size_t experts = static_cast<size_t>(router.experts);
-  const double tokens = static_cast<double>(split_.fit.size()) * kTextsPerDomain * data_.rows;
-  weight_gradient_.assign(router.weight.size(), 0);
-  bias_gradient_.assign(experts, 0);
-  gradient_.resize(experts);
-  alpha_gradient_ = 0;
-  double loss = 0;
-  FilterGradient filter(router.experts, router.eta);
+std::vector<TextSource> Trainer::DrawBatch(int step, SeededRandom& random) const {
+  std::vector<TextSource> batch;
   for (size_t domain = 0; domain < split_.fit.size(); ++domain) {
     for (int64_t k = 0; k < kTextsPerDomain; ++k) {
-      texts_[0].Make(DrawText(step, domain, k, random));
-      ComputeLogits(router, texts_[0], logits_);
-      loss += filter.Forward(texts_[0].LogProb(), logits_, router.alpha);
-      filter.Backward();
-      alpha_gradient_ += filter.AlphaLogit() / tokens;
-      for (size_t at = 0; at < logits_.size(); at += experts) {
-        for (size_t i = 0; i < experts; ++i) {
-          gradient_[i] = filter.Logits()[at + i] / tokens;
-          bias_gradient_[i] += gradient_[i];
-        }
-        AddOuterProduct(gradient_.data(), experts, &texts_[0].Features()[at / experts * features],
-                        features, weight_gradient_.data());
-      }
+      batch.push_back(DrawText(step, domain, k, random));
     }
   }
-  return loss / tokens;
+  return batch;
 }
 
 absl::Status Trainer::Train(TrainedRouter& result) {
@@ -236,13 +195,15 @@ absl::Status Trainer::Train(TrainedRouter& result) {
   Adam bias_adam(router.bias.size());
   Adam alpha_adam(1);
   SeededRandom random(options_.seed);
+  BatchGradient gradient(*texts_, workers_);
   for (int step = 1; step <= options_.steps; ++step) {
-    const double loss = BatchGradient(step, router, random);
+    const double loss = gradient.Compute(router, DrawBatch(step, random));
     const double cosine = 0.5 * (1 + std::cos(kPi * (step - 1) / options_.steps));
     const double rate = options_.learning_rate * cosine;
-    weight_adam.Step(step, rate, options_.weight_decay, weight_gradient_, router.weight);
-    bias_adam.Step(step, rate, 0, bias_gradient_, router.bias);
-    alpha_adam.Step(step, options_.alpha_learning_rate * cosine, 0, {&alpha_gradient_, 1},
+    weight_adam.Step(step, rate, options_.weight_decay, gradient.Weight(), router.weight);
+    bias_adam.Step(step, rate, 0, gradient.Bias(), router.bias);
+    const double alpha_gradient = gradient.AlphaLogit();
+    alpha_adam.Step(step, options_.alpha_learning_rate * cosine, 0, {&alpha_gradient, 1},
                     {&alpha_logit, 1});
     router.alpha = 1 / (1 + std::exp(-alpha_logit));
     result.trajectory.push_back({.step = step, .batch_loss = loss, .alpha = router.alpha});
@@ -257,13 +218,16 @@ absl::Status Trainer::Train(TrainedRouter& result) {
 // Climbs from the simplest rung: the next one has to win by more than the error of the comparison.
 void Trainer::Choose(TrainedRouter& result) {
   const WeightedTexts texts = JudgingTexts(split_.held_out);
-  std::vector<double> kept = Judge(UniformRouter(result.ridge.experts), texts);
+  const std::vector<RouterParameters> routers = {UniformRouter(result.ridge.experts), result.ridge,
+                                                 result.trained};
+  std::vector<std::vector<double>> judged = JudgeTexts(*texts_, routers, texts.source, workers_);
+  std::vector<double> kept = std::move(judged[0]);
   result.kept_rung = RouterRung::kUniform;
   result.uniform_held_out_loss = WeightedMean(texts, kept);
   result.reason =
       absl::StrFormat("held-out loss %.6f of the uniform router", result.uniform_held_out_loss);
-  const auto climb = [&](const RouterParameters& router, double& held_out_loss) {
-    std::vector<double> losses = Judge(router, texts);
+  const auto climb = [&](const RouterParameters& router, std::vector<double> losses,
+                         double& held_out_loss) {
     held_out_loss = WeightedMean(texts, losses);
     const PairedComparison paired = ComparePaired(split_.held_out, texts, kept, losses);
     absl::StrAppendFormat(&result.reason,
@@ -274,8 +238,8 @@ void Trainer::Choose(TrainedRouter& result) {
     result.kept_rung = router.rung;
     kept = std::move(losses);
   };
-  climb(result.ridge, result.ridge_held_out_loss);
-  climb(result.trained, result.trained_held_out_loss);
+  climb(result.ridge, std::move(judged[1]), result.ridge_held_out_loss);
+  climb(result.trained, std::move(judged[2]), result.trained_held_out_loss);
   absl::StrAppendFormat(&result.reason, ": the %s router is kept",
                         RouterRungName(result.kept_rung));
 }

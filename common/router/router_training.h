@@ -18,9 +18,9 @@
 // of the paired differences, and what is kept so far is given up for the trained router under the
 // same condition (router_ladder.h).
 //
-// Bit-repeatable: single-threaded, fixed order, own random numbers; the same inputs, order of
-// experts and seed give the same bits. About 2 s on one core for 4 domains × 64 chunks × 256 rows,
-// D = 256. Thread-safe: pure functions.
+// Bit-repeatable: every sum in a fixed order, own random numbers; the same inputs, order of
+// experts and seed give the same bits, on any number of threads. About 2 s on one core for 4
+// domains × 64 chunks × 256 rows, D = 256. Thread-safe: pure functions.
 #ifndef KALAVAI_COMMON_ROUTER_ROUTER_TRAINING_H_
 #define KALAVAI_COMMON_ROUTER_ROUTER_TRAINING_H_
 
@@ -51,6 +51,7 @@ struct RouterTrainingOptions {
   RidgeOptions ridge = {};
   double alpha = kGateAlpha;  // start, and of the ridge rung
   double eta = kGateEta;
+  int threads = 1;  // the result is the same for any number
   // Called after every kRouterProgressSteps steps; a status ends the training and is returned.
   std::function<absl::Status(int64_t steps_done)> progress = {};
 };

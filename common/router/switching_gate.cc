@@ -138,6 +138,19 @@ absl::StatusOr<double> RouterSession::Read(std::span<const float> log_p,
   return mixed;
 }
 
+absl::StatusOr<double> RouterSession::ReadProjected(std::span<const float> log_p,
+                                                    std::span<const float> projected) {
+  absl::StatusOr<double> mixed = gate_.Observe(log_p);
+  if (!mixed.ok()) return mixed;
+  if (!projected.empty()) {
+    features_.PushProjected(projected);
+    UpdatePrior();
+  }
+  gate_.Advance(prior_);
+  ++rows_read_;
+  return mixed;
+}
+
 void RouterSession::ReadStateOnly(std::span<const float> hidden) {
   if (parameters_->rung == RouterRung::kUniform || hidden.empty()) return;
   features_.Push(hidden);

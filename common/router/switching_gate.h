@@ -88,6 +88,10 @@ class RouterSession {
   // are). Returns log p of the mixture. Errors as SwitchingGate::Observe.
   absl::StatusOr<double> Read(std::span<const float> log_p, std::span<const float> hidden);
 
+  // The same with the state as ProjectStates gives it [K]; empty when the rung is kUniform.
+  absl::StatusOr<double> ReadProjected(std::span<const float> log_p,
+                                       std::span<const float> projected);
+
   // Only moves the features and the prior, for text whose probabilities were not computed: the
   // cheap pass that decides whether a new audition is due. The weights stay.
   void ReadStateOnly(std::span<const float> hidden);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <iterator>
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/fork_join.h"
 #include "common/base/status_macros.h"
 #include "common/forecast/interval.h"
 #include "common/router/gate_evaluation.h"
@@ -88,8 +90,10 @@ absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOut
   const ProbeData& part = *input.evaluation_part;
   std::vector<GateEvaluation> evaluations;
   for (const RouterParameters& router : input.ladder) {
-    ASSIGN_OR_RETURN(GateEvaluation evaluation,
-                     EvaluateRouter(router, part, {.allowed = {}, .keep_token_weights = true}));
+    ASSIGN_OR_RETURN(
+        GateEvaluation evaluation,
+        EvaluateRouter(router, part,
+                       {.allowed = {}, .keep_token_weights = true, .threads = input.threads}));
     outcome.ladder.push_back(
         {.rung = router.rung,
          .equal_weight_loss = MeanOverCounted(evaluation.domain_loss, input.public_class)});
@@ -186,6 +190,37 @@ std::vector<std::vector<int64_t>> CountedChunks(const FiguresInput& input) {
   return chunks;
 }
 
+// A text that changes its subject, by the chosen router and by the segment oracle.
+struct SplicedRun {
+  absl::Status status = absl::OkStatus();
+  std::vector<float> weights = {};       // [T][n]
+  std::vector<double> probability = {};  // [T] of the mixture
+  std::vector<double> oracle = {};       // [T] log-probability
+};
+
+SplicedRun RunSpliced(const ProbeData& part, const RouterParameters& router,
+                      const std::vector<int>& oracle_model, TextSource text) {
+  SplicedRun run;
+  absl::StatusOr<std::vector<float>> weights = GateWeights(router, part, text);
+  if (!weights.ok()) return {.status = weights.status()};
+  run.weights = *std::move(weights);
+  const auto experts = static_cast<size_t>(part.experts);
+  const auto rows = static_cast<size_t>(part.rows);
+  for (size_t t = 0; t < rows; ++t) {
+    const int64_t chunk = t < rows / 2 ? text.first : text.second;
+    const auto domain = static_cast<size_t>(part.domain[static_cast<size_t>(chunk)]);
+    const std::span<const float> row = part.ChunkLogProb(chunk).subspan(t * experts, experts);
+    double probability = 0;
+    for (size_t i = 0; i < experts; ++i) {
+      probability +=
+          static_cast<double>(run.weights[t * experts + i]) * std::exp(static_cast<double>(row[i]));
+    }
+    run.probability.push_back(probability);
+    run.oracle.push_back(static_cast<double>(row[static_cast<size_t>(oracle_model[domain])]));
+  }
+  return run;
+}
+
 // Texts that change their subject: what the gate loses on them, and one to look at.
 absl::Status AddSpliced(const FiguresInput& input, FusionOutcome& outcome) {
   const ProbeData& part = *input.evaluation_part;
@@ -198,32 +233,31 @@ absl::Status AddSpliced(const FiguresInput& input, FusionOutcome& outcome) {
   const auto domain_of = [&part](int64_t chunk) {
     return static_cast<size_t>(part.domain[static_cast<size_t>(chunk)]);
   };
-  const auto experts = static_cast<size_t>(part.experts);
-  const auto rows = static_cast<size_t>(part.rows);
-  for (const TextSource& text : texts) {
-    ASSIGN_OR_RETURN(std::vector<float> weights, GateWeights(outcome.router, part, text));
-    for (size_t t = 0; t < rows; ++t) {
-      const int64_t chunk = t < rows / 2 ? text.first : text.second;
-      const std::span<const float> row = part.ChunkLogProb(chunk).subspan(t * experts, experts);
-      double probability = 0;
-      for (size_t i = 0; i < experts; ++i) {
-        probability +=
-            static_cast<double>(weights[t * experts + i]) * std::exp(static_cast<double>(row[i]));
-      }
-      outcome.spliced_loss -= std::log(std::max(probability, 1e-300));
-      outcome.spliced_oracle -=
-          static_cast<double>(row[static_cast<size_t>(oracle_model[domain_of(chunk)])]);
+  // The first whose halves have different experts.
+  const auto example = std::find_if(texts.begin(), texts.end(), [&](const TextSource& text) {
+    return oracle_model[domain_of(text.first)] != oracle_model[domain_of(text.second)];
+  });
+  std::vector<SplicedRun> runs(texts.size());
+  ForkJoin workers(input.threads);
+  workers.Run(texts.size(), [&](size_t k, size_t) {
+    runs[k] = RunSpliced(part, outcome.router, oracle_model, texts[k]);
+    if (texts.begin() + static_cast<std::ptrdiff_t>(k) != example) runs[k].weights = {};
+  });
+  for (const SplicedRun& run : runs) {
+    RETURN_IF_ERROR(run.status);
+    for (size_t t = 0; t < run.oracle.size(); ++t) {
+      outcome.spliced_loss -= std::log(std::max(run.probability[t], 1e-300));
+      outcome.spliced_oracle -= run.oracle[t];
     }
-    const size_t first = domain_of(text.first);
-    const size_t second = domain_of(text.second);
-    if (outcome.spliced_example.has_value() || oracle_model[first] == oracle_model[second])
-      continue;
-    outcome.spliced_example = SplicedExample{.first = part.domains[first],
-                                             .second = part.domains[second],
-                                             .change = part.rows / 2,
-                                             .weights = std::move(weights)};
   }
-  const double tokens = static_cast<double>(texts.size() * rows);
+  if (example != texts.end()) {
+    outcome.spliced_example = SplicedExample{
+        .first = part.domains[domain_of(example->first)],
+        .second = part.domains[domain_of(example->second)],
+        .change = part.rows / 2,
+        .weights = std::move(runs[static_cast<size_t>(example - texts.begin())].weights)};
+  }
+  const double tokens = static_cast<double>(texts.size()) * part.rows;
   outcome.spliced_loss /= tokens;
   outcome.spliced_oracle /= tokens;
   return absl::OkStatus();

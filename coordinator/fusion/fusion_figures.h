@@ -126,6 +126,7 @@ struct FiguresInput {
   // collapsed on the evaluation part is kept.
   std::vector<RouterParameters> ladder;
   RouterRung kept_rung = RouterRung::kUniform;
+  int threads = 1;  // the figures are the same for any number
 };
 
 absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input);

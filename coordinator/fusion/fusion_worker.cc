@@ -332,6 +332,7 @@ absl::Status FusionWorker::Finish(Job& job) {
   RouterTrainingOptions options;
   options.seed = job.record.seed;
   options.steps = static_cast<int>(steps);
+  options.threads = static_cast<int>(job.record.threads);
   options.progress = [&](int64_t done) {
     return Enter(job, FusionState::kTrainingRouter,
                  {.done = done, .total = steps, .unit = "steps"});
@@ -357,7 +358,8 @@ absl::Status FusionWorker::Finish(Job& job) {
                      .weight_average_loss = job.weight_average_loss,
                      .reference_loss = job.reference_loss,
                      .ladder = trained.Ladder(),
-                     .kept_rung = trained.kept_rung};
+                     .kept_rung = trained.kept_rung,
+                     .threads = options.threads};
   for (const ProbeDomain& domain : job.probe.domains) {
     input.public_class.push_back(domain.public_class ? 1 : 0);
   }

@@ -20,12 +20,14 @@ TEST_CASE("Streaming gives the numbers of the batch", "[router]") {
   REQUIRE_OK_AND_ASSIGN(const TrainedRouter router, TrainRouter(data, {}, {.steps = 5}));
   REQUIRE_OK_AND_ASSIGN(const GateEvaluation batch,
                         EvaluateRouter(router.trained, data, {.keep_token_weights = true}));
-  RouterTexts texts(data, router.trained);
+  ForkJoin workers(1);
+  const RouterTexts texts(data, router.trained, workers);
+  RouterText text;
   for (int64_t c = 0; c < data.chunks(); ++c) {
     RouterSession session(router.trained);
     GateFeatures features(router.trained.transform, router.trained.half_life,
                           router.trained.shrinkage);
-    texts.Make({c, c});
+    texts.Make({c, c}, text);
     double loss = 0;
     for (size_t t = 0; t < 64; ++t) {
       const size_t at = (static_cast<size_t>(c) * 64 + t) * 4;
@@ -33,7 +35,7 @@ TEST_CASE("Streaming gives the numbers of the batch", "[router]") {
         CHECK(batch.token_weights[at + i] == static_cast<float>(session.Weights()[i]));
       }
       for (size_t k = 0; k < 12; ++k) {
-        CHECK(texts.Features()[t * 12 + k] == features.Features()[k]);
+        CHECK(text.features[t * 12 + k] == features.Features()[k]);
       }
       const std::span<const float> hidden = data.ChunkHidden(c).subspan(t * 12, 12);
       features.Push(hidden);

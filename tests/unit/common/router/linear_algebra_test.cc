@@ -43,19 +43,28 @@ TEST_CASE("A dot product is the sum of products at every length", "[router]") {
 }
 
 TEST_CASE("Products of many rows have the bits of one after the other", "[router]") {
-  for (const size_t size : {0u, 1u, 3u, 4u, 7u, 96u, 97u}) {
-    const size_t count = 5;
-    const std::vector<double> rows = Random(count * size, size + 1);
-    const std::vector<double> x = Random(size, size + 2);
-    const std::vector<double> scale = Random(count, size + 3);
-    std::vector<double> out(count, 0), sums = rows;
-    MultiplyRows(rows.data(), count, size, x.data(), out.data());
-    AddOuterProduct(scale.data(), count, x.data(), size, sums.data());
-    for (size_t r = 0; r < count; ++r) {
-      CHECK(out[r] == DotProduct(rows.data() + r * size, x.data(), size));
-      for (size_t i = 0; i < size; ++i) {
-        const double product = scale[r] * x[i];
-        CHECK(sums[r * size + i] == rows[r * size + i] + product);
+  for (const size_t size : {0u, 1u, 3u, 4u, 7u, 16u, 23u, 96u, 97u}) {
+    for (const size_t count : {1u, 2u, 5u}) {
+      for (const size_t length : {1u, 3u, 4u, 9u}) {
+        const size_t stride = size + 1;  // both views skip a number after each row
+        const std::vector<double> rows = Random(count * stride, size + 1);
+        const std::vector<double> x = Random(length * stride, size + 2);
+        const std::vector<double> scale = Random(length * count, size + 3);
+        std::vector<double> out(length * count, 0), sums = rows, expected = rows;
+        MultiplyRows({rows.data(), count, size, stride}, {x.data(), length, size, stride},
+                     out.data());
+        AddOuterProducts({scale.data(), length, count, count}, {x.data(), length, size, stride},
+                         sums.data(), stride);
+        for (size_t t = 0; t < length; ++t) {
+          for (size_t r = 0; r < count; ++r) {
+            CHECK(out[t * count + r] == DotProduct(&rows[r * stride], &x[t * stride], size));
+            for (size_t i = 0; i < size; ++i) {
+              const double product = scale[t * count + r] * x[t * stride + i];
+              expected[r * stride + i] += product;
+            }
+          }
+        }
+        CHECK(sums == expected);
       }
     }
   }

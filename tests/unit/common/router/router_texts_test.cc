@@ -3,7 +3,9 @@
 #include "common/router/router_texts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "common/router/ridge_prior.h"
@@ -19,20 +21,25 @@ TEST_CASE("A text's features are those of reading it", "[router]") {
   const std::vector<ClassStatistics> classes = testing::StatisticsOf(data);
   const std::vector<RidgeClass> who = {{&classes[0], 1}, {&classes[1], 2}};
   REQUIRE_OK_AND_ASSIGN(const RouterParameters router, SolveRidge(who, 3, {.features_max = 5}));
-  RouterTexts texts(data, router);
+  ForkJoin workers(2);
+  const RouterTexts texts(data, router, workers);
+  RouterText text;
   const std::vector<TextSource> sources = {{0, 0}, {0, 4}, {4, 0}, {5, 5}};
   for (const TextSource& source : sources) {
-    texts.Make(source);
-    REQUIRE(texts.LogProb().size() == 33 * 3);
-    REQUIRE(texts.Features().size() == 33 * 5);
+    texts.Make(source, text);
+    REQUIRE(text.likelihoods.rows() == 33);
+    REQUIRE(text.features.size() == 33 * 5);
     GateFeatures features(router.transform, router.half_life, router.shrinkage);
     for (size_t t = 0; t < 33; ++t) {
       // Of 33 rows the first 16 are the first chunk's.
       const int64_t chunk = t < 16 ? source.first : source.second;
       const auto log_prob = data.ChunkLogProb(chunk).subspan(t * 3, 3);
-      CHECK(
-          std::equal(log_prob.begin(), log_prob.end(), texts.LogProb().subspan(t * 3, 3).begin()));
-      const auto made = texts.Features().subspan(t * 5, 5);
+      CHECK(text.likelihoods.Best(t) == *std::max_element(log_prob.begin(), log_prob.end()));
+      for (size_t i = 0; i < 3; ++i) {
+        CHECK(text.likelihoods.Relative(t)[i] ==
+              std::exp(static_cast<double>(log_prob[i]) - text.likelihoods.Best(t)));
+      }
+      const auto made = std::span<const double>(text.features).subspan(t * 5, 5);
       CHECK(std::equal(made.begin(), made.end(), features.Features().begin()));
       features.Push(data.ChunkHidden(chunk).subspan(t * 12, 12));
     }

@@ -33,6 +33,39 @@ TEST_CASE("The same inputs and seed give the same bits", "[router]") {
   CHECK(first.domain_expert == std::vector<int>{1, 2, 3, 0});
 }
 
+TEST_CASE("The bits are the same on any number of threads", "[router]") {
+  const testing::SyntheticProbe probe({.members = 4, .rows = 37, .width = 21});
+  const ProbeData data = probe.Data();
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter one, TrainRouter(data, {}, {.seed = 5, .steps = 40}));
+  for (const int threads : {2, 3, 7}) {
+    INFO(threads);
+    REQUIRE_OK_AND_ASSIGN(const TrainedRouter many,
+                          TrainRouter(data, {}, {.seed = 5, .steps = 40, .threads = threads}));
+    CHECK(many.trained.weight == one.trained.weight);
+    CHECK(many.trained.bias == one.trained.bias);
+    CHECK(many.trained.alpha == one.trained.alpha);
+    CHECK(many.trained.transform.matrix == one.trained.transform.matrix);
+    CHECK(many.ridge.weight == one.ridge.weight);
+    CHECK(many.temperature == one.temperature);
+    CHECK(many.reason == one.reason);
+    CHECK(many.trained_held_out_loss == one.trained_held_out_loss);
+    CHECK(many.uniform_held_out_loss == one.uniform_held_out_loss);
+    REQUIRE(many.trajectory.size() == one.trajectory.size());
+    for (size_t k = 0; k < one.trajectory.size(); ++k) {
+      CHECK(many.trajectory[k].batch_loss == one.trajectory[k].batch_loss);
+    }
+    const GateEvaluationOptions serial{.keep_token_weights = true};
+    const GateEvaluationOptions parallel{.keep_token_weights = true, .threads = threads};
+    for (const RouterParameters& router : one.Ladder()) {
+      REQUIRE_OK_AND_ASSIGN(const GateEvaluation a, EvaluateRouter(router, data, serial));
+      REQUIRE_OK_AND_ASSIGN(const GateEvaluation b, EvaluateRouter(router, data, parallel));
+      CHECK(a.chunk_loss == b.chunk_loss);
+      CHECK(a.share == b.share);
+      CHECK(a.token_weights == b.token_weights);
+    }
+  }
+}
+
 TEST_CASE("Progress comes every ten steps, and its status ends the training", "[router]") {
   const testing::SyntheticProbe probe({});
   std::vector<int64_t> seen;
