@@ -7,8 +7,6 @@
 namespace kalavai {
 namespace {
 
-constexpr size_t kColumns = 16;  // of the weights that one thread sums: a row of them is two lines
-
 size_t RowsOf(const RouterText& text) { return text.likelihoods.rows(); }
 
 // Logits [T][n] of a text.
@@ -23,8 +21,10 @@ void ComputeLogits(const RouterParameters& router, const RouterText& text,
   }
   MultiplyRows({router.weight.data(), experts, features, features},
                {text.features.data(), RowsOf(text), features, features}, logits.data());
+  const double* const bias = router.bias.data();
   for (size_t at = 0; at < logits.size(); at += experts) {
-    for (size_t i = 0; i < experts; ++i) logits[at + i] += router.bias[i];
+    double* const row = &logits[at];
+    for (size_t i = 0; i < experts; ++i) row[i] += bias[i];
   }
 }
 
@@ -33,50 +33,55 @@ void ComputeLogits(const RouterParameters& router, const RouterText& text,
 double BatchGradient::Compute(const RouterParameters& router, std::span<const TextSource> batch) {
   const size_t experts = static_cast<size_t>(router.experts);
   const size_t features = static_cast<size_t>(router.transform.features);
-  while (shares_.size() < batch.size()) shares_.emplace_back(router);
-  shares_.erase(shares_.begin() + static_cast<std::ptrdiff_t>(batch.size()), shares_.end());
-  workers_->Run(batch.size(), [&](size_t k, size_t) {
+  const double tokens = static_cast<double>(batch.size() * texts_->rows());
+  shares_.resize(batch.size());
+  workers_->Run(batch.size(), [&](size_t k, size_t worker) {
+    Scratch& own = scratch_[worker];
+    if (!own.filter.has_value()) own.filter.emplace(router.experts, router.eta);
+    texts_->Make(batch[k], own.text);
+    ComputeLogits(router, own.text, own.logits);
     Share& share = shares_[k];
-    texts_->Make(batch[k], share.text);
-    ComputeLogits(router, share.text, share.logits);
-    share.loss = share.filter.Forward(share.text.likelihoods, share.logits, router.alpha);
-    share.filter.Backward();
-    const double tokens = static_cast<double>(batch.size() * RowsOf(share.text));
-    share.gradient.resize(share.logits.size());
-    for (size_t at = 0; at < share.gradient.size(); ++at) {
-      share.gradient[at] = share.filter.Logits()[at] / tokens;
-    }
+    share.loss = own.filter->Forward(own.text.likelihoods, own.logits, router.alpha);
+    own.filter->Backward();
+    share.alpha = own.filter->AlphaLogit() / tokens;
+    share.gradient.resize(own.logits.size());
+    std::transform(own.filter->Logits().begin(), own.filter->Logits().end(), share.gradient.begin(),
+                   [tokens](double value) { return value / tokens; });
   });
   weight_.assign(experts * features, 0);
   bias_.assign(experts, 0);
-  const size_t blocks = (features + kColumns - 1) / kColumns;
-  workers_->Run(blocks + 1, [&](size_t block, size_t) {
+  const size_t blocks = texts_->blocks();
+  workers_->Run(blocks + 1, [&](size_t block, size_t worker) {
     if (block == blocks) return AddBias(experts);
-    AddColumns(experts, features, block * kColumns);
+    AddColumns(batch, experts, features, block, scratch_[worker].columns);
   });
-  const double tokens = static_cast<double>(batch.size() * RowsOf(shares_[0].text));
   double loss = 0;
   alpha_ = 0;
   for (const Share& share : shares_) {
     loss += share.loss;
-    alpha_ += share.filter.AlphaLogit() / tokens;
+    alpha_ += share.alpha;
   }
   return loss / tokens;
 }
 
-void BatchGradient::AddColumns(size_t experts, size_t features, size_t first) {
-  const size_t count = std::min(kColumns, features - first);
-  for (const Share& share : shares_) {
-    AddOuterProducts({share.gradient.data(), RowsOf(share.text), experts, experts},
-                     {share.text.features.data() + first, RowsOf(share.text), count, features},
-                     weight_.data() + first, features);
+// Makes its columns of the features again: cheaper than fetching what another loop has left.
+void BatchGradient::AddColumns(std::span<const TextSource> batch, size_t experts, size_t features,
+                               size_t block, std::vector<double>& columns) {
+  const size_t count = texts_->ColumnsOf(block);
+  for (size_t k = 0; k < batch.size(); ++k) {
+    texts_->MakeBlock(batch[k], block, columns);
+    AddOuterProducts({shares_[k].gradient.data(), texts_->rows(), experts, experts},
+                     {columns.data(), texts_->rows(), count, count},
+                     weight_.data() + block * kFeatureBlock, features);
   }
 }
 
 void BatchGradient::AddBias(size_t experts) {
   for (const Share& share : shares_) {
+    double* const bias = bias_.data();
     for (size_t at = 0; at < share.gradient.size(); at += experts) {
-      for (size_t i = 0; i < experts; ++i) bias_[i] += share.gradient[at + i];
+      const double* const gradient = &share.gradient[at];
+      for (size_t i = 0; i < experts; ++i) bias[i] += gradient[i];
     }
   }
 }

@@ -9,6 +9,7 @@
 #define KALAVAI_COMMON_ROUTER_BATCH_GRADIENT_H_
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,7 +24,8 @@ namespace kalavai {
 // and `workers` must outlive it.
 class BatchGradient {
  public:
-  BatchGradient(const RouterTexts& texts, ForkJoin& workers) : texts_(&texts), workers_(&workers) {}
+  BatchGradient(const RouterTexts& texts, ForkJoin& workers)
+      : texts_(&texts), workers_(&workers), scratch_(workers.threads()) {}
 
   // Mean loss of the batch, nats/token. The router has features, and `texts` are of its transform;
   // the batch is not empty.
@@ -35,23 +37,28 @@ class BatchGradient {
   double AlphaLogit() const { return alpha_; }                // ∂/∂log(α/(1-α))
 
  private:
-  // One text of the batch.
+  // One text of the batch, of which nothing else is kept: what is small stays near the processor.
   struct Share {
-    explicit Share(const RouterParameters& router) : filter(router.experts, router.eta) {}
-
-    RouterText text = {};
-    std::vector<double> logits = {};    // [T][n]
     std::vector<double> gradient = {};  // of the logits, of the batch's mean loss [T][n]
-    FilterGradient filter;
-    double loss = 0;  // nats
+    double alpha = 0;                   // of the same, of the logit of alpha
+    double loss = 0;                    // nats
+  };
+  // Memory of one worker.
+  struct Scratch {
+    RouterText text = {};
+    std::vector<double> logits = {};   // [T][n]
+    std::vector<double> columns = {};  // of the features
+    std::optional<FilterGradient> filter = {};
   };
 
-  void AddColumns(size_t experts, size_t features, size_t first);
+  void AddColumns(std::span<const TextSource> batch, size_t experts, size_t features, size_t block,
+                  std::vector<double>& columns);
   void AddBias(size_t experts);
 
   const RouterTexts* texts_;
   ForkJoin* workers_;
   std::vector<Share> shares_ = {};
+  std::vector<Scratch> scratch_ = {};
   std::vector<double> weight_ = {};
   std::vector<double> bias_ = {};
   double alpha_ = 0;

@@ -16,15 +16,20 @@ ForgettingMean::ForgettingMean(int width, double half_life, double shrinkage)
 
 void ForgettingMean::Push(std::span<const float> vector) {
   KALAVAI_CHECK(vector.size() == sum_.size(), "a vector has the width of the mean");
-  for (size_t i = 0; i < sum_.size(); ++i) {
-    sum_[i] = decay_ * sum_[i] + static_cast<double>(vector[i]);
+  double* const sum = sum_.data();
+  const float* const from = vector.data();
+  for (size_t i = 0; i < vector.size(); ++i) {
+    sum[i] = decay_ * sum[i] + static_cast<double>(from[i]);
   }
   weight_ = decay_ * weight_ + 1;
 }
 
 void ForgettingMean::Mean(std::span<double> out) const {
   const double scale = 1 / (weight_ + shrinkage_);
-  for (size_t i = 0; i < sum_.size(); ++i) out[i] = sum_[i] * scale;
+  KALAVAI_CHECK(out.size() == sum_.size(), "a mean has the width of its vectors");
+  const double* const sum = sum_.data();
+  double* const to = out.data();
+  for (size_t i = 0; i < out.size(); ++i) to[i] = sum[i] * scale;
 }
 
 void ForgettingMean::Reset() {

@@ -12,6 +12,8 @@
 #ifndef KALAVAI_COMMON_ROUTER_ROUTER_TEXTS_H_
 #define KALAVAI_COMMON_ROUTER_ROUTER_TEXTS_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -22,6 +24,8 @@
 #include "common/router/router_parameters.h"
 
 namespace kalavai {
+
+inline constexpr size_t kFeatureBlock = 16;  // columns; as floats, a cache line
 
 // Rows [0, T/2) of chunk `first`, then rows [T/2, T) of chunk `second`; a whole chunk if they are
 // equal.
@@ -43,14 +47,26 @@ class RouterTexts {
   RouterTexts(const ProbeData& data, const RouterParameters& router, ForkJoin& workers);
 
   void Make(TextSource source, RouterText& text) const;
+  // A block of kFeatureBlock columns of the features of Make, to the same bits; the last may have
+  // fewer: [T][columns of the block].
+  void MakeBlock(TextSource source, size_t block, std::vector<double>& features) const;
+  size_t blocks() const { return (feature_count_ + kFeatureBlock - 1) / kFeatureBlock; }
+  size_t ColumnsOf(size_t block) const {
+    return std::min(kFeatureBlock, feature_count_ - block * kFeatureBlock);
+  }
+
+  size_t rows() const { return static_cast<size_t>(data_->rows); }  // T
 
  private:
+  void WriteBlock(TextSource source, size_t block, double* to, size_t stride) const;
+
   const ProbeData* data_;
-  double half_life_;
-  double shrinkage_;
+  double decay_;
   size_t feature_count_;
-  std::vector<float> projected_;  // [chunks][T][K]
-  Likelihoods likelihoods_;       // of [chunks][T] rows
+  std::vector<double> scale_;  // 1 / (W_t + shrinkage) [T]
+  // [chunks][blocks][T][columns of the block]: what one block reads lies together.
+  std::vector<float> projected_;
+  Likelihoods likelihoods_;  // of [chunks][T] rows
 };
 
 }  // namespace kalavai
