@@ -95,6 +95,7 @@ std::vector<NamedArray> RouterToTensors(const RouterParameters& parameters) {
   if (p.rung != RouterRung::kUniform) {
     arrays.push_back({"router.bias", {p.experts}, p.bias});
   }
+  if (p.mixture == Mixture::kLogit) arrays.push_back({"router.mixture", {1}, {1}});
   arrays.push_back(
       {"router.scalars",
        {8},
@@ -132,6 +133,14 @@ absl::StatusOr<RouterParameters> RouterFromTensors(std::span<const NamedArray> a
   p.half_life = scalars[5];
   p.shrinkage = scalars[6];
   ASSIGN_OR_RETURN(p.transform.width, ToCount(kReason, "width", scalars[7], 0));
+  if (index.contains("router.mixture")) {
+    ASSIGN_OR_RETURN(const std::vector<double> mixture,
+                     Take(kReason, "router.mixture", {1}, index));
+    if (mixture[0] != 1) {
+      return Invalid(kReason, absl::StrFormat("mixture: %g; must be 1, logit", mixture[0]));
+    }
+    p.mixture = Mixture::kLogit;
+  }
   if (p.rung != RouterRung::kUniform) {
     const auto transform = index.find("router.transform");
     if (transform != index.end() && !transform->second->shape.empty()) {

@@ -5,7 +5,8 @@
 // A router:   "router.scalars" [8] = format version (1), experts, rung, alpha, eta, half-life,
 // shrinkage,
 //             width; unless the rung is uniform "router.transform" [K, D + 1], "router.weight" [n,
-//             K], "router.bias" [n].
+//             K], "router.bias" [n]; of a logit mixture only, "router.mixture" [1] = 1, which a
+//             program that knows no such mixture refuses.
 // Statistics: "statistics.scalars" [4] = format version (1), width, count, chunks;
 //             "statistics.sum" [D + 1], "statistics.product" [D + 1, D + 1].
 //

@@ -39,6 +39,17 @@ absl::string_view RouterRungName(RouterRung rung) {
   return "uniform";
 }
 
+absl::string_view MixtureName(Mixture mixture) {
+  return mixture == Mixture::kLogit ? "logit" : "probability";
+}
+
+Mixture MixtureFromName(absl::string_view name) {
+  for (const Mixture mixture : {Mixture::kProbability, Mixture::kLogit}) {
+    if (name == MixtureName(mixture)) return mixture;
+  }
+  KALAVAI_CHECK(false, "a name that MixtureName gave");
+}
+
 RouterParameters UniformRouter(int experts) { return {.experts = experts}; }
 
 absl::Status ValidateRouter(const RouterParameters& parameters) {

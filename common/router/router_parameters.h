@@ -29,8 +29,19 @@ enum class RouterRung {
 };
 absl::string_view RouterRungName(RouterRung rung);  // "trained", "ridge", "uniform"
 
+// How the weights w of the gate become the distribution of the next token (design §3.5). The gate
+// itself is one and the same: it weighs the experts by p_i of what was read, is trained on
+// -log Σ w_i p_i, and its bound (switching_gate.h) is the probability mixture's alone.
+enum class Mixture {
+  kProbability = 0,  // p(x) = Σ_i w_i p_i(x)
+  kLogit = 1,        // p(x) ∝ exp Σ_i w_i l_i(x), the paper's (common/model/logit_mixture.h)
+};
+absl::string_view MixtureName(Mixture mixture);   // "probability", "logit"
+Mixture MixtureFromName(absl::string_view name);  // of a name that MixtureName gave
+
 struct RouterParameters {
   int experts = 0;  // n, the base first
+  Mixture mixture = Mixture::kProbability;
   RouterRung rung = RouterRung::kUniform;
   double alpha = kGateAlpha;
   double eta = kGateEta;

@@ -8,7 +8,8 @@
 //
 // Bound, for uniform r, 0 < α < 1 and any text of T tokens and sequence of experts with K switches:
 // loss ≤ that sequence's + ln n + K ln(n/α) + (T-1-K) ln(1/(1-α)) nats; with a learned r ln(n/η)
-// and ln(n/(αη)) instead. α = 0: the best single expert's + ln n.
+// and ln(n/(αη)) instead. α = 0: the best single expert's + ln n. It is the bound of this mixture
+// of probabilities; nothing of the kind holds where the weights mix logits (Mixture::kLogit).
 //
 // Serving, for each token:
 //

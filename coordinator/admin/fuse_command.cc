@@ -36,6 +36,7 @@ struct Flags {
   std::vector<std::string> submissions;
   std::vector<std::string> references;
   std::string report;
+  std::string mixture = "probability";
   uint64_t seed = 0;
   int32_t steps = 500;
   bool skip_weight_average = false;
@@ -162,6 +163,8 @@ absl::Status Fuse(const Flags& flags, Console& console) {
   request.set_validate_only(flags.check);
   request.mutable_fusion()->set_seed(flags.seed);
   request.mutable_fusion()->set_steps(flags.steps);
+  request.mutable_fusion()->set_mixture(flags.mixture == "logit" ? v1::Model::LOGIT
+                                                                 : v1::Model::PROBABILITY);
   request.mutable_fusion()->set_skip_weight_average(flags.skip_weight_average);
   for (const std::string& submission : flags.submissions) {
     request.mutable_fusion()->add_submissions(submission);
@@ -197,8 +200,9 @@ absl::Status Fuse(const Flags& flags, Console& console) {
                               "   # watches it"));
     return absl::OkStatus();
   }
-  console.Note(absl::StrCat(fusion->name(), ": ", fusion->submissions_size(), " specialists, seed ",
-                            fusion->seed()));
+  console.Note(absl::StrCat(fusion->name(), ": ", fusion->submissions_size(), " specialists, ",
+                            absl::AsciiStrToLower(v1::Model::Mixture_Name(fusion->mixture())),
+                            " mixture, seed ", fusion->seed()));
   ASSIGN_OR_RETURN(const v1::Fusion done, Watch(connection, *stub, fusion->name(), console));
   return Outcome(flags, done, console);
 }
@@ -207,41 +211,51 @@ absl::Status Fuse(const Flags& flags, Console& console) {
 
 Command MakeFuseCommand() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "fuse",
-          .summary = "make one model of the admitted specialists and measure it",
-          .details =
-              "  kalavai-coordinator fuse --cooperative nordic\n"
-              "  kalavai-coordinator fuse --cooperative nordic --seed 7 --steps 500\n"
-              "  kalavai-coordinator fuse --cooperative nordic --reference monolithic=./pooled\n"
-              "  kalavai-coordinator fuse --cooperative nordic --fusion 1 --report ./report\n"
-              "The same seed and inputs give the same router and figures. An existing --fusion\n"
-              "is watched, not started again.\n",
-          .configure =
-              [flags](CLI::App& app) {
-                AddAdminFlags(app, flags->admin);
-                AddCooperativeFlag(app, flags->cooperative);
-                app.add_option("--fusion", flags->fusion, "id of the fusion (default: numbered)");
-                app.add_option("--submission", flags->submissions,
-                               "resource name; repeat for several (default: all admitted)");
-                app.add_option("--reference", flags->references,
-                               "a model on the coordinator's machine to compare with, never part "
-                               "of the mixture; repeatable")
-                    ->type_name("LABEL=DIR");
-                app.add_option("--report", flags->report,
-                               "directory to write report.json, report.md and plots (SVG) to")
-                    ->type_name("DIR");
-                app.add_option("--seed", flags->seed, "of the router's training")
-                    ->check(AnyUnsigned())
-                    ->capture_default_str();
-                app.add_option("--steps", flags->steps, "AdamW steps of the router")
-                    ->check(WholeBetween(1, limits::kFusionStepsMax))
-                    ->capture_default_str();
-                app.add_flag("--skip-weight-average", flags->skip_weight_average,
-                             "leave out the one baseline that needs a pass of its own");
-                app.add_flag("--check", flags->check, "run every check, start nothing");
-                app.add_flag("--watch,!--no-watch", flags->watch, "wait for the end (default)");
-              },
-          .run = [flags](Console& console) { return Fuse(*flags, console); }};
+  return {
+      .name = "fuse",
+      .summary = "make one model of the admitted specialists and measure it",
+      .details =
+          "  kalavai-coordinator fuse --cooperative nordic\n"
+          "  kalavai-coordinator fuse --cooperative nordic --seed 7 --steps 500\n"
+          "  kalavai-coordinator fuse --cooperative nordic --reference monolithic=./pooled\n"
+          "  kalavai-coordinator fuse --cooperative nordic --mixture logit\n"
+          "  kalavai-coordinator fuse --cooperative nordic --fusion 1 --report ./report\n"
+          "The same seed and inputs give the same router and figures. An existing --fusion\n"
+          "is watched, not started again.\n"
+          "A logit mixture is judged by a pass of its own, with base and specialists in memory\n"
+          "at once, as they are when it is served: 4 bytes a parameter of each. The gate is the\n"
+          "same; the bound on its loss holds for the mixture of probabilities only.\n",
+      .configure =
+          [flags](CLI::App& app) {
+            AddAdminFlags(app, flags->admin);
+            AddCooperativeFlag(app, flags->cooperative);
+            app.add_option("--fusion", flags->fusion, "id of the fusion (default: numbered)");
+            app.add_option("--submission", flags->submissions,
+                           "resource name; repeat for several (default: all admitted)");
+            app.add_option("--reference", flags->references,
+                           "a model on the coordinator's machine to compare with, never part "
+                           "of the mixture; repeatable")
+                ->type_name("LABEL=DIR");
+            app.add_option("--report", flags->report,
+                           "directory to write report.json, report.md and plots (SVG) to")
+                ->type_name("DIR");
+            app.add_option("--mixture", flags->mixture,
+                           "what the gate's weights mix: the experts' probabilities, or their "
+                           "logits as in the paper")
+                ->check(CLI::IsMember({"probability", "logit"}))
+                ->capture_default_str();
+            app.add_option("--seed", flags->seed, "of the router's training")
+                ->check(AnyUnsigned())
+                ->capture_default_str();
+            app.add_option("--steps", flags->steps, "AdamW steps of the router")
+                ->check(WholeBetween(1, limits::kFusionStepsMax))
+                ->capture_default_str();
+            app.add_flag("--skip-weight-average", flags->skip_weight_average,
+                         "leave out the one baseline that needs a pass of its own");
+            app.add_flag("--check", flags->check, "run every check, start nothing");
+            app.add_flag("--watch,!--no-watch", flags->watch, "wait for the end (default)");
+          },
+      .run = [flags](Console& console) { return Fuse(*flags, console); }};
 }
 
 }  // namespace kalavai::coordinator

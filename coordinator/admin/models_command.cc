@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -55,10 +56,16 @@ absl::StatusOr<v1::ListModelsResponse> AllModels(const AdminConnection& connecti
   return all;
 }
 
+// "logit" of LOGIT.
+std::string MixtureLabel(v1::Model::Mixture mixture) {
+  return absl::AsciiStrToLower(v1::Model::Mixture_Name(mixture));
+}
+
 std::string Describe(const v1::ListFusionsResponse& fusions, const v1::ListModelsResponse& models) {
   std::string text = fusions.fusions().empty() ? "no fusion yet" : "fusions";
   for (const v1::Fusion& fusion : fusions.fusions()) {
-    absl::StrAppend(&text, "\n  ", fusion.name(), "  ", v1::Fusion::State_Name(fusion.state()));
+    absl::StrAppend(&text, "\n  ", fusion.name(), "  ", v1::Fusion::State_Name(fusion.state()),
+                    "  ", MixtureLabel(fusion.mixture()));
     if (fusion.has_result()) {
       absl::StrAppendFormat(&text, "  gain %.2f %%%s", fusion.result().gain_percent(),
                             fusion.result().guard_met() ? "" : "  guard not met");
@@ -68,7 +75,7 @@ std::string Describe(const v1::ListFusionsResponse& fusions, const v1::ListModel
   absl::StrAppend(&text, models.models().empty() ? "\nno model yet" : "\nmodels");
   for (const v1::Model& model : models.models()) {
     absl::StrAppend(&text, "\n  ", model.name(), "  ", v1::Model::State_Name(model.state()), "  ",
-                    model.root_digest());
+                    MixtureLabel(model.mixture()), "  ", model.root_digest());
     if (!model.state_reason().empty()) absl::StrAppend(&text, "\n    ", model.state_reason());
     for (const v1::ModelExpert& expert : model.experts()) {
       if (expert.masked()) absl::StrAppend(&text, "\n    masked: ", expert.contributor());

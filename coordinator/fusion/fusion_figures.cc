@@ -85,8 +85,36 @@ absl::Status Predict(const FiguresInput& input, FusionOutcome& outcome) {
   return absl::OkStatus();
 }
 
+// log p of a row's token: measured, where logits are mixed, else log Σ_i w_i p_i. `text` counts
+// JudgedTexts of all rungs.
+double RowLogProb(const FiguresInput& input, size_t text, size_t row,
+                  std::span<const float> weights, std::span<const float> log_prob) {
+  if (input.mixture == Mixture::kLogit) return input.logit_log_prob[text][row];
+  double probability = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    probability += static_cast<double>(weights[i]) * std::exp(static_cast<double>(log_prob[i]));
+  }
+  return std::log(std::max(probability, 1e-300));
+}
+
+// What the rung loses on each domain where logits are mixed; its chunks' texts begin at `text`.
+std::vector<double> LogitDomainLosses(const FiguresInput& input, size_t text) {
+  const ProbeData& part = *input.evaluation_part;
+  std::vector<double> sum(part.domains.size(), 0), count(part.domains.size(), 0);
+  for (size_t c = 0; c < part.domain.size(); ++c) {
+    const auto d = static_cast<size_t>(part.domain[c]);
+    for (const float log_prob : input.logit_log_prob[text + c]) {
+      sum[d] -= static_cast<double>(log_prob);
+      count[d] += 1;
+    }
+  }
+  for (size_t d = 0; d < sum.size(); ++d) sum[d] /= count[d];
+  return sum;
+}
+
 // Evaluates every rung; from the one training chose on, keeps the first that has not collapsed.
-absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOutcome& outcome) {
+absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, size_t texts,
+                                            FusionOutcome& outcome) {
   const ProbeData& part = *input.evaluation_part;
   std::vector<GateEvaluation> evaluations;
   for (const RouterParameters& router : input.ladder) {
@@ -94,6 +122,9 @@ absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOut
         GateEvaluation evaluation,
         EvaluateRouter(router, part,
                        {.allowed = {}, .keep_token_weights = true, .threads = input.threads}));
+    if (input.mixture == Mixture::kLogit) {
+      evaluation.domain_loss = LogitDomainLosses(input, evaluations.size() * texts);
+    }
     outcome.ladder.push_back(
         {.rung = router.rung,
          .equal_weight_loss = MeanOverCounted(evaluation.domain_loss, input.public_class)});
@@ -105,6 +136,7 @@ absl::StatusOr<GateEvaluation> ChooseRouter(const FiguresInput& input, FusionOut
                               outcome.collapse_threshold_nats);
   const auto chosen = static_cast<size_t>(outcome.choice.index);
   outcome.router = input.ladder[chosen];
+  outcome.router.mixture = input.mixture;
   return std::move(evaluations[chosen]);
 }
 
@@ -123,10 +155,11 @@ void AddGuard(FusionOutcome& outcome) {
 
 // Mean loss of the fused model and of each domain's oracle over rows [begin, end), counted domains
 // with equal weight.
-PositionBucket BucketOf(const FiguresInput& input, const FusionOutcome& outcome,
+PositionBucket BucketOf(const FiguresInput& input, size_t texts, const FusionOutcome& outcome,
                         const GateEvaluation& fused, const std::vector<int>& oracle_model,
                         int64_t begin, int64_t end) {
   const ProbeData& part = *input.evaluation_part;
+  const size_t first = static_cast<size_t>(outcome.choice.index) * texts;
   const auto experts = static_cast<size_t>(part.experts);
   std::vector<double> fused_sum(part.domains.size(), 0);
   std::vector<double> oracle_sum(part.domains.size(), 0);
@@ -137,12 +170,9 @@ PositionBucket BucketOf(const FiguresInput& input, const FusionOutcome& outcome,
     for (int64_t t = begin; t < end; ++t) {
       const size_t row = static_cast<size_t>(t) * experts;
       const size_t token = static_cast<size_t>(c * part.rows) * experts + row;
-      double probability = 0;
-      for (size_t i = 0; i < experts; ++i) {
-        probability += static_cast<double>(fused.token_weights[token + i]) *
-                       std::exp(static_cast<double>(log_prob[row + i]));
-      }
-      fused_sum[d] -= std::log(std::max(probability, 1e-300));
+      fused_sum[d] -= RowLogProb(input, first + static_cast<size_t>(c), static_cast<size_t>(t),
+                                 std::span(fused.token_weights).subspan(token, experts),
+                                 log_prob.subspan(row, experts));
       oracle_sum[d] -= static_cast<double>(log_prob[row + static_cast<size_t>(oracle_model[d])]);
       count[d] += 1;
     }
@@ -170,36 +200,30 @@ std::vector<int> OracleModels(const FusionOutcome& outcome) {
   return models;
 }
 
-void AddPositions(const FiguresInput& input, const GateEvaluation& fused, FusionOutcome& outcome) {
+void AddPositions(const FiguresInput& input, size_t texts, const GateEvaluation& fused,
+                  FusionOutcome& outcome) {
   const std::vector<int> oracle_model = OracleModels(outcome);
   const int64_t rows = input.evaluation_part->rows;
   for (size_t b = 0; b < std::size(kBucketBounds) && kBucketBounds[b] < rows; ++b) {
     const int64_t end =
         b + 1 < std::size(kBucketBounds) ? std::min(kBucketBounds[b + 1], rows) : rows;
     outcome.positions.push_back(
-        BucketOf(input, outcome, fused, oracle_model, kBucketBounds[b], end));
+        BucketOf(input, texts, outcome, fused, oracle_model, kBucketBounds[b], end));
   }
-}
-
-// Chunks of the counted domains; the others' lists are empty.
-std::vector<std::vector<int64_t>> CountedChunks(const FiguresInput& input) {
-  std::vector<std::vector<int64_t>> chunks = ChunksByDomain(*input.evaluation_part);
-  for (size_t d = 0; d < chunks.size(); ++d) {
-    if (input.public_class[d] != 0) chunks[d].clear();
-  }
-  return chunks;
 }
 
 // A text that changes its subject, by the chosen router and by the segment oracle.
 struct SplicedRun {
   absl::Status status = absl::OkStatus();
-  std::vector<float> weights = {};       // [T][n]
-  std::vector<double> probability = {};  // [T] of the mixture
-  std::vector<double> oracle = {};       // [T] log-probability
+  std::vector<float> weights = {};    // [T][n]
+  std::vector<double> log_prob = {};  // [T] of the mixture
+  std::vector<double> oracle = {};    // [T] likewise
 };
 
-SplicedRun RunSpliced(const ProbeData& part, const RouterParameters& router,
-                      const std::vector<int>& oracle_model, TextSource text) {
+// `index`: of the text, among JudgedTexts of all rungs.
+SplicedRun RunSpliced(const FiguresInput& input, const RouterParameters& router,
+                      const std::vector<int>& oracle_model, TextSource text, size_t index) {
+  const ProbeData& part = *input.evaluation_part;
   SplicedRun run;
   absl::StatusOr<std::vector<float>> weights = GateWeights(router, part, text);
   if (!weights.ok()) return {.status = weights.status()};
@@ -210,54 +234,50 @@ SplicedRun RunSpliced(const ProbeData& part, const RouterParameters& router,
     const int64_t chunk = t < rows / 2 ? text.first : text.second;
     const auto domain = static_cast<size_t>(part.domain[static_cast<size_t>(chunk)]);
     const std::span<const float> row = part.ChunkLogProb(chunk).subspan(t * experts, experts);
-    double probability = 0;
-    for (size_t i = 0; i < experts; ++i) {
-      probability +=
-          static_cast<double>(run.weights[t * experts + i]) * std::exp(static_cast<double>(row[i]));
-    }
-    run.probability.push_back(probability);
+    run.log_prob.push_back(
+        RowLogProb(input, index, t, std::span(run.weights).subspan(t * experts, experts), row));
     run.oracle.push_back(static_cast<double>(row[static_cast<size_t>(oracle_model[domain])]));
   }
   return run;
 }
 
 // Texts that change their subject: what the gate loses on them, and one to look at.
-absl::Status AddSpliced(const FiguresInput& input, FusionOutcome& outcome) {
+absl::Status AddSpliced(const FiguresInput& input, std::span<const TextSource> texts,
+                        FusionOutcome& outcome) {
   const ProbeData& part = *input.evaluation_part;
+  const size_t chunks = part.domain.size();
+  if (texts.size() == chunks) return absl::OkStatus();
   const std::vector<int> oracle_model = OracleModels(outcome);
-  std::vector<std::vector<int64_t>> counted = CountedChunks(input);
-  std::erase_if(counted, [](const std::vector<int64_t>& chunks) { return chunks.empty(); });
-  const std::vector<TextSource> texts =
-      SpliceAll(counted, SplicesPerPair(counted.size(), kSplicesPerPair));
-  if (texts.empty()) return absl::OkStatus();
+  const size_t first = static_cast<size_t>(outcome.choice.index) * texts.size() + chunks;
   const auto domain_of = [&part](int64_t chunk) {
     return static_cast<size_t>(part.domain[static_cast<size_t>(chunk)]);
   };
+  const std::span<const TextSource> spliced = texts.subspan(chunks);
   // The first whose halves have different experts.
-  const auto example = std::find_if(texts.begin(), texts.end(), [&](const TextSource& text) {
+  const auto example = std::find_if(spliced.begin(), spliced.end(), [&](const TextSource& text) {
     return oracle_model[domain_of(text.first)] != oracle_model[domain_of(text.second)];
   });
-  std::vector<SplicedRun> runs(texts.size());
+  std::vector<SplicedRun> runs(spliced.size());
   ForkJoin workers(input.threads);
-  workers.Run(texts.size(), [&](size_t k, size_t) {
-    runs[k] = RunSpliced(part, outcome.router, oracle_model, texts[k]);
-    if (texts.begin() + static_cast<std::ptrdiff_t>(k) != example) runs[k].weights = {};
+  workers.Run(spliced.size(), [&](size_t k, size_t) {
+    runs[k] = RunSpliced(input, outcome.router, oracle_model, spliced[k], first + k);
+    if (spliced.begin() + static_cast<std::ptrdiff_t>(k) != example) runs[k].weights = {};
   });
   for (const SplicedRun& run : runs) {
     RETURN_IF_ERROR(run.status);
     for (size_t t = 0; t < run.oracle.size(); ++t) {
-      outcome.spliced_loss -= std::log(std::max(run.probability[t], 1e-300));
+      outcome.spliced_loss -= run.log_prob[t];
       outcome.spliced_oracle -= run.oracle[t];
     }
   }
-  if (example != texts.end()) {
+  if (example != spliced.end()) {
     outcome.spliced_example = SplicedExample{
         .first = part.domains[domain_of(example->first)],
         .second = part.domains[domain_of(example->second)],
         .change = part.rows / 2,
-        .weights = std::move(runs[static_cast<size_t>(example - texts.begin())].weights)};
+        .weights = std::move(runs[static_cast<size_t>(example - spliced.begin())].weights)};
   }
-  const double tokens = static_cast<double>(texts.size()) * part.rows;
+  const double tokens = static_cast<double>(spliced.size()) * part.rows;
   outcome.spliced_loss /= tokens;
   outcome.spliced_oracle /= tokens;
   return absl::OkStatus();
@@ -288,6 +308,37 @@ void AddBaselines(const FiguresInput& input, FusionOutcome& outcome) {
 
 }  // namespace
 
+std::vector<TextSource> JudgedTexts(const FiguresInput& input) {
+  std::vector<TextSource> texts;
+  for (int64_t c = 0; c < input.evaluation_part->chunks(); ++c) texts.push_back({c, c});
+  std::vector<std::vector<int64_t>> counted;
+  const std::vector<std::vector<int64_t>> chunks = ChunksByDomain(*input.evaluation_part);
+  for (size_t d = 0; d < chunks.size(); ++d) {
+    if (input.public_class[d] == 0) counted.push_back(chunks[d]);
+  }
+  for (const TextSource& text :
+       SpliceAll(counted, SplicesPerPair(counted.size(), kSplicesPerPair))) {
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+absl::StatusOr<std::vector<WeighedText>> WeighJudgedTexts(const FiguresInput& input) {
+  const std::vector<TextSource> texts = JudgedTexts(input);
+  std::vector<WeighedText> weighed(input.ladder.size() * texts.size());
+  std::vector<absl::Status> status(weighed.size());
+  ForkJoin workers(input.threads);
+  workers.Run(weighed.size(), [&](size_t k, size_t) {
+    weighed[k].source = texts[k % texts.size()];
+    absl::StatusOr<std::vector<float>> weights =
+        GateWeights(input.ladder[k / texts.size()], *input.evaluation_part, weighed[k].source);
+    status[k] = weights.status();
+    if (weights.ok()) weighed[k].weights = *std::move(weights);
+  });
+  for (const absl::Status& one : status) RETURN_IF_ERROR(one);
+  return weighed;
+}
+
 absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input) {
   RETURN_IF_ERROR(ValidateProbeData(*input.router_part));
   RETURN_IF_ERROR(ValidateProbeData(*input.evaluation_part));
@@ -295,7 +346,11 @@ absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input) {
   AddBaselines(input, outcome);
   ASSIGN_OR_RETURN(outcome.matrix,
                    MeanOverChunks(CountedChunkLosses(input, *input.evaluation_part)));
-  ASSIGN_OR_RETURN(const GateEvaluation fused, ChooseRouter(input, outcome));
+  const std::vector<TextSource> texts = JudgedTexts(input);
+  KALAVAI_CHECK(input.mixture == Mixture::kProbability ||
+                    input.logit_log_prob.size() == input.ladder.size() * texts.size(),
+                "a mixture of logits is measured on every text with every rung");
+  ASSIGN_OR_RETURN(const GateEvaluation fused, ChooseRouter(input, texts.size(), outcome));
   outcome.fused = LossesOf(fused.domain_loss, input.public_class);
   outcome.share = fused.share;
 
@@ -309,8 +364,8 @@ absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input) {
   outcome.collapsed =
       IsCollapsed(outcome.fused.equal_weight, outcome.oracle.equal_weight, part.experts, part.rows);
   AddGuard(outcome);
-  AddPositions(input, fused, outcome);
-  RETURN_IF_ERROR(AddSpliced(input, outcome));
+  AddPositions(input, texts.size(), fused, outcome);
+  RETURN_IF_ERROR(AddSpliced(input, texts, outcome));
   outcome.credit_nats = ComputeCredit(outcome.matrix, CreditUnit::kNats);
   outcome.credit_percent = ComputeCredit(outcome.matrix, CreditUnit::kPercentOfBase);
   RETURN_IF_ERROR(Predict(input, outcome));

@@ -1,5 +1,5 @@
-// Every figure of a fusion, from the probe caches and the router: pure arithmetic (design §2,
-// §3.7).
+// Every figure of a fusion, from the probe caches, the router and, where logits are mixed, what
+// their pass measured: pure arithmetic (design §2, §3.7).
 //
 // Two sets of domains. *Counted*: the cooperative's domains; EW, gain, oracle, credit and the
 // predictors average over them with equal weight. *Public*: text of the base's own ground; reported
@@ -7,6 +7,8 @@
 //
 // Predictions are made on the router part of the probe text and compared with what was realised on
 // the evaluation part: a forecast may not see what it forecasts.
+// The fused model is what its mixture makes of the gate's weights; the gate itself, its held-out
+// losses and the uniform mixture are of probabilities in both.
 // Deterministic: equal inputs give equal bits. Values own their data. Pure functions, any thread.
 // Errors: those of ValidateProbeData, EvaluateRouter, ValidateLossMatrix and the bootstraps.
 #ifndef KALAVAI_COORDINATOR_FUSION_FUSION_FIGURES_H_
@@ -23,9 +25,11 @@
 #include "common/forecast/estimate.h"
 #include "common/forecast/line.h"
 #include "common/forecast/loss_matrix.h"
+#include "common/probe/logit_pass.h"
 #include "common/router/probe_data.h"
 #include "common/router/router_ladder.h"
 #include "common/router/router_parameters.h"
+#include "common/router/router_texts.h"
 
 namespace kalavai::coordinator {
 
@@ -126,8 +130,19 @@ struct FiguresInput {
   // collapsed on the evaluation part is kept.
   std::vector<RouterParameters> ladder;
   RouterRung kept_rung = RouterRung::kUniform;
-  int threads = 1;  // the figures are the same for any number
+  int threads = 1;                          // the figures are the same for any number
+  Mixture mixture = Mixture::kProbability;  // of the fused model
+  // A logit mixture's, which only a pass can measure (common/probe/logit_pass.h): log p of every
+  // row of JudgedTexts under each rung, [ladder x texts][T], rung by rung.
+  std::vector<std::vector<float>> logit_log_prob = {};
 };
+
+// The texts of the evaluation part that a mixture is judged on: every chunk, in the order of the
+// data, then the spliced ones. Reads the evaluation part and public_class only.
+std::vector<TextSource> JudgedTexts(const FiguresInput& input);
+// The same, each with the weights of each rung, rung by rung: what the pass of a logit mixture
+// mixes with.
+absl::StatusOr<std::vector<WeighedText>> WeighJudgedTexts(const FiguresInput& input);
 
 absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input);
 

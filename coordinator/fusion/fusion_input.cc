@@ -243,6 +243,7 @@ absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const Fusion
   plan.inputs.seed = wish.seed;
   plan.inputs.steps = wish.steps;
   plan.inputs.threads = wish.threads;
+  plan.inputs.mixture = wish.mixture;
   plan.inputs.chunk_tokens = cooperative.chunk_tokens;
   plan.inputs.program_version = std::string(Version());
   return plan;

@@ -45,6 +45,7 @@ struct FusionWish {
   uint64_t seed = 0;
   int64_t steps = limits::kFusionStepsDefault;
   int64_t threads = 1;
+  Mixture mixture = Mixture::kProbability;
   std::vector<ReferenceModel> references = {};  // checked: CheckReferenceModels
   // Named submissions may have been superseded: a fusion that was begun goes on with what it has.
   bool superseded = false;

@@ -177,11 +177,18 @@ void AppendInputs(const ReportInputs& inputs, const ReportRouter& router,
                     "` |\n");
   }
   absl::StrAppend(&page, "| router | `", router.digest, "` |\n\n");
-  absl::StrAppendFormat(&page,
-                        "Seed %d, %d router steps, %d threads, chunks of %d tokens, version %s, "
-                        "LibTorch %s (%s).\n\n",
-                        inputs.seed, inputs.steps, inputs.threads, inputs.chunk_tokens,
-                        inputs.program_version, inputs.torch_version, inputs.vector_level);
+  absl::StrAppendFormat(
+      &page,
+      "Mixture: %s. Seed %d, %d router steps, %d threads, chunks of %d tokens, version %s, "
+      "LibTorch %s (%s).\n\n",
+      MixtureName(inputs.mixture), inputs.seed, inputs.steps, inputs.threads, inputs.chunk_tokens,
+      inputs.program_version, inputs.torch_version, inputs.vector_level);
+  if (inputs.mixture == Mixture::kLogit) {
+    absl::StrAppend(&page,
+                    "Fused losses, and those of the rungs on the evaluation part, are of mixed "
+                    "logits, measured in a pass of their own; the uniform mixture, the router's "
+                    "training and its held-out losses are of probabilities.\n\n");
+  }
   AppendLadder(router, outcome, page);
   if (inputs.left_out.empty()) return;
   absl::StrAppend(&page, "\n## Left out\n\n");

@@ -57,6 +57,7 @@ json InputsJson(const ReportInputs& inputs) {
           {"seed", inputs.seed},
           {"steps", inputs.steps},
           {"threads", inputs.threads},
+          {"mixture", std::string(MixtureName(inputs.mixture))},
           {"chunk_tokens", inputs.chunk_tokens},
           {"program_version", inputs.program_version},
           {"torch_version", inputs.torch_version},

@@ -54,6 +54,7 @@ struct ReportInputs {
   uint64_t seed = 0;
   int64_t steps = 0;
   int64_t threads = 0;
+  Mixture mixture = Mixture::kProbability;
   int64_t chunk_tokens = 0;
   std::string program_version;
   std::string torch_version;

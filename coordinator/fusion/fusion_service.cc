@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/page_token.h"
@@ -35,6 +36,25 @@ v1::Fusion::State StateToProto(FusionState state) {
   return v1::Fusion::STATE_UNSPECIFIED;
 }
 
+v1::Model::Mixture MixtureToProto(Mixture mixture) {
+  return mixture == Mixture::kLogit ? v1::Model::LOGIT : v1::Model::PROBABILITY;
+}
+
+absl::StatusOr<Mixture> MixtureOf(const v1::Fusion& fusion) {
+  switch (fusion.mixture()) {
+    case v1::Model::MIXTURE_UNSPECIFIED:
+    case v1::Model::PROBABILITY:
+      return Mixture::kProbability;
+    case v1::Model::LOGIT:
+      return Mixture::kLogit;
+    default:  // of a newer client
+      return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
+                       {.what = absl::StrCat("mixture: ", static_cast<int>(fusion.mixture()),
+                                             " found; must be PROBABILITY or LOGIT"),
+                        .metadata = {{"field", "mixture"}}});
+  }
+}
+
 void SetTime(absl::Time time, google::protobuf::Timestamp& proto) {
   const int64_t micros = absl::ToUnixMicros(time);
   proto.set_seconds(micros / 1'000'000);
@@ -47,6 +67,7 @@ void ModelToProto(const ReleasedModel& released, v1::Model& model) {
   model.set_state(v1::Model::LOADING);
   model.set_root_digest(released.root_digest.Hex());
   model.set_signature(released.signature);
+  model.set_mixture(MixtureToProto(released.mixture));
   for (const ReleasedFile& file : released.files) {
     v1::FileDigest& proto = *model.add_files();
     proto.set_path(file.path);
@@ -79,6 +100,7 @@ v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report) {
   proto.set_seed(fusion.seed);
   proto.set_steps(static_cast<int32_t>(fusion.steps));
   proto.set_skip_weight_average(!fusion.weight_average);
+  proto.set_mixture(MixtureToProto(fusion.mixture));
   proto.set_state(StateToProto(fusion.state));
   proto.set_progress_done(fusion.progress.done);
   proto.set_progress_total(fusion.progress.total);
@@ -152,6 +174,7 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
   RETURN_IF_ERROR(caller.RequireAdministrator());
   ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
   const v1::Fusion& wanted = request.fusion();
+  ASSIGN_OR_RETURN(const Mixture mixture, MixtureOf(wanted));
   ASSIGN_OR_RETURN(const std::vector<ReferenceModel> references,
                    CheckedReferences(cooperative, wanted));
   const absl::StatusOr<FusionRecord> started = dependencies_.starter.Start(
@@ -160,6 +183,7 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
                 .seed = wanted.seed(),
                 .steps = wanted.steps() == 0 ? limits::kFusionStepsDefault : wanted.steps(),
                 .threads = dependencies_.threads,
+                .mixture = mixture,
                 .references = references},
        .id = request.fusion_id(),
        .weight_average = !wanted.skip_weight_average(),

@@ -78,6 +78,7 @@ absl::StatusOr<FusionRecord> FusionStarter::Start(const StartRequest& request) c
   record.seed = wish.seed;
   record.steps = wish.steps;
   record.threads = wish.threads;
+  record.mixture = wish.mixture;
   record.weight_average = request.weight_average;
   record.input_json = ReportInputsJson(plan.inputs);
   record.experts = plan.experts;

@@ -18,7 +18,7 @@ constexpr char kColumns[] =
     "name, cooperative, seed, steps, threads, state, progress_done, progress_total, progress_unit, "
     "failure_reason, failure_message, input_json, create_time, end_time, fused_loss, gain_percent, "
     "oracle_gain_percent, oracle_gap_nats, divergence_percent, guard_met, router_digest, "
-    "report_digest, report_json, report_markdown, weight_average";
+    "report_digest, report_json, report_markdown, weight_average, mixture";
 
 FusionState StateFromName(absl::string_view name) {
   for (size_t i = 0; i < kStateNames.size(); ++i) {
@@ -42,6 +42,7 @@ FusionRecord RecordOf(Row& row) {
   fusion.create_time = row.Time(12);
   if (!row.IsNull(13)) fusion.end_time = row.Time(13);
   fusion.weight_average = row.Bool(24);
+  fusion.mixture = MixtureFromName(row.Text(25));
   if (fusion.state != FusionState::kSucceeded) return fusion;
   fusion.figures = FusionFigures{.fused_loss = row.Double(14),
                                  .gain_percent = row.Double(15),
@@ -118,12 +119,13 @@ absl::Status FusionStore::Create(const FusionRecord& fusion) {
                       .fix = "wait for it, then repeat the command",
                       .metadata = {{"fusion", running}}});
   }
-  RETURN_IF_ERROR(database_.Execute(
-      "INSERT INTO fusions (name, cooperative, seed, steps, threads, state, "
-      "input_json, create_time, weight_average) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7, ?8)",
-      fusion.name, fusion.cooperative, static_cast<int64_t>(fusion.seed), fusion.steps,
-      fusion.threads, fusion.input_json, fusion.create_time, fusion.weight_average));
+  RETURN_IF_ERROR(
+      database_.Execute("INSERT INTO fusions (name, cooperative, seed, steps, threads, state, "
+                        "input_json, create_time, weight_average, mixture) "
+                        "VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7, ?8, ?9)",
+                        fusion.name, fusion.cooperative, static_cast<int64_t>(fusion.seed),
+                        fusion.steps, fusion.threads, fusion.input_json, fusion.create_time,
+                        fusion.weight_average, MixtureName(fusion.mixture)));
   for (size_t i = 0; i < fusion.experts.size(); ++i) {
     const FusionExpert& expert = fusion.experts[i];
     RETURN_IF_ERROR(database_.Execute(

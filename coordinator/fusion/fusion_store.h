@@ -25,6 +25,7 @@
 #include "absl/time/time.h"
 
 #include "common/crypto/sha256.h"
+#include "common/router/router_parameters.h"
 #include "common/storage/sqlite.h"
 
 namespace kalavai::coordinator {
@@ -86,6 +87,7 @@ struct FusionRecord {
   uint64_t seed = 0;
   int64_t steps = 500;
   int64_t threads = 1;
+  Mixture mixture = Mixture::kProbability;
   bool weight_average = true;  // measured for the report
   FusionState state = FusionState::kQueued;
   FusionProgress progress;

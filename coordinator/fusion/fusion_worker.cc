@@ -12,12 +12,12 @@
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
 #include "common/probe/gate_statistics.h"
+#include "common/probe/logit_pass.h"
 #include "common/probe/probe_arrays.h"
 #include "common/probe/probe_pass.h"
 #include "common/router/router_training.h"
 #include "common/rpc/resource_name.h"
 #include "common/storage/atomic_file.h"
-#include "coordinator/fusion/fusion_figures.h"
 #include "coordinator/fusion/fusion_report.h"
 #include "coordinator/fusion/member_traces.h"
 #include "coordinator/fusion/probe_texts.h"
@@ -78,11 +78,14 @@ absl::Status FusionWorker::EraseWithdrawn(const std::vector<std::string>& kept) 
   return EraseTraces(dependencies_.fusions, work_directory_, kept);
 }
 
-std::string FusionWorker::RouterPath(absl::string_view fusion) const {
+std::string FusionWorker::FilePath(absl::string_view fusion, absl::string_view file) const {
   const absl::StatusOr<ChildName> name = ParseFusionName(fusion);
   if (!name.ok()) return "";
-  return absl::StrCat(work_directory_, "/fusions/", name->cooperative, "/", name->id, "/",
-                      kRouterFile);
+  return absl::StrCat(work_directory_, "/fusions/", name->cooperative, "/", name->id, "/", file);
+}
+
+std::string FusionWorker::RouterPath(absl::string_view fusion) const {
+  return FilePath(fusion, kRouterFile);
 }
 
 std::string FusionWorker::CacheDirectory(const Job& job) const {
@@ -115,6 +118,7 @@ void FusionWorker::Run(const std::string& fusion) {
     Tell(FusionState::kFailed, watch);
   }
   RemoveModels();
+  if (!stopping_) static_cast<void>(RemoveFile(FilePath(fusion, kLogitJournalFile)).ok());
   dependencies_.watch.Notify(fusion);
   if (dependencies_.on_end && !stopping_) dependencies_.on_end(fusion);
 }
@@ -180,6 +184,7 @@ absl::StatusOr<FusionPlan> FusionWorker::PlanAgain(const FusionRecord& record) c
                   .seed = record.seed,
                   .steps = record.steps,
                   .threads = record.threads,
+                  .mixture = record.mixture,
                   .references = record.references,
                   .superseded = true,
                   .samples = record.samples};
@@ -321,6 +326,33 @@ absl::StatusOr<std::vector<ClassStatistics>> FusionWorker::ReadMemberStatistics(
   return statistics;
 }
 
+// What only whole distributions tell: how a mixture of logits does on the judged texts. All models
+// are in memory at once, as when it is served.
+absl::Status FusionWorker::JudgeLogits(Job& job, std::span<const int32_t> chunks,
+                                       FiguresInput& input) {
+  const auto total = static_cast<int64_t>(chunks.size());
+  RETURN_IF_ERROR(
+      Enter(job, FusionState::kEvaluating, {.done = 0, .total = total, .unit = "texts"}));
+  std::vector<LogitPassModel> models;
+  for (size_t i = 0; i < job.plan.experts.size(); ++i) {
+    const std::string digest = job.plan.experts[i].root_digest.Hex();
+    models.push_back({.directory = ModelDirectory(digest), .digest = digest});
+    RETURN_IF_ERROR(MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[i],
+                                          models.back().directory));
+  }
+  ASSIGN_OR_RETURN(const std::vector<WeighedText> texts, WeighJudgedTexts(input));
+  if (dependencies_.on_pass) dependencies_.on_pass("logit-mixture");
+  LogitPassOptions options;
+  options.device = dependencies_.device;
+  options.journal_path = FilePath(job.record.name, kLogitJournalFile);
+  options.progress = [&](int64_t done, int64_t) {
+    return Enter(job, FusionState::kEvaluating, {.done = done, .total = total, .unit = "texts"});
+  };
+  ASSIGN_OR_RETURN(input.logit_log_prob, RunLogitPass(models, job.probe, chunks, texts, options));
+  RemoveModels();
+  return absl::OkStatus();
+}
+
 absl::Status FusionWorker::Finish(Job& job) {
   const int64_t steps = job.record.steps;
   RETURN_IF_ERROR(
@@ -346,8 +378,8 @@ absl::Status FusionWorker::Finish(Job& job) {
   }
   ASSIGN_OR_RETURN(const TrainedRouter trained, TrainRouter(router_part.data(), members, options));
 
-  RETURN_IF_ERROR(
-      Enter(job, FusionState::kEvaluating, {.done = steps, .total = steps, .unit = "steps"}));
+  const std::string router_path = RouterPath(job.record.name);
+  RETURN_IF_ERROR(EnsureDirectory(std::filesystem::path(router_path).parent_path().string(), 0700));
   ASSIGN_OR_RETURN(const ProbeArrays evaluation_part,
                    ProbeArrays::Assemble(job.probe, caches, ProbePart::kEvaluation));
   FiguresInput input{.router_part = &router_part.data(),
@@ -359,7 +391,8 @@ absl::Status FusionWorker::Finish(Job& job) {
                      .reference_loss = job.reference_loss,
                      .ladder = trained.Ladder(),
                      .kept_rung = trained.kept_rung,
-                     .threads = options.threads};
+                     .threads = options.threads,
+                     .mixture = job.record.mixture};
   for (const ProbeDomain& domain : job.probe.domains) {
     input.public_class.push_back(domain.public_class ? 1 : 0);
   }
@@ -367,10 +400,12 @@ absl::Status FusionWorker::Finish(Job& job) {
     input.expert_labels.push_back(expert.label);
     input.expert_domains.push_back(expert.domain);
   }
+  RETURN_IF_ERROR(
+      job.record.mixture == Mixture::kLogit
+          ? JudgeLogits(job, evaluation_part.chunks(), input)
+          : Enter(job, FusionState::kEvaluating, {.done = steps, .total = steps, .unit = "steps"}));
   ASSIGN_OR_RETURN(const FusionOutcome outcome, ComputeFigures(input));
 
-  const std::string router_path = RouterPath(job.record.name);
-  RETURN_IF_ERROR(EnsureDirectory(std::filesystem::path(router_path).parent_path().string(), 0700));
   RETURN_IF_ERROR(WriteRouter(router_path, outcome.router));
   ASSIGN_OR_RETURN(const Digest router_digest, Sha256OfFile(router_path));
   ReportRouter router{.digest = router_digest.Hex(),

@@ -11,6 +11,10 @@
 //   WORK/caches/threads-N/*.probe.safetensors      (cuda-threads-N: other last bits, other caches)
 //   WORK/models/<digest>/             hard links to blobs while a model is read; removed after
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors
+//   WORK/fusions/<cooperative>/<fusion>/logit.partial   while a mixture of logits is judged
+//
+// A mixture of logits is judged by a pass of its own (common/probe/logit_pass.h), the work of
+// EVALUATING: it goes on from the text it had reached when the coordinator was killed.
 //
 // A member that leaves while its fusion runs ends it: FAILED, SUBMISSION_NOT_ADMITTED. One whose
 // specialist was superseded meanwhile does not: the fusion mixes what it was created with.
@@ -23,6 +27,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +43,7 @@
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
+#include "coordinator/fusion/fusion_figures.h"
 #include "coordinator/fusion/fusion_input.h"
 #include "coordinator/fusion/fusion_store.h"
 #include "coordinator/fusion/fusion_watch.h"
@@ -59,7 +65,8 @@ class FusionWorker {
     // since this process took it up, and once with its final state and the seconds of them all.
     std::function<void(FusionState, double)> on_state = {};
     // Called on the worker's thread before a model reads the probe text, with the name its arrays
-    // are kept under. What is in the caches is not read again.
+    // are kept under ("logit-mixture": all of them, for the judging of it). What is in the caches
+    // is not read again.
     std::function<void(absl::string_view model)> on_pass = {};
     // Called on the worker's thread when a fusion is final.
     std::function<void(const std::string& fusion)> on_end = {};
@@ -109,12 +116,14 @@ class FusionWorker {
                                      const ProbeCacheKey& key, bool features);
   absl::StatusOr<std::vector<ClassStatistics>> ReadMemberStatistics(const Job& job,
                                                                     int width) const;
+  absl::Status JudgeLogits(Job& job, std::span<const int32_t> chunks, FiguresInput& input);
   absl::Status Finish(Job& job);
   absl::Status Save(const Job& job, const FusionOutcome& outcome, const Digest& router_digest,
                     const FusionReport& report);
   absl::Status Fail(const std::string& fusion, absl::Status status);
   void RemoveModels() const;
 
+  std::string FilePath(absl::string_view fusion, absl::string_view file) const;
   std::string CacheDirectory(const Job& job) const;
   std::string CachePath(const Job& job, const ProbeCacheKey& key) const;
   std::string ModelDirectory(absl::string_view digest) const;

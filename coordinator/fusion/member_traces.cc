@@ -91,10 +91,12 @@ absl::Status EraseTraces(const FusionStore& fusions, const std::string& work_dir
   }
   ASSIGN_OR_RETURN(const std::vector<FusionRecord> records, fusions.ListOfWithdrawn());
   for (const FusionRecord& record : records) {
-    if (std::find(kept.begin(), kept.end(), record.name) != kept.end()) continue;
     ASSIGN_OR_RETURN(const ChildName name, ParseFusionName(record.name));
-    RETURN_IF_ERROR(RemoveFile(absl::StrCat(work_directory, "/fusions/", name.cooperative, "/",
-                                            name.id, "/", kRouterFile)));
+    const std::string directory =
+        absl::StrCat(work_directory, "/fusions/", name.cooperative, "/", name.id, "/");
+    RETURN_IF_ERROR(RemoveFile(absl::StrCat(directory, kLogitJournalFile)));
+    if (std::find(kept.begin(), kept.end(), record.name) != kept.end()) continue;
+    RETURN_IF_ERROR(RemoveFile(absl::StrCat(directory, kRouterFile)));
   }
   return absl::OkStatus();
 }

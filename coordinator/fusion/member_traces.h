@@ -5,6 +5,7 @@
 //                                                     averages that hold one of them
 //   WORK/models/<model>/                              links to its bytes, while a model is read
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors   of every fusion that mixed it
+//   WORK/fusions/<cooperative>/<fusion>/logit.partial        the judging of it, while it runs
 //
 // Everything is found again from the rows, so that erasing can be repeated after a crash, and
 // finishes what was begun. Errors: those of the stores and of the file system. Any thread.
@@ -20,6 +21,8 @@
 #include "coordinator/fusion/fusion_store.h"
 
 namespace kalavai::coordinator {
+
+inline constexpr char kLogitJournalFile[] = "logit.partial";
 
 // The names (hexadecimal digests, sorted, each once) under which arrays of withdrawn specialists
 // and of averages with them are kept; of a fusion that read a withdrawn sample, the names of all of

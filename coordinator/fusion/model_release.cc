@@ -91,7 +91,7 @@ absl::StatusOr<std::string> ModelJson(const FusionRecord& fusion,
                                 {"experts", experts},
                                 {"router_digest", fusion.figures->router_digest.Hex()},
                                 {"report_digest", fusion.figures->report_digest.Hex()},
-                                {"mixture", "probability"},
+                                {"mixture", std::string(MixtureName(fusion.mixture))},
                                 {"gate", "switching"},
                                 {"guard_met", fusion.figures->guard_met},
                                 {"acknowledged_reason", std::string(acknowledged_reason)}};
@@ -102,8 +102,9 @@ std::string ModelCard(const FusionRecord& fusion, absl::string_view acknowledged
   std::string card = absl::StrCat(
       "# A model of ", fusion.cooperative, "\n\n", "Fused from the base and ",
       fusion.experts.size() - 1,
-      " specialists, each trained at home by its contributor. At every token the specialists' "
-      "probabilities are mixed; a Bayesian filter over who is speaking gives the weights. "
+      " specialists, each trained at home by its contributor. At every token the specialists' ",
+      fusion.mixture == Mixture::kLogit ? "logits" : "probabilities",
+      " are mixed; a Bayesian filter over who is speaking gives the weights. "
       "`model.json` names every part by digest; `model.sig` signs this directory.\n\n"
       "Limits: backdoors in a specialist cannot be excluded by inspection; weights can leak "
       "training "
@@ -127,6 +128,7 @@ absl::StatusOr<ReleasedModel> WriteRelease(const FusionRecord& fusion, const Sig
   ReleasedModel released{.name = options.name,
                          .cooperative = fusion.cooperative,
                          .fusion = fusion.name,
+                         .mixture = fusion.mixture,
                          .directory = options.directory,
                          .acknowledged_reason = options.acknowledged_reason,
                          .root_digest = manifest.root_digest,

@@ -43,6 +43,7 @@ struct ReleasedModel {
   std::string name;         // cooperatives/{c}/models/{m}
   std::string cooperative;  // cooperatives/{c}
   std::string fusion;
+  Mixture mixture = Mixture::kProbability;
   std::string directory;
   std::string acknowledged_reason;
   Digest root_digest;

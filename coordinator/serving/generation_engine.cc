@@ -12,13 +12,12 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
-#include "common/model/forward.h"
 #include "common/model/model_directory.h"
 #include "common/model/torch.h"
 #include "common/model/weights.h"
-#include "common/router/switching_gate.h"
 #include "common/tokenizer/stop_filter.h"
 #include "common/tokenizer/tokenizer.h"
+#include "coordinator/serving/fused_decoder.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -35,18 +34,6 @@ absl::Status NotReady(absl::string_view model) {
                     .metadata = {{"model", std::string(model)}}});
 }
 
-at::Tensor TokensTensor(std::span<const int32_t> tokens) {
-  std::vector<int64_t> wide(tokens.begin(), tokens.end());
-  return at::tensor(wide, at::kLong).unsqueeze(0);
-}
-
-// Gate and sampler read memory of the host, wherever the experts compute.
-at::Tensor OnHost(const at::Tensor& tensor) { return tensor.to(at::kFloat).cpu().contiguous(); }
-
-std::span<const float> FloatsOf(const at::Tensor& tensor) {
-  return {tensor.const_data_ptr<float>(), static_cast<size_t>(tensor.numel())};
-}
-
 }  // namespace
 
 struct GenerationEngine::Loaded {
@@ -55,30 +42,27 @@ struct GenerationEngine::Loaded {
   RouterParameters router;
 };
 
-// One request: every expert's cache and its log-probabilities of the next token.
+// One request, and the text it is answered with.
 class GenerationEngine::Generation {
  public:
   Generation(GenerationEngine& engine, const Loaded& model, const GenerationRequest& request)
       : engine_(engine),
         model_(model),
         request_(request),
-        session_(model.router),
+        text_(model.experts, model.router),
         sampler_(request.sampling),
         decoder_(*model.tokenizer),
         filter_(request.stop),
-        allowed_(model.experts.size(), 1),
-        share_(model.experts.size(), 0),
-        experts_(model.experts.size()) {}
+        share_(model.experts.size(), 0) {}
 
   absl::StatusOr<GenerationResult> Run() {
     const c10::InferenceMode inference;
-    RETURN_IF_ERROR(Prepare());
     RETURN_IF_ERROR(ReadPrompt());
     engine_.prompt_tokens_ += static_cast<int64_t>(prompt_.size());
     std::string finish_reason = "length";
     int64_t made = 0;
     while (made < request_.output_tokens_max) {
-      UpdateAllowed();
+      text_.Restrict(request_.allowed());
       const int32_t token = Draw();
       ++made;
       ++engine_.output_tokens_;
@@ -92,7 +76,7 @@ class GenerationEngine::Generation {
         finish_reason = "stop";
         break;
       }
-      if (made < request_.output_tokens_max) RETURN_IF_ERROR(Advance(token));
+      if (made < request_.output_tokens_max) RETURN_IF_ERROR(text_.Advance(token));
     }
     if (!filter_.stopped()) {
       Show(filter_.Push(decoder_.Finish()));
@@ -107,12 +91,6 @@ class GenerationEngine::Generation {
   }
 
  private:
-  struct Expert {
-    KvCache cache;
-    at::Tensor log_probs_V;  // float32: of the next token
-    at::Tensor hidden_TD;    // float32: after what was read last; the base's only
-  };
-
   // The base's config.json may name several tokens (the end of a turn, of a text); training packs
   // documents with the tokenizer's own.
   bool EndsText(int32_t token) const {
@@ -123,7 +101,7 @@ class GenerationEngine::Generation {
 
   bool Show(const std::string& text) { return text.empty() || request_.on_text(text); }
 
-  absl::Status Prepare() {
+  absl::Status ReadPrompt() {
     ASSIGN_OR_RETURN(prompt_, model_.tokenizer->Encode(request_.prompt));
     if (prompt_.empty()) {
       return MakeError(absl::StatusCode::kInvalidArgument, "PROMPT_EMPTY",
@@ -140,109 +118,27 @@ class GenerationEngine::Generation {
                         .metadata = {{"prompt_tokens", absl::StrCat(prompt_.size())},
                                      {"context_tokens", absl::StrCat(context)}}});
     }
-    UpdateAllowed();
-    for (size_t i = 0; i < experts_.size(); ++i) {
-      if (allowed_[i] == 0) continue;
-      const Transformer& expert = model_.experts[i];
-      ASSIGN_OR_RETURN(experts_[i].cache, NewKvCache(expert.config, expert.weight_type(), 1, needed,
-                                                     {}, expert.device()));
-    }
-    return absl::OkStatus();
+    text_.Restrict(request_.allowed());
+    return text_.ReadPrompt(prompt_, needed);
   }
 
-  // An expert that was denied once stays out: its cache has a gap.
-  void UpdateAllowed() {
-    const std::vector<uint8_t> now = request_.allowed();
-    bool changed = first_;
-    for (size_t i = 1; i < allowed_.size(); ++i) {
-      if (allowed_[i] == 0 || (i < now.size() && now[i] != 0)) continue;
-      allowed_[i] = 0;
-      experts_[i] = {};
-      changed = true;
-    }
-    first_ = false;
-    if (changed) session_.SetAllowed(allowed_);
-  }
-
-  // Runs one expert over `tokens` after what it has read; keeps the next token's log-probabilities.
-  absl::StatusOr<at::Tensor> Read(size_t index, std::span<const int32_t> tokens) {
-    const Transformer& expert = model_.experts[index];
-    ForwardOptions options;
-    options.logits = LogitsWanted::kNone;
-    ASSIGN_OR_RETURN(const ForwardResult result,
-                     Forward(expert, TokensTensor(tokens), &experts_[index].cache, options));
-    const at::Tensor last = result.hidden_BTD.slice(1, -1);
-    ASSIGN_OR_RETURN(const at::Tensor log_probs, LogProbsOfVocabulary(expert, last));
-    experts_[index].log_probs_V = OnHost(log_probs.reshape({-1}));
-    if (index == 0) {
-      experts_[0].hidden_TD = OnHost(result.hidden_BTD.squeeze(0));
-    }
-    return result.hidden_BTD;
-  }
-
-  // Prefill; the gate reads every prompt token that could be predicted.
-  absl::Status ReadPrompt() {
-    const size_t predicted = prompt_.size() - 1;
-    std::vector<float> log_p(predicted * experts_.size(), 0);
-    for (size_t i = 0; i < experts_.size(); ++i) {
-      if (allowed_[i] == 0) continue;
-      ASSIGN_OR_RETURN(const at::Tensor hidden_BTD, Read(i, prompt_));
-      if (predicted == 0) continue;
-      ASSIGN_OR_RETURN(
-          const at::Tensor of_targets,
-          LogProbsOfTargets(model_.experts[i],
-                            hidden_BTD.slice(1, 0, static_cast<int64_t>(predicted)),
-                            TokensTensor(std::span<const int32_t>(prompt_).subspan(1))));
-      const at::Tensor flat = OnHost(of_targets.reshape({-1}));
-      const std::span<const float> values = FloatsOf(flat);
-      for (size_t t = 0; t < predicted; ++t) log_p[t * experts_.size() + i] = values[t];
-    }
-    const std::span<const float> states = FloatsOf(experts_[0].hidden_TD);
-    const size_t width = states.size() / prompt_.size();
-    for (size_t t = 0; t < predicted; ++t) {
-      const std::span<const float> row =
-          std::span<const float>(log_p).subspan(t * experts_.size(), experts_.size());
-      RETURN_IF_ERROR(session_.Read(row, states.subspan((t + 1) * width, width)).status());
-    }
-    return absl::OkStatus();
-  }
-
-  // The gate's mixture over the vocabulary, and a token from it.
   int32_t Draw() {
-    const std::span<const double> weights = session_.Weights();
-    std::vector<at::Tensor> weighted;
-    for (size_t i = 0; i < experts_.size(); ++i) {
-      share_[i] += weights[i];
-      if (allowed_[i] == 0 || weights[i] <= 0) continue;
-      weighted.push_back(experts_[i].log_probs_V.to(at::kDouble) + std::log(weights[i]));
-    }
-    const at::Tensor mixed_V = at::logsumexp(at::stack(weighted), 0).to(at::kFloat).contiguous();
-    return sampler_.Next(FloatsOf(mixed_V));
-  }
-
-  // All experts read the token; the gate learns from what each expected.
-  absl::Status Advance(int32_t token) {
-    std::vector<float> log_p(experts_.size(), 0);
-    for (size_t i = 0; i < experts_.size(); ++i) {
-      if (allowed_[i] == 0) continue;
-      log_p[i] = FloatsOf(experts_[i].log_probs_V)[static_cast<size_t>(token)];
-      RETURN_IF_ERROR(Read(i, std::span<const int32_t>(&token, 1)).status());
-    }
-    return session_.Read(log_p, FloatsOf(experts_[0].hidden_TD)).status();
+    const std::span<const double> weights = text_.Weights();
+    for (size_t i = 0; i < share_.size(); ++i) share_[i] += weights[i];
+    const at::Tensor log_probs_V = text_.LogProbs();
+    return sampler_.Next(
+        {log_probs_V.const_data_ptr<float>(), static_cast<size_t>(log_probs_V.numel())});
   }
 
   GenerationEngine& engine_;
   const Loaded& model_;
   const GenerationRequest& request_;
-  RouterSession session_;
+  FusedDecoder text_;
   Sampler sampler_;
   StreamingDecoder decoder_;
   StopFilter filter_;
   std::vector<int32_t> prompt_;
-  std::vector<uint8_t> allowed_;
   std::vector<double> share_;
-  std::vector<Expert> experts_;
-  bool first_ = true;
 };
 
 GenerationEngine::GenerationEngine(int64_t threads, Device device)

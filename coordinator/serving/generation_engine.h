@@ -1,13 +1,11 @@
 // The engine: one thread owns the models; requests queue in, text streams out (design §4).
 //
 // Policy `dense`: the base and every specialist of the model that may speak read the prompt and
-// every generated token; the switching gate mixes their probabilities,
-//
-//   log p(x) = log Σ_i w_i p_i(x)  over the full vocabulary,
-//
-// the sampler draws from it, and the gate reads the token that was drawn. It reads the prompt, too,
-// so it knows who speaks before the first generated token. Each expert has its own key/value cache.
-// Experts that may not speak are not run: their weights are never read, from the next token on.
+// every generated token; the switching gate weighs them, their probabilities or logits are mixed
+// over the full vocabulary, as the router says (fused_decoder.h), the sampler draws from it, and
+// the gate reads the token that was drawn. It reads the prompt, too, so it knows who speaks before
+// the first generated token. Each expert has its own key/value cache. Experts that may not speak
+// are not run: their weights are never read, from the next token on.
 //
 // The same model, prompt, settings and seed give the same text (for a thread count).
 // Thread-safe. Callbacks run on the engine's thread and must be quick. This header names no tensor.

@@ -91,6 +91,7 @@ v1::Model ModelToProto(const ModelRecord& model, const std::vector<uint8_t>& all
   proto.set_state_reason(model.state_reason);
   proto.set_root_digest(model.root_digest.Hex());
   proto.set_signature(model.signature);
+  proto.set_mixture(model.mixture == Mixture::kLogit ? v1::Model::LOGIT : v1::Model::PROBABILITY);
   for (const ModelFileRecord& file : model.files) {
     v1::FileDigest& digest = *proto.add_files();
     digest.set_path(file.path);

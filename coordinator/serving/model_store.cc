@@ -16,7 +16,7 @@ constexpr std::array<absl::string_view, 3> kStateNames = {"LOADING", "ACTIVE", "
 
 constexpr char kColumns[] =
     "name, cooperative, fusion, state, state_reason, root_digest, signature, acknowledged_reason, "
-    "release_time, turn";
+    "release_time, turn, mixture";
 
 ModelState StateFromName(absl::string_view name) {
   for (size_t i = 0; i < kStateNames.size(); ++i) {
@@ -37,6 +37,7 @@ ModelRecord RecordOf(Row& row) {
   model.acknowledged_reason = row.Text(7);
   model.release_time = row.Time(8);
   model.turn = row.Int(9);
+  model.mixture = MixtureFromName(row.Text(10));
   return model;
 }
 
@@ -66,9 +67,11 @@ absl::Status ModelStore::Create(const ModelRecord& model) {
   ASSIGN_OR_RETURN(const int64_t turn, NextTurn());
   RETURN_IF_ERROR(database_.Execute(
       "INSERT INTO models (name, cooperative, fusion, state, state_reason, root_digest, signature, "
-      "acknowledged_reason, release_time, turn) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      "acknowledged_reason, release_time, turn, mixture) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
       model.name, model.cooperative, model.fusion, ModelStateName(model.state), model.state_reason,
-      model.root_digest, model.signature, model.acknowledged_reason, model.release_time, turn));
+      model.root_digest, model.signature, model.acknowledged_reason, model.release_time, turn,
+      MixtureName(model.mixture)));
   for (size_t i = 0; i < model.experts.size(); ++i) {
     const ModelExpertRecord& expert = model.experts[i];
     RETURN_IF_ERROR(database_.Execute(

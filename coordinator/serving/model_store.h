@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 
 #include "common/crypto/sha256.h"
+#include "common/router/router_parameters.h"
 #include "common/storage/sqlite.h"
 
 namespace kalavai::coordinator {
@@ -44,6 +45,7 @@ struct ModelRecord {
   std::string name;         // cooperatives/{c}/models/{m}
   std::string cooperative;  // cooperatives/{c}
   std::string fusion;       // cooperatives/{c}/fusions/{f}
+  Mixture mixture = Mixture::kProbability;
   ModelState state = ModelState::kLoading;
   std::string state_reason;
   Digest root_digest;     // OMS root digest of the release directory: the model's identity

@@ -185,6 +185,7 @@ absl::Status Withdrawals::Start(WithdrawalRecord record) {
                .seed = fusion.seed,
                .steps = fusion.steps,
                .threads = fusion.threads,
+               .mixture = fusion.mixture,
                .masked_model = served->name};
   for (const ModelExpertRecord& expert : served->experts) {
     if (expert.submission.empty()) continue;

@@ -6,9 +6,10 @@
 //   Erase     bytes and everything computed from them are deleted; then log leaf, signed receipt
 //             and ERASED in one transaction
 //   Advance   the model that is served and names the member is fused again from the arrays of the
-//             others (RESOLVING), and released when it meets the guard (DONE). Where that cannot be
-//             (one specialist left, guard not met, the fusion fails), the masked model goes on
-//             answering, and `outcome` says why.
+//             others (RESOLVING; to judge a mixture of logits they run once more), and released
+//             when it meets the guard (DONE). Until then, and where it cannot be (one specialist
+//             left, guard not met, the fusion fails: `outcome` says why), the masked model goes on
+//             answering.
 //
 // The receipt is a DSSE envelope by the coordinator's signing key, type kWithdrawalType, over
 // canonical JSON (docs/formats/withdrawal.md). Thread-safe; Advance runs one at a time. Errors:
@@ -48,9 +49,10 @@ inline constexpr char kWithdrawalType[] = "application/vnd.kalavai.withdrawal.v1
 struct ReSolve {
   std::string cooperative;               // id
   std::vector<std::string> submissions;  // resource names
-  uint64_t seed = 0;                     // of the fusion whose model is served, as the next two
+  uint64_t seed = 0;                     // of the fusion whose model is served, as the next three
   int64_t steps = 0;
   int64_t threads = 0;
+  Mixture mixture = Mixture::kProbability;
   std::string masked_model;  // for the log
 };
 

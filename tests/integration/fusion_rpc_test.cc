@@ -1,8 +1,8 @@
 // Goal: from a charter to an answer over real RPC: a launched cooperative, two submitted
-// specialists, a forecast, a fusion with a reference model, a guarded release, streamed answers;
-// and whoever may not is refused, at once after withdrawal.
-// Method: a coordinator with TLS in this process, members who type their commands, tiny models
-// trained on two made-up domains.
+// specialists, a forecast, a fusion with a reference model, a guarded release, streamed answers,
+// the other mixture and back; and whoever may not is refused, at once after withdrawal. Method: a
+// coordinator with TLS in this process, members who type their commands, tiny models trained on two
+// made-up domains.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -217,6 +217,19 @@ void CheckFusionFields(Ground& ground) {
     REQUIRE_OK(planned);
     REQUIRE(planned->seed() == seed);
   }
+  for (const int mixture : {INT32_MIN, -1, 3, INT32_MAX}) {
+    INFO("mixture " << mixture);
+    REQUIRE_STATUS(check([&](auto& r) {
+                     r.mutable_fusion()->set_mixture(static_cast<v1::Model::Mixture>(mixture));
+                   }),
+                   kInvalid, "FIELD_INVALID");
+  }
+  for (const v1::Model::Mixture mixture :
+       {v1::Model::MIXTURE_UNSPECIFIED, v1::Model::PROBABILITY, v1::Model::LOGIT}) {
+    const auto planned = check([&](auto& r) { r.mutable_fusion()->set_mixture(mixture); });
+    REQUIRE_OK(planned);
+    REQUIRE(planned->mixture() == std::max(mixture, v1::Model::PROBABILITY));
+  }
   REQUIRE_STATUS(check([](auto& r) { r.set_fusion_id("No Id"); }), kInvalid, "NAME_INVALID");
   REQUIRE_STATUS(check([](auto& r) { r.set_fusion_id(std::string(64, 'a')); }), kInvalid,
                  "NAME_INVALID");
@@ -325,7 +338,54 @@ void CheckRefusals(Ground& ground, Inference& stub) {
   }
 }
 
-// The only release there was mixes one who has left.
+// The same specialists as a mixture of logits: judged, released, asked; then back to the first.
+void CheckLogitMixture(Ground& ground, Inference& member) {
+  const auto stub = v1::FusionService::NewStub(ground.admin);
+  v1::CreateFusionRequest request = ground.FusionRequest();
+  request.set_fusion_id("logits");
+  request.mutable_fusion()->clear_reference_models();
+  request.mutable_fusion()->set_mixture(v1::Model::LOGIT);
+  REQUIRE_OK_AND_ASSIGN(const v1::Fusion created,
+                        CallUnary(ground.address, *stub, &Fusion::CreateFusion, request));
+  REQUIRE(created.mixture() == v1::Model::LOGIT);
+  const v1::Fusion fusion = ground.Watch(created.name());
+  INFO(fusion.failure_reason() << " " << fusion.failure_message());
+  REQUIRE(fusion.state() == v1::Fusion::SUCCEEDED);
+  REQUIRE(fusion.mixture() == v1::Model::LOGIT);
+  REQUIRE(fusion.progress_unit() == "texts");
+  REQUIRE(nlohmann::json::parse(fusion.result().report_json())["inputs"]["mixture"] == "logit");
+  v1::ReleaseModelRequest release;
+  release.set_fusion(fusion.name());
+  release.set_acknowledged_reason("chunks of 32 tokens are a test's");
+  REQUIRE_OK_AND_ASSIGN(const v1::Model model,
+                        CallUnary(ground.address, *stub, &Fusion::ReleaseModel, release));
+  REQUIRE(model.mixture() == v1::Model::LOGIT);
+  const RetryPolicy patient = {.attempts = 40, .wait_max = absl::Milliseconds(200)};
+  v1::GenerateRequest question = Question();
+  question.set_model(model.name());
+  REQUIRE_OK_AND_ASSIGN(const v1::GenerateResponse answer,
+                        CallUnary(ground.address, member, &Inference::Generate, question, patient));
+  REQUIRE(answer.usage().model_digest() == model.root_digest());
+  REQUIRE(ShareOf("tide", answer.usage()) > 0.5);
+  v1::ListModelsRequest list;
+  list.set_parent(kParent);
+  REQUIRE_OK_AND_ASSIGN(const v1::ListModelsResponse models,
+                        CallUnary(ground.address, member, &Inference::ListModels, list));
+  REQUIRE(models.models_size() == 2);
+  REQUIRE(models.models(0).mixture() == v1::Model::PROBABILITY);
+  REQUIRE(models.models(1).mixture() == v1::Model::LOGIT);
+  v1::RollbackModelRequest rollback;
+  rollback.set_parent(kParent);
+  rollback.set_comment("probabilities again");
+  const auto admin = v1::InferenceService::NewStub(ground.admin);
+  REQUIRE_OK_AND_ASSIGN(const v1::Model first,
+                        CallUnary(ground.address, *admin, &Inference::RollbackModel, rollback));
+  REQUIRE(first.name() == kModel);
+  REQUIRE(first.mixture() == v1::Model::PROBABILITY);
+  REQUIRE_OK(CallUnary(ground.address, member, &Inference::Generate, Question(), patient));
+}
+
+// Every release there was mixes one who has left.
 void CheckRollbackRefused(Ground& ground, const contributor::CoordinatorConnection& member) {
   v1::RollbackModelRequest rollback;
   rollback.set_parent(kParent);
@@ -389,6 +449,7 @@ TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", 
   CHECK(metric(R"(kalavai_generation_tokens_total{kind="prompt"})") > 0);
   CHECK(metric(R"(kalavai_generation_tokens_total{kind="output"})") > 0);
   CheckRefusals(ground, *inference);
+  CheckLogitMixture(ground, *inference);
 
   v1::WithdrawContributorRequest withdraw;
   withdraw.set_name(absl::StrCat(kParent, "/contributors/bergen"));

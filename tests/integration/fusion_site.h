@@ -219,17 +219,21 @@ struct Site {
   }
 
   std::string Create(const std::string& id, uint64_t seed, bool weight_average = true,
-                     const std::vector<std::string>& chosen = {}) {
-    const FusionPlan plan =
-        PlanFusion(Sources(),
-                   {.cooperative = "nordic", .submissions = chosen, .seed = seed, .steps = 20})
-            .value();
+                     const std::vector<std::string>& chosen = {},
+                     Mixture mixture = Mixture::kProbability) {
+    const FusionPlan plan = PlanFusion(Sources(), {.cooperative = "nordic",
+                                                   .submissions = chosen,
+                                                   .seed = seed,
+                                                   .steps = 20,
+                                                   .mixture = mixture})
+                                .value();
     FusionRecord record;
     record.name = absl::StrCat(kCooperative, "/fusions/", id);
     record.cooperative = kCooperative;
     record.seed = seed;
     record.steps = 20;
     record.threads = 1;
+    record.mixture = mixture;
     record.weight_average = weight_average;
     record.input_json = ReportInputsJson(plan.inputs);
     record.experts = plan.experts;
@@ -254,8 +258,9 @@ struct Site {
   }
 
   FusionRecord Fuse(const std::string& id, uint64_t seed, bool weight_average = true,
-                    const std::vector<std::string>& chosen = {}) {
-    const std::string name = Create(id, seed, weight_average, chosen);
+                    const std::vector<std::string>& chosen = {},
+                    Mixture mixture = Mixture::kProbability) {
+    const std::string name = Create(id, seed, weight_average, chosen, mixture);
     const std::unique_ptr<FusionWorker> worker = Worker();
     REQUIRE_OK(worker->Start(name));
     FusionRecord record = Wait(name);

@@ -2,6 +2,7 @@
 // the same bytes; a killed fusion goes on; who has left is silent at once. Method: real stores,
 // blobs and worker on a temporary directory, a tiny model with two specialists trained on made-up
 // domains; no network.
+#include "coordinator/router_safetensors.h"
 #include "tests/integration/fusion_site.h"
 
 namespace kalavai::coordinator {
@@ -138,6 +139,80 @@ TEST_CASE("fuse, release, load, ask: each domain is answered by its own speciali
       absl::StatusCode::kInvalidArgument, "PROMPT_TOO_LONG");
 }
 
+TEST_CASE("a mixture of logits has the gate of the other, losses of its own, and is served as one",
+          "[fusion]") {
+  Site site;
+  site.Admit("bergen", "tide");
+  site.Admit("oslo", "stone");
+  const FusionRecord probability = site.Fuse("probability", 7);
+  site.TakePasses();
+  const FusionRecord logit = site.Fuse("logit", 7, true, {}, Mixture::kLogit);
+  CHECK(site.TakePasses() == std::vector<std::string>{"logit-mixture"});
+  CHECK_FALSE(std::filesystem::exists(site.directory.File("fusions/models")));
+  const auto one = nlohmann::json::parse(probability.figures->report_json);
+  const auto two = nlohmann::json::parse(logit.figures->report_json);
+  CHECK(one["inputs"]["mixture"] == "probability");
+  CHECK(two["inputs"]["mixture"] == "logit");
+  CHECK(two["domains"][0]["losses"]["specialists"] == one["domains"][0]["losses"]["specialists"]);
+  CHECK(two["router"]["ladder"][0]["held_out_loss"] == one["router"]["ladder"][0]["held_out_loss"]);
+  CHECK(two["router"]["ladder"][0]["equal_weight_loss"] !=
+        one["router"]["ladder"][0]["equal_weight_loss"]);
+  CHECK(logit.figures->fused_loss != probability.figures->fused_loss);
+  CHECK(std::abs(logit.figures->fused_loss - probability.figures->fused_loss) < 1);
+  CHECK(two["spliced"]["fused"] != one["spliced"]["fused"]);
+  const std::unique_ptr<FusionWorker> worker = site.Worker();
+  REQUIRE_OK_AND_ASSIGN(RouterParameters router, ReadRouter(worker->RouterPath(logit.name)));
+  CHECK(router.mixture == Mixture::kLogit);
+  if (two["router"]["rung"] == one["router"]["rung"]) {  // but for the mixture, the same bytes
+    router.mixture = Mixture::kProbability;
+    REQUIRE_OK(WriteRouter(site.directory.File("same"), router));
+    CHECK(Sha256OfFile(site.directory.File("same")).value() == probability.figures->router_digest);
+  }
+
+  const std::string model = "cooperatives/nordic/models/logit";
+  REQUIRE_OK_AND_ASSIGN(const ReleasedModel released,
+                        WriteRelease(logit, site.key,
+                                     {.name = model,
+                                      .directory = site.directory.File("models/nordic/logit"),
+                                      .router_path = worker->RouterPath(logit.name),
+                                      .acknowledged_reason = "a test",
+                                      .now = absl::Now()}));
+  REQUIRE_OK(InstallRelease(released));
+  REQUIRE_OK(site.models.Create(RecordOf(released)));
+  CHECK(site.models.Get(model).value().mixture == Mixture::kLogit);
+  CHECK(nlohmann::json::parse(testing::ReadFile(
+            site.directory.File("models/nordic/logit/model.json")))["mixture"] == "logit");
+  // The same experts behind either router: what is said differs, and each repeats itself.
+  std::vector<std::string> experts = {"base", "tide", "stone"};
+  for (std::string& expert : experts) expert = SharedCheckpoints().directory.File(expert);
+  GenerationEngine engine(1);
+  REQUIRE_OK_AND_ASSIGN(const RouterParameters served,
+                        ReadRouter(site.directory.File("models/nordic/logit/router.safetensors")));
+  RouterParameters uniform = UniformRouter(3);
+  uniform.alpha = 1;  // never sure: where the two mixtures differ most
+  for (const Mixture mixture : {Mixture::kProbability, Mixture::kLogit}) {
+    uniform.mixture = mixture;
+    REQUIRE_OK(engine.Load({.name = std::string(MixtureName(mixture)),
+                            .expert_directories = experts,
+                            .router = uniform},
+                           [](const absl::Status&) {}));
+  }
+  absl::Notification loaded;
+  REQUIRE_OK(engine.Load({.name = model, .expert_directories = experts, .router = served},
+                         [&](const absl::Status&) { loaded.Notify(); }));
+  loaded.WaitForNotification();
+  const auto everybody = [] { return std::vector<uint8_t>{1, 1, 1}; };
+  const std::string tide = absl::StrJoin(DomainTexts("tide", 1, 77), " ").substr(0, 60);
+  const Answer answer = Ask(engine, model, tide, everybody);
+  REQUIRE_OK(answer.result);
+  CHECK(answer.result->usage.expert_share[1] > 0.5);
+  CHECK(Ask(engine, model, tide, everybody).text == answer.text);
+  const Answer mean = Ask(engine, "probability", tide, everybody);
+  const Answer product = Ask(engine, "logit", tide, everybody);
+  REQUIRE_OK(product.result);
+  REQUIRE_NEAR(product.result->usage.expert_share[2], mean.result->usage.expert_share[2], 1e-9);
+}
+
 TEST_CASE("the same seed gives the same router and report, another site included", "[fusion]") {
   FusionFigures first;
   {
@@ -187,6 +262,50 @@ TEST_CASE("a fusion that was stopped anywhere ends with the same router and repo
     REQUIRE(resumed.figures->router_digest == whole.router_digest);
     REQUIRE(resumed.figures->report_json == whole.report_json);
   }
+}
+
+TEST_CASE("a judging of logits that was stopped goes on, to the same router and report",
+          "[fusion]") {
+  Site site;
+  site.Admit("bergen", "tide");
+  site.Admit("oslo", "stone");
+  const FusionFigures whole = *site.Fuse("whole", 3, true, {}, Mixture::kLogit).figures;
+  const std::string name = site.Create("stopped", 3, true, {}, Mixture::kLogit);
+  const std::string journal = site.directory.File("fusions/fusions/nordic/stopped/logit.partial");
+  const auto judged = [&]() -> int64_t {
+    const absl::StatusOr<FusionRecord> record = site.fusions.Get(name);
+    const bool judging = record.ok() && record->state == FusionState::kEvaluating;
+    return judging ? record->progress.done : 0;
+  };
+  int64_t reached_text = 0;
+  {
+    std::unique_ptr<FusionWorker> worker = site.Worker();
+    absl::Notification reached;
+    std::atomic<bool> told = false;
+    const int64_t listener = site.watch.Add(name, [&] {
+      if (judged() >= 3 && !told.exchange(true)) reached.Notify();
+    });
+    REQUIRE_OK(worker->Start(name));
+    REQUIRE(reached.WaitForNotificationWithTimeout(absl::Seconds(60)));
+    worker->Stop();
+    site.watch.Remove(listener);
+    reached_text = judged();
+  }
+  REQUIRE(reached_text >= 3);
+  REQUIRE(std::filesystem::exists(journal));
+  std::atomic<int64_t> first_text = 0;
+  const int64_t listener = site.watch.Add(name, [&] {
+    if (judged() > 0 && first_text == 0) first_text = judged();
+  });
+  const std::unique_ptr<FusionWorker> next = site.Worker();
+  REQUIRE_OK(next->Resume());
+  const FusionRecord resumed = site.Wait(name);
+  site.watch.Remove(listener);
+  REQUIRE(resumed.state == FusionState::kSucceeded);
+  CHECK(first_text > reached_text);
+  CHECK(resumed.figures->router_digest == whole.router_digest);
+  CHECK(resumed.figures->report_json == whole.report_json);
+  CHECK_FALSE(std::filesystem::exists(journal));
 }
 
 TEST_CASE("a fusion whose member left in between fails with a reason", "[fusion]") {

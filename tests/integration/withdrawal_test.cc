@@ -78,6 +78,7 @@ struct Coordinator {
                                   .seed = wish.seed,
                                   .steps = wish.steps,
                                   .threads = wish.threads,
+                                  .mixture = wish.mixture,
                                   .superseded = true},
                          .weight_average = false,
                          .actor = "coordinator",
@@ -218,6 +219,38 @@ TEST_CASE("A re-solve is bit for bit the build without the member, and runs no m
   CHECK(usual.figures->router_digest == resolved.figures->router_digest);
   CHECK(usual.figures->fused_loss == resolved.figures->fused_loss);
   CHECK(usual.figures->gain_percent == resolved.figures->gain_percent);
+}
+
+TEST_CASE("A mixture of logits stays one: re-solved, judged by the members that are left",
+          "[withdrawal]") {
+  Site site;
+  AdmitThree(site);
+  Coordinator coordinator(site);
+  const FusionRecord fusion = site.Fuse("all", 7, true, {}, Mixture::kLogit);
+  REQUIRE_OK(coordinator.publisher.Publish(
+      {.fusion = fusion.name, .acknowledged_reason = "tiny models", .actor = "administrator"}));
+  site.TakePasses();
+  coordinator.Withdraw("voss");
+  REQUIRE_OK(coordinator.withdrawals.Erase());
+  coordinator.withdrawals.Advance();
+  // While the others are judged, the masked model answers.
+  const ExpertMask mask(site.cooperatives, site.submissions);
+  REQUIRE_OK_AND_ASSIGN(const ModelRecord masked, site.models.GetNewest(kCooperative));
+  CHECK(masked.name == "cooperatives/nordic/models/all");
+  CHECK(mask.Allowed(masked.experts) == std::vector<uint8_t>{1, 1, 1, 0});
+  coordinator.Finish("voss");
+  const WithdrawalRecord row = coordinator.Row("voss");
+  REQUIRE(row.state == WithdrawalState::kDone);
+  CHECK(row.outcome.empty());
+  // No pass for the arrays, one to judge: distributions are kept nowhere.
+  CHECK(site.TakePasses() == std::vector<std::string>{"logit-mixture"});
+  CHECK(site.models.Get(row.model).value().mixture == Mixture::kLogit);
+  const FusionRecord resolved = site.fusions.Get(row.fusion).value();
+  Site without;
+  AdmitTwo(without);
+  const FusionRecord built = without.Fuse("never", 7, false, {}, Mixture::kLogit);
+  CHECK(resolved.figures->router_digest == built.figures->router_digest);
+  CHECK(resolved.figures->report_json == built.figures->report_json);
 }
 
 TEST_CASE("Nothing of a member that left stays on the disk", "[withdrawal]") {

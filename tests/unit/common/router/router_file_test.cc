@@ -26,10 +26,13 @@ TEST_CASE("Statistics and routers return from their arrays with the same bits", 
   const std::vector<RidgeClass> who = {{&classes[0], 1}, {&classes[1], 2}};
   REQUIRE_OK_AND_ASSIGN(RouterParameters router, SolveRidge(who, 3));
   router.alpha = 0.0123456789;
-  for (const RouterParameters& each : {router, UniformRouter(7)}) {
+  RouterParameters logit = router;
+  logit.mixture = Mixture::kLogit;
+  for (const RouterParameters& each : {router, UniformRouter(7), logit}) {
     REQUIRE_OK_AND_ASSIGN(const RouterParameters read, RouterFromTensors(RouterToTensors(each)));
     CHECK(read.experts == each.experts);
     CHECK(read.rung == each.rung);
+    CHECK(read.mixture == each.mixture);
     CHECK(read.alpha == each.alpha);
     CHECK(read.eta == each.eta);
     CHECK(read.half_life == each.half_life);
@@ -38,6 +41,25 @@ TEST_CASE("Statistics and routers return from their arrays with the same bits", 
     CHECK(read.weight == each.weight);
     CHECK(read.bias == each.bias);
   }
+}
+
+TEST_CASE("Only a mixture of logits is said, and nothing else of the file is other", "[router]") {
+  RouterParameters router = UniformRouter(3);
+  const std::vector<NamedArray> without = RouterToTensors(router);
+  router.mixture = Mixture::kLogit;
+  std::vector<NamedArray> with = RouterToTensors(router);
+  REQUIRE(without.size() == 1);  // as before there was any other mixture
+  REQUIRE(with.size() == 2);
+  CHECK(with[0].name == "router.mixture");
+  CHECK(with[1].values == without[0].values);
+  for (const double bad : {0.0, 2.0, -1.0, 1.5, std::numeric_limits<double>::quiet_NaN(),
+                           std::numeric_limits<double>::infinity()}) {
+    INFO(bad);
+    with[0].values = {bad};
+    REQUIRE_STATUS(RouterFromTensors(with), absl::StatusCode::kInvalidArgument, "ROUTER_INVALID");
+  }
+  with[0] = {"router.mixture", {2}, {1, 1}};
+  REQUIRE_STATUS(RouterFromTensors(with), absl::StatusCode::kInvalidArgument, "ROUTER_INVALID");
 }
 
 TEST_CASE("Arrays come sorted by name and are read in any order", "[router]") {

@@ -99,5 +99,12 @@ TEST_CASE("Routers that cannot serve are refused", "[router]") {
   }
 }
 
+TEST_CASE("A mixture is told by its name", "[router]") {
+  for (const Mixture mixture : {Mixture::kProbability, Mixture::kLogit}) {
+    CHECK(MixtureFromName(MixtureName(mixture)) == mixture);
+  }
+  CHECK(MixtureName(UniformRouter(2).mixture) == "probability");
+}
+
 }  // namespace
 }  // namespace kalavai

@@ -127,6 +127,58 @@ TEST_CASE("every rung is evaluated, and the one the held-out third chose is kept
   REQUIRE(chosen.fused.equal_weight < uniform.fused.equal_weight);
 }
 
+TEST_CASE("a mixture of logits is judged by what its pass measured", "[fusion]") {
+  const Material material(64);
+  FiguresInput input = InputOf(material);
+  input.ladder = {{.experts = 3,
+                   .rung = RouterRung::kRidge,
+                   .transform = {.width = 1, .features = 1, .matrix = {0, 0}},
+                   .weight = {0, 0, 0},
+                   .bias = {0, 0.1, 0.1}},
+                  UniformRouter(3)};
+  input.kept_rung = RouterRung::kRidge;
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome probability, ComputeFigures(input));
+  // Every chunk, then four spliced texts of each of the two orders.
+  REQUIRE_OK_AND_ASSIGN(const std::vector<WeighedText> texts, WeighJudgedTexts(input));
+  const size_t each = 8 + 8;
+  REQUIRE(JudgedTexts(input).size() == each);
+  REQUIRE(texts.size() == 2 * each);
+  CHECK(texts[3].source.second == 3);
+  CHECK(texts[8].source.first != texts[8].source.second);
+  CHECK(texts[each].weights.size() == 64 * 3);
+  CHECK(texts[0].weights[1] != texts[each].weights[1]);  // the ridge rung, the uniform one
+  input.mixture = Mixture::kLogit;
+  // The first chunk of "law" loses 2, its others 1.5, "sea" 1.25, spliced texts 3, the first eight
+  // tokens of each 1 more; the other rung the same and 1/8 more.
+  for (size_t k = 0; k < texts.size(); ++k) {
+    const size_t text = k % each;
+    double loss = text == 0 ? 2 : text < 4 ? 1.5 : text < 8 ? 1.25 : 3;
+    loss += k < each ? 0 : 0.125;
+    std::vector<float>& row = input.logit_log_prob.emplace_back();
+    for (int t = 0; t < 64; ++t) row.push_back(static_cast<float>(-loss - (t < 8 ? 1 : 0)));
+  }
+  REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(input));
+  REQUIRE_NEAR(outcome.fused.by_domain[0], 1.625 + 0.125 + 0.125, 1e-12);
+  REQUIRE_NEAR(outcome.fused.by_domain[1], 1.25 + 0.125 + 0.125, 1e-12);
+  REQUIRE_NEAR(outcome.fused.equal_weight, 1.6875, 1e-12);
+  REQUIRE_NEAR(outcome.gain_percent, 100 * (1.5 - 1.6875) / 1.5, 1e-4);
+  REQUIRE_NEAR(outcome.ladder[1].equal_weight_loss, 1.6875, 1e-12);
+  REQUIRE_NEAR(outcome.positions[0].fused, 2.5625, 1e-12);
+  REQUIRE_NEAR(outcome.positions[1].fused, 1.5625, 1e-12);
+  REQUIRE_NEAR(outcome.spliced_loss, 3.125 + 0.125, 1e-12);
+  CHECK(outcome.collapsed);
+  CHECK_FALSE(outcome.guard_met);
+  REQUIRE_NEAR(outcome.guard[1].excess_percent, 100 * (1.5 / 2 - 1), 1e-4);
+  CHECK(outcome.router.mixture == Mixture::kLogit);
+  // Both rungs have collapsed: the last is taken, and judged by its own rows.
+  CHECK(outcome.router.rung == RouterRung::kUniform);
+  // The gate, the experts and the baselines are what they are.
+  CHECK(outcome.oracle.by_domain == probability.oracle.by_domain);
+  CHECK(outcome.uniform.by_domain == probability.uniform.by_domain);
+  CHECK(outcome.credit_nats.shapley == probability.credit_nats.shapley);
+  CHECK(probability.router.mixture == Mixture::kProbability);
+}
+
 TEST_CASE("a text too short to find the speaker misses the guard", "[fusion]") {
   const Material material(2);
   REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(InputOf(material)));

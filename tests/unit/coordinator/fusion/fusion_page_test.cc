@@ -31,6 +31,13 @@ TEST_CASE("The page tells every figure once more for people", "[fusion]") {
   }
   CHECK_FALSE(absl::StrContains(page, "sea: "));  // only domains that miss the guard
   CHECK_FALSE(absl::StrContains(page, "| coverage |"));
+  CHECK(absl::StrContains(page, "Mixture: probability. Seed 7,"));
+  CHECK_FALSE(absl::StrContains(page, "logits"));
+  ReportInputs logit = ExampleInputs();
+  logit.mixture = Mixture::kLogit;
+  const std::string other = FusionPage(logit, ExampleRouter(), ExampleOutcome());
+  CHECK(absl::StrContains(other, "Mixture: logit. Seed 7,"));
+  CHECK(absl::StrContains(other, "are of mixed logits"));
 }
 
 TEST_CASE("A fusion in order has nothing to confess", "[fusion]") {

@@ -20,6 +20,7 @@ TEST_CASE("Every figure stands under its documented name", "[fusion]") {
   const nlohmann::json report = nlohmann::json::parse(written.json);
   CHECK(report["inputs"] == nlohmann::json::parse(ReportInputsJson(ExampleInputs())));
   CHECK(report["inputs"]["left_out"][0]["reason"] == "COPY_OF_OTHER");
+  CHECK(report["inputs"]["mixture"] == "probability");
   CHECK(report["router"]["digest"] == "r0");
   CHECK(report["router"]["rung"] == "uniform");
   REQUIRE(report["domains"].size() == 3);
@@ -104,6 +105,7 @@ TEST_CASE("Every input is part of the report's bytes", "[fusion]") {
       [](ReportInputs& i) { i.seed = 8; },
       [](ReportInputs& i) { i.steps = 499; },
       [](ReportInputs& i) { i.threads = 2; },
+      [](ReportInputs& i) { i.mixture = Mixture::kLogit; },
       [](ReportInputs& i) { i.chunk_tokens = 32; },
       [](ReportInputs& i) { i.program_version = "x"; },
       [](ReportInputs& i) { i.torch_version = "x"; },

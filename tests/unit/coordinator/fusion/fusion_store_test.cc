@@ -16,8 +16,10 @@ TEST_CASE("A fusion comes back as it was created, experts in their order", "[fus
   FusionStore store(*fixture.database);
   FusionRecord record = QueuedFusion("f");
   record.seed = std::numeric_limits<uint64_t>::max();  // as many bits as the column has
+  record.mixture = Mixture::kLogit;
   REQUIRE_OK(store.Create(record));
   REQUIRE_OK_AND_ASSIGN(const FusionRecord back, store.Get(record.name));
+  CHECK(back.mixture == Mixture::kLogit);
   CHECK(back.seed == record.seed);
   CHECK(back.steps == record.steps);
   CHECK(back.experts == record.experts);

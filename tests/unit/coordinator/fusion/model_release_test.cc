@@ -51,6 +51,13 @@ TEST_CASE("model.json names every part by digest, and who acknowledged what", "[
   CHECK(card.find("acknowledged: known") != std::string::npos);
   CHECK(card.find("# Fusion\n") != std::string::npos);
   CHECK(ModelCard(Succeeded(), "").find("acknowledged") == std::string::npos);
+  CHECK(model["mixture"] == "probability");
+  CHECK(card.find("the specialists' probabilities are mixed") != std::string::npos);
+  FusionRecord logit = Succeeded();
+  logit.mixture = Mixture::kLogit;
+  REQUIRE_OK_AND_ASSIGN(const std::string of_logits, ModelJson(logit, ""));
+  CHECK(nlohmann::json::parse(of_logits)["mixture"] == "logit");
+  CHECK(ModelCard(logit, "").find("the specialists' logits are mixed") != std::string::npos);
   FusionRecord broken = Succeeded();
   broken.figures->report_json = "[]";
   REQUIRE_STATUS(ModelJson(broken, ""), absl::StatusCode::kInvalidArgument, "JSON_INVALID");

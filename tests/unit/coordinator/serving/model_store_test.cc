@@ -37,11 +37,13 @@ ModelRecord ModelOf(const std::string& cooperative, const std::string& id) {
 TEST_CASE("A model comes back as it was released", "[serving]") {
   const CooperativeFixture fixture;
   ModelStore store(*fixture.database);
-  const ModelRecord model = ModelOf("nordic", "m1");
+  ModelRecord model = ModelOf("nordic", "m1");
+  model.mixture = Mixture::kLogit;
   REQUIRE_OK(store.Create(model));
   REQUIRE_STATUS(store.Create(model), absl::StatusCode::kAlreadyExists, "MODEL_EXISTS");
   REQUIRE_OK_AND_ASSIGN(const ModelRecord back, store.Get(model.name));
   CHECK(back.fusion == model.fusion);
+  CHECK(back.mixture == Mixture::kLogit);
   CHECK(back.root_digest == model.root_digest);
   CHECK(back.signature == model.signature);
   CHECK(back.acknowledged_reason == model.acknowledged_reason);
