@@ -6,7 +6,7 @@
 //   ASSIGN_OR_RETURN(const auto log_prob, RunLogitPass(models, probe, arrays.chunks(), texts, …));
 //
 // Each chunk is read once by each model, however many texts and gates it is part of. Memory: all
-// models in float32, as serving them takes, and at most some kBlockBytes more than once.
+// models in float32, as serving them takes, and about 300 MB of distributions.
 // Bit-repeatable for a thread count, resumed passes included. This header names no tensor. Threads:
 // as probe_pass.h.
 #ifndef KALAVAI_COMMON_PROBE_LOGIT_PASS_H_

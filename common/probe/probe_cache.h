@@ -2,7 +2,7 @@
 // base the gate's features. One file a model; the format is docs/formats/probe_cache.md.
 //
 // From these caches follow the loss matrix, divergence, oracle, coverage, the router's training and
-// every mixture (design §3.2): no model runs again when a member joins or leaves.
+// every mixture of probabilities (design §3.2): no model runs again when a member joins or leaves.
 //
 //   ASSIGN_OR_RETURN(const ProbeCache cache, ReadProbeCache(path, {model_digest, probe.digest}));
 //   const std::vector<double> losses = MeanLosses(probe, cache, ProbePart::kEvaluation);

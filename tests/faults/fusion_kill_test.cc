@@ -1,5 +1,6 @@
 // Goal: a fusion that is killed with SIGKILL before any pass of a model, in the middle of one, or
-// after any step that was saved goes on at the next start and ends with the same router and report.
+// after any step that was saved goes on at the next start and ends with the same router and report,
+// whichever mixture it is.
 // Method: children on copies of one prepared site are killed at each event in turn; the parent
 // never computes, so that nothing of LibTorch is carried over a fork.
 #include <csignal>
@@ -84,49 +85,73 @@ FusionFigures FiguresOf(const std::string& at) {
   return *record.figures;
 }
 
-TEST_CASE("A fusion killed at any event ends with the same digest", "[faults]") {
-  const TempDir temp;
-  const std::string prepared = temp.File("prepared");
-  fs::create_directories(prepared);
-  REQUIRE_FALSE(KilledIn([&] {
-    Site site(prepared);
-    site.Admit("bergen", "tide");
-    site.Admit("oslo", "stone");
-    return site.Create("killed", 5) == kFusion;
-  }));
-  const auto fresh = [&](const std::string& name) {
+// One fusion, prepared once and copied for each death.
+struct Prepared {
+  TempDir temp;
+  FusionFigures expected;
+
+  explicit Prepared(Mixture mixture) {
+    const std::string prepared = temp.File("prepared");
+    fs::create_directories(prepared);
+    REQUIRE_FALSE(KilledIn([&] {
+      Site site(prepared);
+      site.Admit("bergen", "tide");
+      site.Admit("oslo", "stone");
+      return site.Create("killed", 5, /*weight_average=*/true, {}, mixture) == kFusion;
+    }));
+    const std::string whole = Fresh("whole");
+    REQUIRE_FALSE(KilledIn([&] { return Resume(whole, {}); }));
+    expected = FiguresOf(whole);
+  }
+
+  std::string Fresh(const std::string& name) const {
     const std::string at = temp.File(name);
     fs::remove_all(at);
-    fs::copy(prepared, at, fs::copy_options::recursive);
+    fs::copy(temp.File("prepared"), at, fs::copy_options::recursive);
     return at;
-  };
-  const std::string whole = fresh("whole");
-  REQUIRE_FALSE(KilledIn([&] { return Resume(whole, {}); }));
-  const FusionFigures expected = FiguresOf(whole);
-  const auto check = [&](const std::string& at) {
+  }
+
+  // Whether it was killed there; in either case the next start ends it, with the same figures.
+  bool Dies(const Death& death) const {
+    const std::string at = Fresh("death");
+    const bool killed = KilledIn([&] { return Resume(at, death); });
     REQUIRE_FALSE(KilledIn([&] { return Resume(at, {}); }));
     const FusionFigures figures = FiguresOf(at);
     CHECK(figures.router_digest == expected.router_digest);
     CHECK(figures.report_json == expected.report_json);
     CHECK_FALSE(fs::exists(at + "/fusions/models"));
-  };
+    CHECK_FALSE(fs::exists(at + "/fusions/fusions/nordic/killed/logit.partial"));
+    return killed;
+  }
+};
+
+TEST_CASE("A fusion killed at any event ends with the same digest", "[faults]") {
+  const Prepared fusion(Mixture::kProbability);
   int event = 1;
   for (;; ++event) {
     INFO("killed at event " << event);
-    const std::string at = fresh("event");
-    const bool killed = KilledIn([&] { return Resume(at, {.event = event}); });
-    check(at);
-    if (!killed) break;
+    if (!fusion.Dies({.event = event})) break;
   }
   CHECK(event > 12);  // four passes, and more than eight saved steps
   int in_the_middle = 0;
   for (int pass = 1; pass <= 4; ++pass) {
     INFO("killed within pass " << pass);
-    const std::string at = fresh("pass");
-    if (KilledIn([&] { return Resume(at, {.event = 0, .pass = pass}); })) ++in_the_middle;
-    check(at);
+    if (fusion.Dies({.event = 0, .pass = pass})) ++in_the_middle;
   }
   CHECK(in_the_middle > 0);
+}
+
+TEST_CASE("The judging of a mixture of logits killed at any text ends with the same digest",
+          "[faults]") {
+  const Prepared fusion(Mixture::kLogit);
+  int deaths = 0;
+  for (int event = 15;; event += 8) {
+    INFO("killed at event " << event);
+    if (!fusion.Dies({.event = event})) break;
+    ++deaths;
+  }
+  CHECK(deaths > 3);
+  CHECK(fusion.Dies({.event = 0, .pass = 5}));  // while the models are loaded to judge
 }
 
 }  // namespace
