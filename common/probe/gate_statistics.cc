@@ -1,7 +1,10 @@
 #include "common/probe/gate_statistics.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -9,15 +12,20 @@
 #include "absl/strings/str_format.h"
 
 #include "common/base/errors.h"
+#include "common/base/seeded_random.h"
 #include "common/base/status_macros.h"
 #include "common/model/loss.h"
 #include "common/model/weights.h"
+#include "common/router/linear_algebra.h"
 #include "common/router/router_file.h"
 #include "common/safetensors/reader.h"
 #include "common/safetensors/writer.h"
 
 namespace kalavai {
 namespace {
+
+constexpr int64_t kClipChunks = 16;
+constexpr uint64_t kClipSeed = 1;  // of random tokens, not of the noise
 
 absl::Status Invalid(std::string what) {
   return MakeError(
@@ -35,6 +43,36 @@ absl::Status CheckChunks(int64_t chunks) {
                       chunks, kGateStatisticsChunksMin));
 }
 
+// What summaries are clipped at: the median norm over random tokens, so that it says nothing of the
+// member's text.
+absl::StatusOr<double> ClipOf(const Transformer& base, int64_t chunk_tokens) {
+  SeededRandom random(kClipSeed);
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < kClipChunks * chunk_tokens; ++i) {
+    tokens.push_back(static_cast<int32_t>(random.Below(base.config.vocab_size)));
+  }
+  const auto width = static_cast<size_t>(base.config.hidden_size);
+  const size_t chunk = static_cast<size_t>(chunk_tokens) * width;
+  std::vector<double> norms;
+  const auto add = [&](const TokenBatch& batch) -> absl::Status {
+    for (size_t c = 0; c < static_cast<size_t>(batch.chunk_count); ++c) {
+      ForgettingMean mean(static_cast<int>(width));
+      std::vector<double> summary(width);
+      for (size_t at = width; at < chunk; at += width) {
+        mean.Push(batch.hidden.subspan(c * chunk + at, width));
+        mean.Mean(summary);
+        norms.push_back(std::sqrt(DotProduct(summary.data(), summary.data(), width)));
+      }
+    }
+    return absl::OkStatus();
+  };
+  const ChunkSpan chunks{.tokens = tokens, .chunk_length = chunk_tokens};
+  RETURN_IF_ERROR(TokenLogProbs(base, chunks, {.hidden = true}, add));
+  const auto middle = norms.begin() + static_cast<std::ptrdiff_t>(norms.size() / 2);
+  std::nth_element(norms.begin(), middle, norms.end());
+  return std::clamp(*middle, kNoiseClipMin, kNoiseClipMax);
+}
+
 }  // namespace
 
 absl::StatusOr<ClassStatistics> MeasureGateStatistics(const std::string& dir,
@@ -47,18 +85,25 @@ absl::StatusOr<ClassStatistics> MeasureGateStatistics(const std::string& dir,
                    LoadTransformer(dir, {.type = WeightType::kFloat32, .device = options.device}));
   ClassStatistics statistics =
       EmptyStatistics(options.label, static_cast<int>(base.config.hidden_size));
+  double clip = std::numeric_limits<double>::infinity();
+  if (options.noise.has_value()) {
+    ASSIGN_OR_RETURN(clip, ClipOf(base, options.chunk_tokens));
+  }
   const auto width = static_cast<size_t>(base.config.hidden_size);
   const size_t chunk = static_cast<size_t>(options.chunk_tokens) * width;
   const auto add = [&](const TokenBatch& batch) -> absl::Status {
     for (size_t c = 0; c < static_cast<size_t>(batch.chunk_count); ++c) {
       // The state after the first token says nothing about the text (probe_data.h).
       AddText(batch.hidden.subspan(c * chunk + width, chunk - width), kGateHalfLifeTokens,
-              kGateShrinkage, statistics);
+              kGateShrinkage, statistics, clip);
     }
     if (!options.progress) return absl::OkStatus();
     return options.progress(batch.first_chunk + batch.chunk_count, chunks.count());
   };
   RETURN_IF_ERROR(TokenLogProbs(base, chunks, {.hidden = true}, add));
+  if (options.noise.has_value()) {
+    RETURN_IF_ERROR(AddNoise(*options.noise, clip, statistics));
+  }
   RETURN_IF_ERROR(ValidateStatistics(statistics, statistics.width));
   return statistics;
 }
@@ -102,6 +147,7 @@ absl::StatusOr<ClassStatistics> ReadGateStatistics(const std::string& path, absl
                                    statistics.width, width));
   }
   RETURN_IF_ERROR(CheckChunks(statistics.chunks));
+  RETURN_IF_ERROR(ValidateNoise(statistics));
   return statistics;
 }
 

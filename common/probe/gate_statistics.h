@@ -9,13 +9,15 @@
 // n, Σy and Σyyᵀ of the summaries of the base's states (common/router/member_statistics.h), over
 // whole chunks of T tokens, the state after a chunk's first token left out, as in the router's own
 // data (common/router/probe_data.h). At least kGateStatisticsChunksMin chunks go into one sum, so
-// that none can be read back from it. This header names no tensor. Threads: as RunProbePass for
-// measuring; reading and writing are pure functions of files.
+// that none can be read back from it; with noise (statistics_noise.h) that is a promise with ε and
+// δ. This header names no tensor. Threads: as RunProbePass for measuring; reading and writing are
+// pure functions of files.
 #ifndef KALAVAI_COMMON_PROBE_GATE_STATISTICS_H_
 #define KALAVAI_COMMON_PROBE_GATE_STATISTICS_H_
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -24,6 +26,7 @@
 #include "absl/strings/string_view.h"
 
 #include "common/model/device.h"
+#include "common/probe/statistics_noise.h"
 #include "common/router/member_statistics.h"
 
 namespace kalavai {
@@ -35,6 +38,7 @@ struct GateStatisticsOptions {
   std::string label = {};      // the domain
   int64_t chunk_tokens = 256;  // T
   Device device = Device::kCpu;
+  std::optional<NoiseWish> noise = {};
   std::function<absl::Status(int64_t chunks_done, int64_t chunks)> progress = {};
 };
 

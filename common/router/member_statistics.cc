@@ -20,6 +20,15 @@ absl::Status Invalid(const ClassStatistics& statistics, const std::string& what)
                     .fix = "make them again from the base checkpoint of the cooperative"});
 }
 
+void Clip(double most, std::span<double> summary) {
+  if (std::isinf(most)) return;
+  double squares = 0;
+  for (const double value : summary) squares += value * value;
+  const double norm = std::sqrt(squares);
+  if (norm <= most) return;
+  for (double& value : summary) value *= most / norm;
+}
+
 }  // namespace
 
 ClassStatistics EmptyStatistics(absl::string_view label, int width) {
@@ -31,7 +40,7 @@ ClassStatistics EmptyStatistics(absl::string_view label, int width) {
 }
 
 void AddText(std::span<const float> hidden, double half_life, double shrinkage,
-             ClassStatistics& statistics) {
+             ClassStatistics& statistics, double clip) {
   const size_t width = static_cast<size_t>(statistics.width);
   const size_t size = width + 1;
   KALAVAI_CHECK(hidden.size() % width == 0, "a text is whole states");
@@ -42,6 +51,7 @@ void AddText(std::span<const float> hidden, double half_life, double shrinkage,
     if (t > 0 && t % kStatisticsStride == 0) {
       mean.Mean(std::span(summary).first(width));
       summary[width] = mean.Fill();
+      Clip(clip, std::span(summary).first(width));
       statistics.count += 1;
       for (size_t i = 0; i < size; ++i) {
         statistics.sum[i] += summary[i];

@@ -10,6 +10,8 @@
 #define KALAVAI_COMMON_ROUTER_MEMBER_STATISTICS_H_
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +26,20 @@ namespace kalavai {
 // Neighbouring summaries are almost equal (half-life 24 tokens); every fourth row is enough.
 inline constexpr int kStatisticsStride = 4;
 
+// Noise that a member has added to its sums (common/probe/statistics_noise.h).
+struct StatisticsNoise {
+  double epsilon = 0;
+  double delta = 0;
+  double clip = 0;   // C: the largest norm of a summary's first D numbers
+  double sigma = 0;  // standard deviation, of Σy in units of C and of Σyyᵀ in units of C²
+};
+inline constexpr double kNoiseEpsilonMin = 0.01;
+inline constexpr double kNoiseEpsilonMax = 100;
+inline constexpr double kNoiseDeltaMin = 1e-15;
+inline constexpr double kNoiseDeltaMax = 1e-4;
+inline constexpr double kNoiseClipMin = 1e-6;
+inline constexpr double kNoiseClipMax = 1e6;
+
 struct ClassStatistics {
   std::string label = {};            // domain or member, for reports
   int width = 0;                     // D of the hidden state; summaries have D + 1 numbers
@@ -31,14 +47,16 @@ struct ClassStatistics {
   int64_t chunks = 0;                // texts they come from
   std::vector<double> sum = {};      // Σy [D + 1]
   std::vector<double> product = {};  // Σyyᵀ [D + 1][D + 1], both triangles
+  std::optional<StatisticsNoise> noise = {};
 };
 
 ClassStatistics EmptyStatistics(absl::string_view label, int width);
 
 // Adds one text: hidden [T][D], its states in order. Row t contributes the summary of states 0 …
-// t-1, for t = stride, 2 stride, … < T.
+// t-1, for t = stride, 2 stride, … < T. A summary whose first D numbers have a norm above `clip`
+// has them scaled to it; infinity: none.
 void AddText(std::span<const float> hidden, double half_life, double shrinkage,
-             ClassStatistics& statistics);
+             ClassStatistics& statistics, double clip = std::numeric_limits<double>::infinity());
 
 // Adds `other` to `statistics`; widths are equal.
 void Merge(const ClassStatistics& other, ClassStatistics& statistics);

@@ -19,6 +19,8 @@ namespace {
 constexpr double kWhiteningFloor = 1e-3;
 // A coordinate of the hidden state with less than this share of the largest variance is constant.
 constexpr double kConstantVariance = 1e-12;
+// At least this ridge when a member's sums have noise.
+constexpr double kNoisedRidge = 0.1;
 
 absl::Status Invalid(std::string what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "MEMBER_STATISTICS_INVALID",
@@ -116,6 +118,13 @@ std::vector<double> Project(const std::vector<double>& rows, const std::vector<d
   return result;
 }
 
+double RidgeOf(std::span<const RidgeClass> classes, const RidgeOptions& options) {
+  const bool noised = std::any_of(classes.begin(), classes.end(), [](const RidgeClass& one) {
+    return one.statistics->noise.has_value();
+  });
+  return noised ? std::max(options.ridge, kNoisedRidge) : options.ridge;
+}
+
 absl::Status CannotFactor() {
   return MakeError(absl::StatusCode::kFailedPrecondition, "ROUTER_INVALID",
                    {.what = "covariance of the summaries: not positive; must be",
@@ -165,7 +174,7 @@ absl::StatusOr<RouterParameters> SolveRidge(std::span<const RidgeClass> classes,
   const size_t features = static_cast<size_t>(transform.features);
   const size_t size = moments.mean.size();
   std::vector<double> factor =
-      Project(transform.matrix, moments.product, features, size, options.ridge);
+      Project(transform.matrix, moments.product, features, size, RidgeOf(classes, options));
   if (!CholeskyFactor(factor, features)) return CannotFactor();
   RouterParameters router{.experts = experts,
                           .rung = RouterRung::kRidge,

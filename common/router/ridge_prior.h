@@ -27,8 +27,8 @@ struct RidgeClass {
 };
 
 struct RidgeOptions {
-  int features_max = 96;    // K is the smaller of this and D
-  double ridge = 0.01;      // of the whitened features' variance; with noised statistics use 0.1
+  int features_max = 96;  // K is the smaller of this and D
+  double ridge = 0.01;    // of the whitened features' variance; with noised statistics at least 0.1
   double temperature = 10;  // logits = temperature * scores
   double half_life = kGateHalfLifeTokens;
   double shrinkage = kGateShrinkage;

@@ -160,12 +160,18 @@ absl::StatusOr<RouterParameters> RouterFromTensors(std::span<const NamedArray> a
 
 std::vector<NamedArray> StatisticsToTensors(const ClassStatistics& statistics) {
   const int64_t size = statistics.width + 1;
-  return {{"statistics.product", {size, size}, statistics.product},
-          {"statistics.scalars",
-           {4},
-           {kFormatVersion, static_cast<double>(statistics.width), statistics.count,
-            static_cast<double>(statistics.chunks)}},
-          {"statistics.sum", {size}, statistics.sum}};
+  std::vector<NamedArray> arrays = {{"statistics.product", {size, size}, statistics.product},
+                                    {"statistics.scalars",
+                                     {4},
+                                     {kFormatVersion, static_cast<double>(statistics.width),
+                                      statistics.count, static_cast<double>(statistics.chunks)}},
+                                    {"statistics.sum", {size}, statistics.sum}};
+  if (statistics.noise.has_value()) {
+    const StatisticsNoise& noise = *statistics.noise;
+    arrays.push_back(
+        {"statistics.noise", {4}, {noise.epsilon, noise.delta, noise.clip, noise.sigma}});
+  }
+  return arrays;
 }
 
 absl::StatusOr<ClassStatistics> StatisticsFromTensors(absl::string_view label,
@@ -181,6 +187,12 @@ absl::StatusOr<ClassStatistics> StatisticsFromTensors(absl::string_view label,
   const int64_t size = statistics.width + 1;
   ASSIGN_OR_RETURN(statistics.sum, Take(kReason, "statistics.sum", {size}, index));
   ASSIGN_OR_RETURN(statistics.product, Take(kReason, "statistics.product", {size, size}, index));
+  if (index.contains("statistics.noise")) {
+    ASSIGN_OR_RETURN(const std::vector<double> noise,
+                     Take(kReason, "statistics.noise", {4}, index));
+    statistics.noise = {
+        .epsilon = noise[0], .delta = noise[1], .clip = noise[2], .sigma = noise[3]};
+  }
   RETURN_IF_ERROR(CheckRead(kReason, scalars[0], index));
   RETURN_IF_ERROR(ValidateStatistics(statistics, statistics.width));
   return statistics;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
 
 #include "CLI/CLI.hpp"
 #include "common/base/errors.h"
@@ -22,6 +23,7 @@
 #include "common/crypto/sha256.h"
 #include "common/model/determinism.h"
 #include "common/probe/gate_statistics.h"
+#include "common/probe/statistics_noise.h"
 #include "common/tokenizer/tokenizer.h"
 #include "contributor/workspace.h"
 
@@ -37,6 +39,8 @@ struct Flags {
   int64_t threads = 0;
   std::string device = "cpu";
   bool remove = false;
+  std::optional<double> noise_epsilon = {};
+  std::optional<double> noise_delta = {};
 };
 
 absl::Status Remove(const Workspace& workspace, Console& console) {
@@ -75,6 +79,10 @@ absl::Status Measure(const Flags& flags, Console& console) {
   }
   RETURN_IF_ERROR(SetThreads(flags.threads));
   GateStatisticsOptions options{.label = member.domain, .chunk_tokens = member.chunk_tokens};
+  if (flags.noise_epsilon.has_value()) {
+    options.noise = NoiseWish{.epsilon = *flags.noise_epsilon};
+    if (flags.noise_delta.has_value()) options.noise->delta = *flags.noise_delta;
+  }
   ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
   ASSIGN_OR_RETURN(const std::string base, workspace.VerifiedBase());
   ASSIGN_OR_RETURN(const TokenChunks chunks, ReadChunks(flags, base, member.chunk_tokens));
@@ -90,15 +98,27 @@ absl::Status Measure(const Flags& flags, Console& console) {
   progress.reset();
   RETURN_IF_ERROR(WriteGateStatistics(workspace.GateStatisticsFile(), statistics));
   ASSIGN_OR_RETURN(const Digest digest, Sha256OfFile(workspace.GateStatisticsFile()));
-  console.Result({{"file", workspace.GateStatisticsFile()},
-                  {"sha256", digest.Hex()},
-                  {"domain", member.domain},
-                  {"chunks", statistics.chunks},
-                  {"summaries", statistics.count},
-                  {"width", statistics.width}},
-                 absl::StrFormat("%s: sums over %d chunks of your %s text, no text\n"
-                                 "next: kalavai submit, which takes them along; --remove undoes it",
-                                 workspace.GateStatisticsFile(), statistics.chunks, member.domain));
+  nlohmann::json result = {{"file", workspace.GateStatisticsFile()},
+                           {"sha256", digest.Hex()},
+                           {"domain", member.domain},
+                           {"chunks", statistics.chunks},
+                           {"summaries", statistics.count},
+                           {"width", statistics.width},
+                           {"noise", nullptr}};
+  std::string noise = "exact: no noise";
+  if (statistics.noise.has_value()) {
+    const StatisticsNoise& n = *statistics.noise;
+    result["noise"] = {
+        {"epsilon", n.epsilon}, {"delta", n.delta}, {"clip", n.clip}, {"sigma", n.sigma}};
+    noise =
+        absl::StrFormat("with noise: (%g, %g)-differentially private for each chunk of %d tokens",
+                        n.epsilon, n.delta, member.chunk_tokens);
+  }
+  console.Result(
+      result,
+      absl::StrFormat("%s: sums over %d chunks of your %s text, no text; %s\n"
+                      "next: kalavai submit, which takes them along; --remove undoes it",
+                      workspace.GateStatisticsFile(), statistics.chunks, member.domain, noise));
   return absl::OkStatus();
 }
 
@@ -113,13 +133,20 @@ Command MakeStatisticsCommand() {
               "Where a domain has no public text, the coordinator cannot learn when its specialist "
               "should speak.\nThese sums of the base's states (n, Σy, Σyyᵀ over at least 1000 "
               "chunks) teach it; text never\nleaves. They go with the next submission, are "
-              "listed by 'submit --dry-run' and in the egress receipt.\n",
+              "listed by 'submit --dry-run' and in the egress receipt.\n\n"
+              "--noise-epsilon adds Gaussian noise: whether one chunk of text was among them or "
+              "another in its\nplace then cannot be told better than (epsilon, delta) allow. A "
+              "document of k chunks has k times\nepsilon, every further file of the same text "
+              "costs epsilon again, and the specialist that you\nsubmit is not covered. The "
+              "smaller epsilon, the less the gate learns of when to choose you.\n",
           .configure =
               [flags](CLI::App& app) {
                 AddWorkspaceOption(app, &flags->workspace);
                 auto* const data =
                     app.add_option("--data", flags->files, "your text: .txt or .jsonl; repeatable")
                         ->type_name("FILE");
+                auto* const removal =
+                    app.add_flag("--remove", flags->remove, "send none after all")->excludes(data);
                 app.add_option("--chunks", flags->chunks_max, "at most so many, chosen by hash")
                     ->check(WholeBetween(kGateStatisticsChunksMin, int64_t{1} << 20))
                     ->capture_default_str();
@@ -127,7 +154,16 @@ Command MakeStatisticsCommand() {
                     ->check(WholeFromZero())
                     ->capture_default_str();
                 AddDeviceOption(app, &flags->device);
-                app.add_flag("--remove", flags->remove, "send none after all")->excludes(data);
+                auto* const epsilon =
+                    app.add_option("--noise-epsilon", flags->noise_epsilon,
+                                   "add noise: the most a chunk may show, 0.01 to 100; none "
+                                   "without it")
+                        ->check(NumberBetween(kNoiseEpsilonMin, kNoiseEpsilonMax))
+                        ->excludes(removal);
+                app.add_option("--noise-delta", flags->noise_delta,
+                               "chance that it shows more, 1e-15 to 1e-4 (1e-6)")
+                    ->check(NumberBetween(kNoiseDeltaMin, kNoiseDeltaMax))
+                    ->needs(epsilon);
               },
           .run = [flags](Console& console) { return Measure(*flags, console); }};
 }

@@ -170,7 +170,12 @@ void AppendInputs(const ReportInputs& inputs, const ReportRouter& router,
     absl::StrAppend(&page, "| ", NameOf(expert), " | `", expert.root_digest, "` |\n");
     if (expert.statistics_digest.empty()) continue;
     absl::StrAppend(&page, "| gate statistics of ", NameOf(expert), " | `",
-                    expert.statistics_digest, "` |\n");
+                    expert.statistics_digest, "`");
+    if (expert.statistics_noise.has_value()) {
+      absl::StrAppendFormat(&page, ", with noise: epsilon %g, delta %g for each chunk",
+                            expert.statistics_noise->epsilon, expert.statistics_noise->delta);
+    }
+    absl::StrAppend(&page, " |\n");
   }
   for (const ReportReference& reference : inputs.references) {
     absl::StrAppend(&page, "| reference: ", reference.label, " | `", reference.root_digest,

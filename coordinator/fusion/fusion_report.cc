@@ -24,6 +24,14 @@ json EstimateJson(const Estimate& estimate) {
           {"high", estimate.interval.high}};
 }
 
+json NoiseJson(const std::optional<StatisticsNoise>& noise) {
+  if (!noise.has_value()) return nullptr;
+  return {{"epsilon", noise->epsilon},
+          {"delta", noise->delta},
+          {"clip", noise->clip},
+          {"sigma", noise->sigma}};
+}
+
 json InputsJson(const ReportInputs& inputs) {
   json experts = json::array();
   for (const ReportExpert& expert : inputs.experts) {
@@ -34,6 +42,7 @@ json InputsJson(const ReportInputs& inputs) {
                        {"root_digest", expert.root_digest}});
     if (!expert.statistics_digest.empty()) {
       experts.back()["statistics_digest"] = expert.statistics_digest;
+      experts.back()["statistics_noise"] = NoiseJson(expert.statistics_noise);
     }
   }
   json references = json::array();

@@ -8,9 +8,11 @@
 #define KALAVAI_COORDINATOR_FUSION_FUSION_REPORT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/router/member_statistics.h"
 #include "common/router/router_parameters.h"
 #include "common/router/router_training.h"
 #include "coordinator/fusion/fusion_figures.h"
@@ -25,6 +27,7 @@ struct ReportExpert {
   std::string root_digest;  // hex
   // Of the gate statistics that stand for the member's domain, hex; "" where there is probe text.
   std::string statistics_digest = {};
+  std::optional<StatisticsNoise> statistics_noise = {};  // that the member added to them
 };
 
 // A model measured beside the mixture, never part of it.

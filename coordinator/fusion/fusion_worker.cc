@@ -313,7 +313,7 @@ absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::stri
 }
 
 // Of the members whose domain has no probe text, in the order of the experts.
-absl::StatusOr<std::vector<ClassStatistics>> FusionWorker::ReadMemberStatistics(const Job& job,
+absl::StatusOr<std::vector<ClassStatistics>> FusionWorker::ReadMemberStatistics(Job& job,
                                                                                 int width) const {
   std::vector<ClassStatistics> statistics;
   for (size_t i = 0; i < job.plan.statistics.size(); ++i) {
@@ -321,6 +321,7 @@ absl::StatusOr<std::vector<ClassStatistics>> FusionWorker::ReadMemberStatistics(
     ASSIGN_OR_RETURN(ClassStatistics one,
                      ReadGateStatistics(dependencies_.blobs.Path(*job.plan.statistics[i]),
                                         job.plan.inputs.experts[i].domain, width));
+    job.plan.inputs.experts[i].statistics_noise = one.noise;
     statistics.push_back(std::move(one));
   }
   return statistics;

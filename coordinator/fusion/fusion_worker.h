@@ -114,8 +114,7 @@ class FusionWorker {
   absl::StatusOr<ProbeCache> ProbeReference(const Job& job, const ReferenceModel& reference);
   absl::StatusOr<ProbeCache> RunPass(const Job& job, const std::string& directory,
                                      const ProbeCacheKey& key, bool features);
-  absl::StatusOr<std::vector<ClassStatistics>> ReadMemberStatistics(const Job& job,
-                                                                    int width) const;
+  absl::StatusOr<std::vector<ClassStatistics>> ReadMemberStatistics(Job& job, int width) const;
   absl::Status JudgeLogits(Job& job, std::span<const int32_t> chunks, FiguresInput& input);
   absl::Status Finish(Job& job);
   absl::Status Save(const Job& job, const FusionOutcome& outcome, const Digest& router_digest,

@@ -78,7 +78,21 @@ TEST_CASE("Sums of the member's text wait for the next submission, until removed
   CHECK(json.at("domain") == "tongue");
   CHECK(json.at("chunks") == 1000);
   CHECK(json.at("sha256") == Sha256OfFile(file)->Hex());
+  CHECK(json.at("noise").is_null());
   REQUIRE_OK(ReadGateStatistics(file, "tongue", json.at("width").get<int64_t>()));
+
+  const Outcome noised =
+      Run({"--workspace", root, "--data", directory.File("own.txt"), "--chunks", "1000",
+           "--threads", "1", "--noise-epsilon", "4", "--noise-delta", "1e-7", "--format", "json"});
+  INFO(noised.error);
+  REQUIRE(noised.code == 0);
+  const nlohmann::json noise = nlohmann::json::parse(noised.out).at("noise");
+  CHECK(noise.at("epsilon") == 4);
+  CHECK(noise.at("delta") == 1e-7);
+  REQUIRE_OK_AND_ASSIGN(const ClassStatistics read,
+                        ReadGateStatistics(file, "tongue", json.at("width").get<int64_t>()));
+  REQUIRE(read.noise.has_value());
+  CHECK(noise.at("sigma") == read.noise->sigma);
 
   REQUIRE(Run({"--workspace", root, "--remove"}).code == 0);
   CHECK_FALSE(std::filesystem::exists(file));
@@ -104,6 +118,23 @@ TEST_CASE("What cannot be done is named", "[training]") {
        "NOT_JOINED"},
       {{"--workspace", root, "--data", "a.txt", "--chunks", "999"}, 2, "--chunks"},
       {{"--workspace", root, "--data", "a.txt", "--remove"}, 2, "--remove"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "0"}, 2, "--noise-epsilon"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "-1"}, 2, "--noise-epsilon"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "nan"}, 2, "--noise-epsilon"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "inf"}, 2, "--noise-epsilon"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "100.1"}, 2, "--noise-epsilon"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "1e999"}, 2, "--noise-epsilon"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-delta", "1e-6"}, 2, "--noise-epsilon"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "1", "--noise-delta", "0"},
+       2,
+       "--noise-delta"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "1", "--noise-delta", "nan"},
+       2,
+       "--noise-delta"},
+      {{"--workspace", root, "--data", "a.txt", "--noise-epsilon", "1", "--noise-delta", "0.1"},
+       2,
+       "--noise-delta"},
+      {{"--workspace", root, "--remove", "--noise-epsilon", "1"}, 2, "--noise-epsilon"},
   };
   for (const Case& one : cases) {
     const Outcome outcome = Run(one.words);
