@@ -2,6 +2,7 @@
 // Method: there and back; another request, damaged tokens; page sizes at their borders.
 #include "common/rpc/page_token.h"
 
+#include <cstdint>
 #include <string>
 
 #include "tests/support/catch.h"
@@ -26,8 +27,12 @@ TEST_CASE("A token gives its position back to the same request only") {
 TEST_CASE("Page sizes are 1 to 500, 100 by default") {
   REQUIRE(*PageSize(0) == 100);
   REQUIRE(*PageSize(1) == 1);
+  REQUIRE(*PageSize(500) == 500);
   REQUIRE(*PageSize(501) == 500);
-  REQUIRE_STATUS(PageSize(-1), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  REQUIRE(*PageSize(INT64_MAX) == 500);
+  for (const int64_t size : {int64_t{-1}, int64_t{INT32_MIN}, INT64_MIN}) {
+    REQUIRE_STATUS(PageSize(size), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+  }
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ v1::Measurement Good() {
 TEST_CASE("Each field of a measurement has its bounds") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinite = std::numeric_limits<double>::infinity();
+  constexpr auto kLeast = static_cast<double>(std::numeric_limits<int64_t>::min());  // exact
   struct Field {
     const char* name;
     std::function<void(v1::Measurement&, double)> set;
@@ -35,19 +36,33 @@ TEST_CASE("Each field of a measurement has its bounds") {
       {"own_loss",
        [](v1::Measurement& m, double v) { m.set_own_loss(v); },
        {1e-9, 100},
-       {0, -1, 100.01, nan, infinite}},
+       {0, -1, 100.01, nan, infinite, -infinite}},
+      {"public_base_loss",
+       [](v1::Measurement& m, double v) {
+         m.set_public_base_loss(v);
+         m.set_public_own_loss(2);
+       },
+       {1e-9, 100},
+       {0, -1, 100.01, nan, infinite, -infinite}},
+      {"public_own_loss",
+       [](v1::Measurement& m, double v) {
+         m.set_public_base_loss(2);
+         m.set_public_own_loss(v);
+       },
+       {1e-9, 100},
+       {0, -1, 100.01, nan, infinite, -infinite}},
       {"improvement_standard_error",
        [](v1::Measurement& m, double v) { m.set_improvement_standard_error(v); },
        {0, 100},
-       {-1e-9, 100.01, nan, infinite}},
+       {-1e-9, 100.01, nan, infinite, -infinite}},
       {"held_out_tokens",
        [](v1::Measurement& m, double v) { m.set_held_out_tokens(static_cast<int64_t>(v)); },
        {1, 1e15},
-       {0, -1}},
+       {0, -1, kLeast}},
       {"steps",
        [](v1::Measurement& m, double v) { m.set_steps(static_cast<int64_t>(v)); },
        {0, 1e9},
-       {-1}},
+       {-1, kLeast}},
   };
   for (const Field& field : fields) {
     for (const double value : field.good) {
