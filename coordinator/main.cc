@@ -24,6 +24,7 @@
 #include "coordinator/admin/probe_add_command.h"
 #include "coordinator/admin/release_command.h"
 #include "coordinator/admin/rollback_command.h"
+#include "coordinator/fusion/probe_command.h"
 #include "coordinator/server/serve_command.h"
 #include "coordinator/server/verify_command.h"
 
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
           "invite,\nmembers, predict, fuse, release.\n",
       .groups = {{"coop", "the cooperative and its charter"},
                  {"coop probe", "public text for router and evaluation"},
+                 {"probe", "probe passes as processes of their own"},
                  {"base", "the model every specialist starts from"}},
       .libraries = {
           {"LibTorch", KALAVAI_LIBTORCH_VERSION},
@@ -54,15 +56,15 @@ int main(int argc, char** argv) {
   return kalavai::RunProgram(
       program,
       {
-          MakeInitCommand(),     MakeServeCommand(),        MakeCoopCreateCommand(),
-          MakeCoopShowCommand(), MakeBasePretrainCommand(), MakeBaseImportCommand(),
-          MakeProbeAddCommand(), MakeCoopLaunchCommand(),   MakeInviteCommand(),
-          MakeMembersCommand(),  MakeRemoveMemberCommand(), MakeDecideCommand(),
-          MakePredictCommand(),  MakeFuseCommand(),         MakeMatrixCommand(),
-          MakeCreditCommand(),   MakeReleaseCommand(),      MakeRollbackCommand(),
-          MakeModelsCommand(),   MakeLogCommand(),          MakeLogVerifyCommand(),
-          MakeLogProveCommand(), MakeHealthCommand(),       MakeMetricsCommand(),
-          MakeVerifyCommand(),
+          MakeInitCommand(),      MakeServeCommand(),        MakeCoopCreateCommand(),
+          MakeCoopShowCommand(),  MakeBasePretrainCommand(), MakeBaseImportCommand(),
+          MakeProbeAddCommand(),  MakeCoopLaunchCommand(),   MakeInviteCommand(),
+          MakeMembersCommand(),   MakeRemoveMemberCommand(), MakeDecideCommand(),
+          MakePredictCommand(),   MakeFuseCommand(),         MakeMatrixCommand(),
+          MakeCreditCommand(),    MakeReleaseCommand(),      MakeRollbackCommand(),
+          MakeModelsCommand(),    MakeLogCommand(),          MakeLogVerifyCommand(),
+          MakeLogProveCommand(),  MakeHealthCommand(),       MakeMetricsCommand(),
+          MakeProbeListCommand(), MakeProbeRunCommand(),     MakeVerifyCommand(),
       },
       argc, argv);
 }

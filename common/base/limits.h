@@ -111,7 +111,11 @@ inline constexpr int64_t kCommentBytesMax = 1000;  // an administrator's words i
 inline constexpr int64_t kFusionStepsDefault = 500;  // the protocol's number
 inline constexpr int64_t kFusionStepsMax = 20'000;
 inline constexpr int64_t kFusionThreadsMax = 1024;
-inline constexpr int64_t kReferenceModelsMax = 8;  // each costs one more probe pass
+inline constexpr int64_t kProbeJobsMax = 64;  // processes that a fusion starts at once
+inline constexpr int64_t kProbeJobAttempts =
+    3;  // of one that is killed, before it counts as failed
+inline constexpr int64_t kProbePollMilliseconds = 100;  // looks at processes and locks
+inline constexpr int64_t kReferenceModelsMax = 8;       // each costs one more probe pass
 
 // Identity.
 inline constexpr int64_t kInvitationSeconds = 24 * 3600;

@@ -11,14 +11,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/model/forward.h"
 #include "common/model/loss.h"
 #include "common/model/torch.h"
 #include "common/model/weights.h"
 #include "common/probe/probe_journal.h"
+#include "common/storage/file_lock.h"
 
 namespace kalavai {
 namespace {
@@ -76,6 +80,26 @@ absl::Status RunRemaining(const std::string& dir, const Transformer& model, cons
   return TokenLogProbs(model, {.tokens = tokens, .chunk_length = probe.chunk_tokens}, pass, keep);
 }
 
+// Two processes in one journal would destroy each other's blocks.
+absl::StatusOr<FileLock> LockPass(const std::string& path, const ProbeText& probe,
+                                  const ProbePassOptions& options) {
+  const absl::Notification never;  // the end of another process is no event of this one
+  for (;;) {
+    ASSIGN_OR_RETURN(std::optional<FileLock> lock, FileLock::Try(path));
+    if (lock.has_value()) return *std::move(lock);
+    if (!options.wait) {
+      const std::string holder = FileLock::HolderOf(path);
+      return MakeError(absl::StatusCode::kUnavailable, "PROBE_PASS_HELD",
+                       {.what = absl::StrCat(path, ": held by ", holder, "; must be held by none"),
+                        .why = "a pass has one journal, and one process writes it",
+                        .fix = "leave it to that process, or wait for its end",
+                        .metadata = {{"holder", holder}}});
+    }
+    if (options.progress) RETURN_IF_ERROR(options.progress(0, probe.chunk_count()));
+    never.WaitForNotificationWithTimeout(absl::Milliseconds(limits::kProbePollMilliseconds));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::string& model_digest,
@@ -114,15 +138,26 @@ absl::StatusOr<ProbeCache> MeasureModel(const std::string& dir, const std::strin
                                         const std::string& model_digest, const ProbeText& probe,
                                         const ProbePassOptions& options) {
   const ProbeCacheKey key{.model_digest = model_digest, .probe_digest = probe.digest};
-  absl::StatusOr<ProbeCache> cached = ReadProbeCache(path, key);
-  // Whoever wants features cannot do with a cache without; that of the base serves both.
-  if (cached.ok() && (!options.features || cached->feature_width > 0)) return cached;
+  const auto read = [&]() -> std::optional<ProbeCache> {
+    absl::StatusOr<ProbeCache> cached = ReadProbeCache(path, key);
+    // Whoever wants features cannot do with a cache without; that of the base serves both.
+    if (!cached.ok() || (options.features && cached->feature_width == 0)) return std::nullopt;
+    return *std::move(cached);
+  };
+  if (std::optional<ProbeCache> cached = read()) return *std::move(cached);
+  ASSIGN_OR_RETURN(const FileLock lock, LockPass(absl::StrCat(path, ".lock"), probe, options));
+  if (std::optional<ProbeCache> cached = read()) return *std::move(cached);  // made meanwhile
   ProbePassOptions resumable = options;
   resumable.journal_path = absl::StrCat(path, ".partial");
   ASSIGN_OR_RETURN(ProbeCache cache, RunProbePass(dir, model_digest, probe, resumable));
   RETURN_IF_ERROR(WriteProbeCache(path, cache));
   std::error_code ignored;  // left behind, it is read once more and found to be whole
   std::filesystem::remove(resumable.journal_path, ignored);
+  const absl::Status confirmed = options.confirm ? options.confirm() : absl::OkStatus();
+  if (!confirmed.ok()) {
+    std::filesystem::remove(path, ignored);
+    return confirmed;
+  }
   return cache;
 }
 

@@ -39,8 +39,14 @@ struct ProbePassOptions {
   // on from its last whole batch, to the same bits. "": nothing is kept. The caller removes it once
   // the cache is written; MeasureModel does.
   std::string journal_path = {};
-  // Called after every batch; a status ends the pass and is returned (e.g. InterruptedError).
+  // MeasureModel: when another process makes the same pass, wait for it rather than refuse.
+  bool wait = true;
+  // Called after every batch, and with 0 now and then while another process is waited for; a status
+  // ends the pass and is returned (e.g. InterruptedError).
   std::function<absl::Status(int64_t chunks_done, int64_t chunks)> progress = {};
+  // MeasureModel: asked when the cache is written, still alone; a status takes it back and is
+  // returned.
+  std::function<absl::Status()> confirm = {};
 };
 
 // `dir`: config.json and safetensors; `model_digest`: its OMS root digest (hex), taken over into
@@ -52,8 +58,9 @@ absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::strin
 
 // The cache file `path` if it is there and whole; else a pass, resumed from its journal
 // "`path`.partial" if there is one (options.journal_path is not read), whose result is written to
-// `path`. Errors: those of RunProbePass, ProbeJournal and WriteProbeCache; a damaged cache is no
-// error, it is made again.
+// `path`. One process at a time: "`path`.lock" (common/storage/file_lock.h). Errors: those of
+// RunProbePass, ProbeJournal and WriteProbeCache; UNAVAILABLE PROBE_PASS_HELD (metadata `holder`)
+// unless options.wait; a damaged cache is no error, it is made again.
 absl::StatusOr<ProbeCache> MeasureModel(const std::string& dir, const std::string& path,
                                         const std::string& model_digest, const ProbeText& probe,
                                         const ProbePassOptions& options);

@@ -20,6 +20,8 @@
 #include "common/storage/atomic_file.h"
 #include "coordinator/fusion/fusion_report.h"
 #include "coordinator/fusion/member_traces.h"
+#include "coordinator/fusion/pass_job.h"
+#include "coordinator/fusion/pass_processes.h"
 #include "coordinator/fusion/probe_texts.h"
 #include "coordinator/fusion/reference_model.h"
 #include "coordinator/fusion/weight_average.h"
@@ -33,6 +35,15 @@ absl::Status Stopping() {
                    {.what = "fusion: the coordinator stops; the fusion goes on when it starts"});
 }
 
+// Where the blob of a plan's file lies; "" when the plan has no such file.
+std::string BlobPath(const BlobStore& blobs, const std::vector<BlobFile>& files,
+                     absl::string_view path) {
+  for (const BlobFile& file : files) {
+    if (file.path == path) return blobs.Path(file.digest);
+  }
+  return "";
+}
+
 }  // namespace
 
 struct FusionWorker::Job {
@@ -42,7 +53,9 @@ struct FusionWorker::Job {
   std::vector<ProbeCache> caches;                   // [n], the base first
   std::vector<double> weight_average_loss;          // [D] on the evaluation part
   std::vector<std::vector<double>> reference_loss;  // [references][D], likewise
-  FusionState state = FusionState::kQueued;         // entered last, and since when
+  int64_t models_done = 0;                          // of all that read the probe text
+  int64_t models = 0;
+  FusionState state = FusionState::kQueued;  // entered last, and since when
   Stopwatch watch = {};
 };
 
@@ -66,6 +79,7 @@ absl::Status FusionWorker::Resume() {
   RemoveModels();
   ASSIGN_OR_RETURN(const std::vector<FusionRecord> unfinished,
                    dependencies_.fusions.ListUnfinished());
+  if (unfinished.empty()) RemovePasses();
   for (const FusionRecord& fusion : unfinished) {
     LogInfo("Resumed fusion",
             {{"fusion", fusion.name}, {"state", std::string(FusionStateName(fusion.state))}});
@@ -88,15 +102,10 @@ std::string FusionWorker::RouterPath(absl::string_view fusion) const {
   return FilePath(fusion, kRouterFile);
 }
 
-std::string FusionWorker::CacheDirectory(const Job& job) const {
-  const Device device = dependencies_.device;
-  return absl::StrCat(work_directory_, "/caches/",
-                      device == Device::kCpu ? "" : absl::StrCat(NameOf(device), "-"), "threads-",
-                      job.record.threads);
-}
-
 std::string FusionWorker::CachePath(const Job& job, const ProbeCacheKey& key) const {
-  return absl::StrCat(CacheDirectory(job), "/", ProbeCacheFileName(key));
+  return absl::StrCat(
+      CacheDirectory(work_directory_, NameOf(dependencies_.device), job.record.threads), "/",
+      ProbeCacheFileName(key));
 }
 
 std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
@@ -119,14 +128,21 @@ void FusionWorker::Run(const std::string& fusion) {
   }
   RemoveModels();
   if (!stopping_) static_cast<void>(RemoveFile(FilePath(fusion, kLogitJournalFile)).ok());
+  if (!stopping_) RemovePasses();  // else other processes go on while the coordinator starts anew
   dependencies_.watch.Notify(fusion);
   if (dependencies_.on_end && !stopping_) dependencies_.on_end(fusion);
 }
 
-// Links to blobs, and the average's own weights: nothing that a later run needs.
+// Links to blobs, and the average's own weights: nothing that a later run needs. Passes that were
+// begun elsewhere end when their directory goes.
 void FusionWorker::RemoveModels() const {
   std::error_code ignored;
   std::filesystem::remove_all(absl::StrCat(work_directory_, "/models"), ignored);
+}
+
+void FusionWorker::RemovePasses() const {
+  std::error_code ignored;
+  std::filesystem::remove_all(absl::StrCat(work_directory_, "/passes"), ignored);
 }
 
 absl::Status FusionWorker::Fail(const std::string& fusion, absl::Status status) {
@@ -212,51 +228,131 @@ absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
   job.plan.inputs.vector_level = std::string(
       dependencies_.device == Device::kCpu ? VectorLevel() : NameOf(dependencies_.device));
   RETURN_IF_ERROR(EnsureDirectory(work_directory_, 0700));
-  return EnsureDirectory(CacheDirectory(job), 0700);
+  return EnsureDirectory(
+      CacheDirectory(work_directory_, NameOf(dependencies_.device), job.record.threads), 0700);
+}
+
+absl::Status FusionWorker::Count(Job& job) {
+  return Enter(job, FusionState::kProbing,
+               {.done = ++job.models_done, .total = job.models, .unit = "models"});
 }
 
 absl::Status FusionWorker::Probe(Job& job) {
-  const auto total = static_cast<int64_t>(
-      job.plan.experts.size() + (job.record.weight_average ? 1 : 0) + job.record.references.size());
-  int64_t done = 0;
-  const auto count = [&]() -> absl::Status {
-    return Enter(job, FusionState::kProbing, {.done = ++done, .total = total, .unit = "models"});
-  };
-  RETURN_IF_ERROR(Enter(job, FusionState::kProbing, {.done = 0, .total = total, .unit = "models"}));
-  const std::string base = ModelDirectory(job.plan.experts[0].root_digest.Hex());
-  RETURN_IF_ERROR(MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[0], base));
+  job.models = static_cast<int64_t>(job.plan.experts.size() + (job.record.weight_average ? 1 : 0) +
+                                    job.record.references.size());
+  RETURN_IF_ERROR(
+      Enter(job, FusionState::kProbing, {.done = 0, .total = job.models, .unit = "models"}));
   ASSIGN_OR_RETURN(job.probe, LoadProbeText(dependencies_.blobs, job.plan.probe_texts,
-                                            absl::StrCat(base, "/tokenizer.json"),
+                                            BlobPath(dependencies_.blobs, job.plan.expert_files[0],
+                                                     "tokenizer.json"),
                                             job.plan.inputs.chunk_tokens));
   job.plan.inputs.probe_digest = job.probe.digest;
-  for (size_t i = 0; i < job.plan.experts.size(); ++i) {
-    ASSIGN_OR_RETURN(ProbeCache cache, ProbeModel(job, i));
-    job.caches.push_back(std::move(cache));
-    RETURN_IF_ERROR(count());
-  }
+  RETURN_IF_ERROR(ProbeModels(job));
   if (job.record.weight_average) {
     ASSIGN_OR_RETURN(const ProbeCache average, ProbeAverage(job));
     job.weight_average_loss = MeanLosses(job.probe, average, ProbePart::kEvaluation);
-    RETURN_IF_ERROR(count());
+    RETURN_IF_ERROR(Count(job));
   }
   for (const ReferenceModel& reference : job.record.references) {
     ASSIGN_OR_RETURN(const ProbeCache cache, ProbeReference(job, reference));
     job.reference_loss.push_back(MeanLosses(job.probe, cache, ProbePart::kEvaluation));
-    RETURN_IF_ERROR(count());
+    RETURN_IF_ERROR(Count(job));
   }
   RemoveModels();
+  RemovePasses();
   return absl::OkStatus();
 }
 
-absl::StatusOr<ProbeCache> FusionWorker::ProbeModel(const Job& job, size_t index) {
-  const std::string digest = job.plan.experts[index].root_digest.Hex();
-  const ProbeCacheKey key{.model_digest = digest, .probe_digest = job.probe.digest};
-  const absl::StatusOr<ProbeCache> cached = ReadProbeCache(CachePath(job, key), key);
-  if (cached.ok()) return cached;
-  const std::string directory = ModelDirectory(digest);
-  RETURN_IF_ERROR(
-      MaterialiseCheckpoint(dependencies_.blobs, job.plan.expert_files[index], directory));
-  return RunPass(job, directory, key, /*features=*/index == 0);
+PassOrder FusionWorker::OrderOf(const Job& job, size_t index) const {
+  PassOrder order = {.key = {.model_digest = job.plan.experts[index].root_digest.Hex(),
+                             .probe_digest = job.probe.digest},
+                     .features = index == 0,
+                     .chunk_tokens = job.plan.inputs.chunk_tokens,
+                     .machine = ThisMachine(dependencies_.device, job.record.threads),
+                     .model = job.plan.expert_files[index]};
+  for (const ProbeTextRow& text : job.plan.probe_texts) {
+    order.texts.push_back({.domain = text.domain,
+                           .public_class = text.public_class,
+                           .format = text.format,
+                           .digest = text.digest});
+  }
+  for (const BlobFile& file : job.plan.expert_files[0]) {
+    if (file.path == "tokenizer.json") order.tokenizer = file.digest;
+  }
+  return order;
+}
+
+// Base and specialists: what is in the caches, then a pass for each of the others.
+absl::Status FusionWorker::ProbeModels(Job& job) {
+  job.caches.resize(job.plan.experts.size());
+  std::vector<size_t> missing;
+  for (size_t i = 0; i < job.plan.experts.size(); ++i) {
+    const PassOrder order = OrderOf(job, i);
+    const std::string path = PassCachePath(work_directory_, order);
+    absl::StatusOr<ProbeCache> cached = ReadProbeCache(path, order.key);
+    if (cached.ok()) {
+      job.caches[i] = *std::move(cached);
+      RETURN_IF_ERROR(Count(job));
+      continue;
+    }
+    if (GetErrorReason(cached.status()) == "PROBE_CACHE_INVALID") {
+      LogWarning(
+          "Refused probe arrays; they are made again",
+          {{"reason", "PROBE_CACHE_INVALID"}, {"error", std::string(cached.status().message())}});
+    }
+    missing.push_back(i);
+  }
+  // All of them before the first begins, so that other processes can take some.
+  for (const size_t i : missing) {
+    RETURN_IF_ERROR(WritePassOrder(dependencies_.blobs, OrderOf(job, i), work_directory_));
+  }
+  if (dependencies_.jobs.count > 1) return ProbeInProcesses(job, missing);
+  return ProbeHere(job, std::move(missing));
+}
+
+// What another process holds comes last.
+absl::Status FusionWorker::ProbeHere(Job& job, std::vector<size_t> models) {
+  for (const bool wait : {false, true}) {
+    for (const size_t i : std::exchange(models, {})) {
+      const ProbeCacheKey key = OrderOf(job, i).key;
+      absl::StatusOr<ProbeCache> cache =
+          RunPass(job, PassModelDirectory(work_directory_, PassName(key)), key,
+                  /*features=*/i == 0, wait);
+      if (!wait && GetErrorReason(cache.status()) == "PROBE_PASS_HELD") {
+        LogInfo("Put off a probe pass that is made elsewhere",
+                {{"pass", PassName(key)}, {"error", std::string(cache.status().message())}});
+        models.push_back(i);
+        continue;
+      }
+      RETURN_IF_ERROR(cache.status());
+      job.caches[i] = *std::move(cache);
+      RETURN_IF_ERROR(Count(job));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What a process leaves behind counts only when it is the model's arrays on this text.
+absl::Status FusionWorker::ProbeInProcesses(Job& job, const std::vector<size_t>& models) {
+  std::vector<ProbeCacheKey> keys;
+  std::vector<std::string> names;
+  for (const size_t i : models) {
+    keys.push_back(OrderOf(job, i).key);
+    names.push_back(PassName(keys.back()));
+  }
+  PassProcessesOptions options;
+  options.program = dependencies_.jobs.program;
+  options.data = std::filesystem::path(work_directory_).parent_path().string();
+  options.count = dependencies_.jobs.count;
+  options.go_on = [&] { return stopping_ ? Stopping() : MayGoOn(job.record); };
+  options.on_start = [&](size_t k) {
+    if (dependencies_.on_pass) dependencies_.on_pass(keys[k].model_digest);
+  };
+  options.on_end = [&](size_t k) -> absl::Status {
+    ASSIGN_OR_RETURN(job.caches[models[k]], ReadProbeCache(CachePath(job, keys[k]), keys[k]));
+    return Count(job);
+  };
+  return RunPassProcesses(names, options);
 }
 
 absl::StatusOr<ProbeCache> FusionWorker::ProbeAverage(const Job& job) {
@@ -276,7 +372,7 @@ absl::StatusOr<ProbeCache> FusionWorker::ProbeAverage(const Job& job) {
   }
   const std::string directory = ModelDirectory(digest);
   RETURN_IF_ERROR(WriteWeightAverage(directories, directory));
-  return RunPass(job, directory, key, /*features=*/false);
+  return RunPass(job, directory, key, /*features=*/false, /*wait=*/true);
 }
 
 // Read where the administrator keeps it: it is no part of the model, so nothing is copied.
@@ -287,13 +383,15 @@ absl::StatusOr<ProbeCache> FusionWorker::ProbeReference(const Job& job,
   const absl::StatusOr<ProbeCache> cached = ReadProbeCache(CachePath(job, key), key);
   if (cached.ok()) return cached;
   RETURN_IF_ERROR(CheckUnchanged(reference));
-  return RunPass(job, reference.directory, key, /*features=*/false);
+  return RunPass(job, reference.directory, key, /*features=*/false, /*wait=*/true);
 }
 
 absl::StatusOr<ProbeCache> FusionWorker::RunPass(const Job& job, const std::string& directory,
-                                                 const ProbeCacheKey& key, bool features) {
+                                                 const ProbeCacheKey& key, bool features,
+                                                 bool wait) {
   ProbePassOptions options;
   options.features = features;
+  options.wait = wait;
   options.device = dependencies_.device;
   options.progress = [&](int64_t, int64_t) -> absl::Status {
     return stopping_ ? Stopping() : MayGoOn(job.record);

@@ -9,12 +9,17 @@
 // pass.
 //
 //   WORK/caches/threads-N/*.probe.safetensors      (cuda-threads-N: other last bits, other caches)
-//   WORK/models/<digest>/             hard links to blobs while a model is read; removed after
+//   WORK/passes/<model>-<probe>/      passes to be made, by whom ever (pass_order.h); removed after
+//   WORK/models/<digest>/             models that an average or a mixture of logits reads; removed after
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors
 //   WORK/fusions/<cooperative>/<fusion>/logit.partial   while a mixture of logits is judged
 //
 // A mixture of logits is judged by a pass of its own (common/probe/logit_pass.h), the work of
 // EVALUATING: it goes on from the text it had reached when the coordinator was killed.
+//
+// Passes of the base and of the specialists are made here, one after another, or by jobs.count
+// child processes at once (pass_processes.h). Either way `probe run` of another process or machine
+// may take some of them: one that is held elsewhere is put off, then waited for.
 //
 // A member that leaves while its fusion runs ends it: FAILED, SUBMISSION_NOT_ADMITTED. One whose
 // specialist was superseded meanwhile does not: the fusion mixes what it was created with.
@@ -47,8 +52,15 @@
 #include "coordinator/fusion/fusion_input.h"
 #include "coordinator/fusion/fusion_store.h"
 #include "coordinator/fusion/fusion_watch.h"
+#include "coordinator/fusion/pass_order.h"
 
 namespace kalavai::coordinator {
+
+// Processes for probe passes. 1: none, this one makes them.
+struct ProbeJobs {
+  int64_t count = 1;
+  std::string program = "/proc/self/exe";  // kalavai-coordinator
+};
 
 class FusionWorker {
  public:
@@ -61,18 +73,19 @@ class FusionWorker {
     FusionWatch& watch;
     const Clock& clock;
     Device device = Device::kCpu;  // of the probe passes; from OpenDevice
+    ProbeJobs jobs = {};
     // Called on the worker's thread when a fusion leaves a state, with the seconds it spent there
     // since this process took it up, and once with its final state and the seconds of them all.
     std::function<void(FusionState, double)> on_state = {};
-    // Called on the worker's thread before a model reads the probe text, with the name its arrays
-    // are kept under ("logit-mixture": all of them, for the judging of it). What is in the caches
-    // is not read again.
+    // Called on the worker's thread before a model reads the probe text, here or in a process of
+    // its own, with the name its arrays are kept under ("logit-mixture": all of them, for the
+    // judging of it). What is in the caches is not read again.
     std::function<void(absl::string_view model)> on_pass = {};
     // Called on the worker's thread when a fusion is final.
     std::function<void(const std::string& fusion)> on_end = {};
   };
 
-  // `work_directory`: DATA/fusions; made when missing.
+  // `work_directory`: DATA/fusions, of this name; made when missing.
   FusionWorker(const Dependencies& dependencies, std::string work_directory);
   ~FusionWorker();  // Stop()
   FusionWorker(const FusionWorker&) = delete;
@@ -109,11 +122,15 @@ class FusionWorker {
   absl::Status MayGoOn(const FusionRecord& record);
   absl::Status Prepare(const std::string& fusion, Job& job);
   absl::Status Probe(Job& job);
-  absl::StatusOr<ProbeCache> ProbeModel(const Job& job, size_t index);
+  PassOrder OrderOf(const Job& job, size_t index) const;
+  absl::Status ProbeModels(Job& job);
+  absl::Status ProbeHere(Job& job, std::vector<size_t> models);
+  absl::Status ProbeInProcesses(Job& job, const std::vector<size_t>& models);
+  absl::Status Count(Job& job);
   absl::StatusOr<ProbeCache> ProbeAverage(const Job& job);
   absl::StatusOr<ProbeCache> ProbeReference(const Job& job, const ReferenceModel& reference);
   absl::StatusOr<ProbeCache> RunPass(const Job& job, const std::string& directory,
-                                     const ProbeCacheKey& key, bool features);
+                                     const ProbeCacheKey& key, bool features, bool wait);
   absl::StatusOr<std::vector<ClassStatistics>> ReadMemberStatistics(Job& job, int width) const;
   absl::Status JudgeLogits(Job& job, std::span<const int32_t> chunks, FiguresInput& input);
   absl::Status Finish(Job& job);
@@ -121,9 +138,9 @@ class FusionWorker {
                     const FusionReport& report);
   absl::Status Fail(const std::string& fusion, absl::Status status);
   void RemoveModels() const;
+  void RemovePasses() const;
 
   std::string FilePath(absl::string_view fusion, absl::string_view file) const;
-  std::string CacheDirectory(const Job& job) const;
   std::string CachePath(const Job& job, const ProbeCacheKey& key) const;
   std::string ModelDirectory(absl::string_view digest) const;
 

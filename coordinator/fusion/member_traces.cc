@@ -15,6 +15,8 @@
 #include "common/probe/probe_cache.h"
 #include "common/rpc/resource_name.h"
 #include "common/storage/atomic_file.h"
+#include "common/storage/file_lock.h"
+#include "coordinator/fusion/pass_order.h"
 #include "coordinator/fusion/weight_average.h"
 #include "coordinator/router_safetensors.h"
 
@@ -29,9 +31,35 @@ std::string PrefixOf(const std::string& model) {
   return name.substr(0, name.find('-') + 1);
 }
 
-absl::Status RemoveCaches(const std::string& caches, const std::vector<std::string>& models) {
+std::set<std::string> PrefixesOf(const std::vector<std::string>& models) {
   std::set<std::string> prefixes;
   for (const std::string& model : models) prefixes.insert(PrefixOf(model));
+  return prefixes;
+}
+
+// pass.json first: whoever is at the pass stops, and takes back what it writes meanwhile.
+absl::Status RemovePasses(const std::string& work, const std::vector<std::string>& models) {
+  const std::set<std::string> prefixes = PrefixesOf(models);
+  const std::string folder = PassDirectory(work, "");
+  std::vector<std::string> doomed;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (prefixes.contains(name.substr(0, name.find('-') + 1))) doomed.push_back(name);
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return ErrnoError(error.value(), "list", folder);
+  }
+  for (const std::string& name : doomed) {
+    RETURN_IF_ERROR(RemoveFile(absl::StrCat(PassDirectory(work, name), "/pass.json")));
+    fs::remove_all(PassDirectory(work, name), error);
+    if (error) return ErrnoError(error.value(), "remove", PassDirectory(work, name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RemoveCaches(const std::string& caches, const std::vector<std::string>& models) {
+  const std::set<std::string> prefixes = PrefixesOf(models);
   std::vector<std::string> doomed;
   std::error_code error;
   // Nothing there: nothing was ever probed.
@@ -39,7 +67,12 @@ absl::Status RemoveCaches(const std::string& caches, const std::vector<std::stri
        it.increment(error)) {
     const std::string name = it->path().filename().string();
     const std::string prefix = name.substr(0, name.find('-') + 1);
-    if (prefixes.contains(prefix)) doomed.push_back(it->path().string());
+    if (!prefixes.contains(prefix)) continue;
+    if (it->path().extension() == ".lock") {  // a held one keeps others out of what goes
+      ASSIGN_OR_RETURN(const bool held, FileLock::IsHeld(it->path().string()));
+      if (held) continue;
+    }
+    doomed.push_back(it->path().string());
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     return ErrnoError(error.value(), "list", caches);
@@ -82,6 +115,7 @@ absl::StatusOr<std::vector<std::string>> TracesOfWithdrawn(const FusionStore& fu
 absl::Status EraseTraces(const FusionStore& fusions, const std::string& work_directory,
                          const std::vector<std::string>& kept) {
   ASSIGN_OR_RETURN(const std::vector<std::string> models, TracesOfWithdrawn(fusions));
+  RETURN_IF_ERROR(RemovePasses(work_directory, models));
   RETURN_IF_ERROR(RemoveCaches(absl::StrCat(work_directory, "/caches"), models));
   for (const std::string& model : models) {
     const std::string directory = absl::StrCat(work_directory, "/models/", model);

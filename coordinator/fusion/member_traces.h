@@ -3,7 +3,8 @@
 //   WORK/caches/*/<model>-<probe>.probe.safetensors   probe arrays of its specialists, and of
 //   weight
 //                                                     averages that hold one of them
-//   WORK/models/<model>/                              links to its bytes, while a model is read
+//   WORK/passes/<model>-<probe>/                      links to its bytes, while a model is read
+//   WORK/models/<model>/                              weight averages, likewise
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors   of every fusion that mixed it
 //   WORK/fusions/<cooperative>/<fusion>/logit.partial        the judging of it, while it runs
 //

@@ -62,6 +62,7 @@ ModelPhases::ModelPhases(const Parts& parts)
                .watch = watch_,
                .clock = parts_.clock,
                .device = parts_.device,
+               .jobs = parts_.probe_jobs,
                .on_state = parts_.on_fusion_state,
                .on_pass =
                    [this](absl::string_view) {

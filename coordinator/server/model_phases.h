@@ -67,6 +67,7 @@ class ModelPhases {
     std::string models_directory;   // DATA/models
     int64_t threads = 1;            // inside one tensor operation; part of every fusion's input
     Device device = Device::kCpu;   // of fusions and generation
+    ProbeJobs probe_jobs = {};
     std::function<void(FusionState, double)> on_fusion_state = {};  // FusionWorker's on_state
     std::function<void()> on_fusion_pass = {};                      // one pass of a model began
     // Withdrawals' hook of that name.

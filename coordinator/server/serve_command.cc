@@ -83,6 +83,12 @@ Command MakeServeCommand() {
                                "threads of one tensor operation; 0 = one a core")
                     ->check(WholeFromZero())
                     ->capture_default_str();
+                app.add_option("--probe-jobs", options->probe_jobs,
+                               "processes that make a fusion's probe passes at once, each with one "
+                               "model in memory and --threads threads; 1 = the server makes them, "
+                               "one after another")
+                    ->check(WholeBetween(1, limits::kProbeJobsMax))
+                    ->capture_default_str();
                 AddDeviceOption(app, &flags->device);
                 app.add_option("--log-format", flags->log_format, "logfmt or json")
                     ->check(CLI::IsMember({"logfmt", "json"}))

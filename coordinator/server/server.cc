@@ -168,6 +168,7 @@ struct Server::Wiring {
                       .models_directory = directory.ModelsPath(),
                       .threads = ThreadsOf(options),
                       .device = options.device,
+                      .probe_jobs = {.count = options.probe_jobs},
                       .on_fusion_state =
                           [this](FusionState state, double seconds) {
                             server_metrics.CountFusionState(FusionStateName(state), seconds);

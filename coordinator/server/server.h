@@ -38,6 +38,9 @@ struct ServerOptions {
   int64_t threads = 0;
   // Where fusions and generation compute, from OpenDevice; recorded like the threads.
   Device device = Device::kCpu;
+  // Processes that make a fusion's probe passes at once, with `threads` each; 1: none, the server
+  // makes them one after another.
+  int64_t probe_jobs = 1;
   int64_t free_space_floor_bytes = limits::kFreeSpaceFloorBytes;
   const Clock* clock = &SystemClock();  // not owned
 };

@@ -146,13 +146,14 @@ TEST_CASE("Nothing of a member that left stays on the disk", "[withdrawal]") {
     CHECK(site.blobs->Contains(file.digest) == (file.path != "model.safetensors"));
   }
   const std::set<std::string> caches = FilesUnder(site.directory.File("fusions/caches"));
-  CHECK(caches.size() == 3);  // base, bergen, oslo
+  CHECK(caches.size() == 6);  // base, bergen, oslo: arrays and locks
   for (const std::string& name : caches) {
     for (const std::string& trace : traces) CHECK(name.substr(0, 16) != trace.substr(0, 16));
   }
   REQUIRE_OK(coordinator.EraseDerived());  // as after the switch: the old router is nobody's now
   CHECK_FALSE(fs::exists(coordinator.worker->RouterPath(fusion.name)));
   CHECK_FALSE(fs::exists(site.directory.File("fusions/models")));
+  CHECK_FALSE(fs::exists(site.directory.File("fusions/passes")));
   // What stays: names, digests, losses in the old report.
   CHECK(site.submissions.Get(kVossModel).value().state == SubmissionState::kWithdrawn);
   CHECK_FALSE(site.submissions.Get(kVossModel).value().divergence_percent.has_value());

@@ -1,0 +1,66 @@
+#include "common/storage/file_lock.h"
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/base/errors.h"
+#include "common/base/status_macros.h"
+#include "common/storage/atomic_file.h"
+
+namespace kalavai {
+namespace {
+
+constexpr int64_t kHolderBytesMax = 512;
+
+std::string Self() {
+  std::array<char, 256> host = {};
+  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  return absl::StrCat(host[0] == '\0' ? "this machine" : host.data(), ", process ", getpid());
+}
+
+// Whether the lock was free and is ours now.
+absl::StatusOr<bool> Take(const FileDescriptor& file, const std::string& path) {
+  while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return ErrnoError(errno, "lock", path);
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<FileLock>> FileLock::Try(const std::string& path) {
+  ASSIGN_OR_RETURN(FileDescriptor file, FileDescriptor::Open(path, O_RDWR | O_CREAT, 0600));
+  ASSIGN_OR_RETURN(const bool taken, Take(file, path));
+  if (!taken) return std::optional<FileLock>();
+  RETURN_IF_ERROR(file.TruncateTo(0, path));
+  RETURN_IF_ERROR(file.WriteAll(Self() + "\n", path));
+  return std::optional<FileLock>(FileLock(std::move(file)));
+}
+
+absl::StatusOr<bool> FileLock::IsHeld(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return false;
+  ASSIGN_OR_RETURN(const FileDescriptor file, FileDescriptor::Open(path, O_RDWR));
+  ASSIGN_OR_RETURN(const bool taken, Take(file, path));
+  return !taken;
+}
+
+std::string FileLock::HolderOf(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFileBounded(path, kHolderBytesMax);
+  std::string holder(text.ok() ? absl::StripAsciiWhitespace(*text) : "");
+  for (char& c : holder) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return holder.empty() ? "an unknown process" : holder;
+}
+
+}  // namespace kalavai

@@ -1,0 +1,148 @@
+// Goal: an ordered pass is read as it was written, stands until it is removed, and is refused when
+// anything of it is another's or damaged. Method: a tiny base and text as blobs; a table of spoiled
+// descriptions, files changed one by one.
+#include "coordinator/fusion/pass_order.h"
+
+#include <filesystem>
+#include <functional>
+
+#include "absl/strings/str_replace.h"
+#include "nlohmann/json.hpp"
+
+#include "tests/support/catch.h"
+#include "tests/unit/coordinator/fusion/pass_fixture.h"
+
+namespace kalavai::coordinator {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+TEST_CASE("An order is read as it was written, with the text it names", "[fusion]") {
+  OrderedPass pass;
+  pass.order.features = true;
+  CHECK(ListPassNames(pass.work).value().empty());
+  pass.Write();
+  REQUIRE_OK_AND_ASSIGN(const PassOrder read, ReadPassOrder(pass.work, pass.Name()));
+  CHECK(read.key == pass.order.key);
+  CHECK(read.features);
+  CHECK(read.chunk_tokens == 32);
+  CHECK(read.machine == pass.order.machine);
+  CHECK(read.texts == pass.order.texts);
+  CHECK(read.tokenizer == pass.order.tokenizer);
+  CHECK(FormatPassOrder(read) == FormatPassOrder(pass.order));
+  CHECK(LoadPassText(pass.work, read).value().digest == pass.probe.digest);
+  CHECK(ListPassNames(pass.work).value() == std::vector<std::string>{pass.Name()});
+  CHECK(fs::equivalent(pass.File("model/model.safetensors"),
+                       pass.blobs->Path(pass.order.model[1].digest)));
+
+  // The same order leaves the directory alone; another one of the name makes it anew.
+  testing::WriteFile(pass.File("model/mark"), "");
+  pass.Write();
+  CHECK(fs::exists(pass.File("model/mark")));
+  pass.order.machine.threads = 2;
+  pass.Write();
+  CHECK_FALSE(fs::exists(pass.File("model/mark")));
+  CHECK(ReadPassOrder(pass.work, pass.Name()).value().machine.threads == 2);
+
+  fs::remove(pass.File("pass.json"));
+  CHECK(ListPassNames(pass.work).value().empty());
+}
+
+TEST_CASE("Caches of another device or thread count lie elsewhere", "[fusion]") {
+  OrderedPass pass;
+  const std::string file = "/" + pass.Name() + ".probe.safetensors";
+  CHECK(PassCachePath("w", pass.order) == "w/caches/threads-1" + file);
+  pass.order.machine = {.device = "cuda", .threads = 4};
+  CHECK(PassCachePath("w", pass.order) == "w/caches/cuda-threads-4" + file);
+}
+
+TEST_CASE("A name that is none, or of no pass, is not found", "[fusion]") {
+  const OrderedPass pass;
+  pass.Write();
+  const std::string digits = "0123456789abcdef";
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string("../passes/") + pass.Name(), pass.Name() + "/",
+        digits + "-" + digits, digits + "-" + std::string(16, 'A'), std::string(33, '-'),
+        pass.Name() + std::string(1, '\0')}) {
+    INFO(name);
+    REQUIRE_STATUS(ReadPassOrder(pass.work, name), absl::StatusCode::kNotFound,
+                   "PROBE_PASS_NOT_FOUND");
+    CHECK_FALSE(CheckPassStands(pass.work, name).ok());
+  }
+  fs::create_directories(PassDirectory(pass.work, digits + "-" + digits));
+  fs::copy(pass.File("pass.json"), PassDirectory(pass.work, digits + "-" + digits));
+  REQUIRE_STATUS(ReadPassOrder(pass.work, digits + "-" + digits),
+                 absl::StatusCode::kInvalidArgument, "PROBE_PASS_INVALID");
+}
+
+TEST_CASE("A spoiled description is refused", "[fusion]") {
+  const OrderedPass pass;
+  const json good = json::parse(FormatPassOrder(pass.order));
+  const std::vector<std::function<void(json&)>> spoils = {
+      [](json& o) { o["schema"] = "kalavai.probe-pass/2"; },
+      [](json& o) { o.erase("schema"); },
+      [](json& o) { o["more"] = 1; },
+      [](json& o) { o["model_digest"] = std::string(64, 'A'); },
+      [](json& o) { o["probe_digest"] = "ab"; },
+      [](json& o) { o["features"] = 1; },
+      [](json& o) { o["chunk_tokens"] = 1.5; },
+      [](json& o) { o.erase("machine"); },
+      [](json& o) { o["machine"] = 5; },
+      [](json& o) { o["machine"]["threads"] = 0; },
+      [](json& o) { o["machine"]["threads"] = INT64_MIN; },
+      [](json& o) { o["machine"]["threads"] = 1025; },
+      [](json& o) { o["machine"]["device"] = "tpu"; },
+      [](json& o) { o["machine"].erase("vector_level"); },
+      [](json& o) { o["model"] = json::array(); },
+      [](json& o) { o["model"] = json::object(); },
+      [](json& o) { o["model"][0]["path"] = "../config.json"; },
+      [](json& o) { o["model"][0]["path"] = "a/b.safetensors"; },
+      [](json& o) { o["model"][0]["path"] = "run.sh"; },
+      [](json& o) { o["model"][0]["sha256"] = nullptr; },
+      [](json& o) { o["model"][0] = 5; },
+      [](json& o) { o["texts"] = json::array(); },
+      [](json& o) { o["texts"][0]["format"] = "../txt"; },
+      [](json& o) { o["texts"][0].erase("public_class"); },
+      [](json& o) { o["tokenizer"] = ""; },
+  };
+  REQUIRE_OK(ParsePassOrder(good.dump()));
+  for (size_t i = 0; i < spoils.size(); ++i) {
+    INFO(i);
+    json bad = good;
+    spoils[i](bad);
+    REQUIRE_STATUS(ParsePassOrder(bad.dump()), absl::StatusCode::kInvalidArgument,
+                   "PROBE_PASS_INVALID");
+  }
+  for (const std::string& text : {std::string(), std::string("[]"), std::string("{"),
+                                  good.dump() + "x", good.dump().substr(1)}) {
+    REQUIRE_STATUS(ParsePassOrder(text), absl::StatusCode::kInvalidArgument, "PROBE_PASS_INVALID");
+  }
+}
+
+TEST_CASE("A file that is missing or another's is named", "[fusion]") {
+  const OrderedPass pass;
+  for (const char* const file :
+       {"model/config.json", "model/model.safetensors", "model/tokenizer.json", "text/0.txt",
+        "text/1.txt", "text/tokenizer.json"}) {
+    for (const bool missing : {true, false}) {
+      INFO(file << " " << missing);
+      fs::remove_all(pass.work);
+      pass.Write();
+      fs::remove(pass.File(file));  // a link: the blob stays
+      if (!missing) testing::WriteFile(pass.File(file), "other");
+      const auto text = LoadPassText(pass.work, pass.order);
+      REQUIRE_STATUS(text, absl::StatusCode::kInvalidArgument, "PROBE_PASS_INVALID");
+      CHECK(GetErrorDetail(text.status())->text.metadata.at("file") ==
+            fs::path(file).filename().string());
+    }
+  }
+  OrderedPass other;
+  other.order.key.probe_digest = std::string(64, '0');
+  other.Write();
+  REQUIRE_STATUS(LoadPassText(other.work, other.order), absl::StatusCode::kInvalidArgument,
+                 "PROBE_PASS_INVALID");
+}
+
+}  // namespace
+}  // namespace kalavai::coordinator
