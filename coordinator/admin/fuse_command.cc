@@ -39,7 +39,7 @@ struct Flags {
   std::string mixture = "probability";
   uint64_t seed = 0;
   int32_t steps = 500;
-  bool skip_weight_average = false;
+  bool weight_average = false;
   bool check = false;
   bool watch = true;
 };
@@ -165,7 +165,7 @@ absl::Status Fuse(const Flags& flags, Console& console) {
   request.mutable_fusion()->set_steps(flags.steps);
   request.mutable_fusion()->set_mixture(flags.mixture == "logit" ? v1::Model::LOGIT
                                                                  : v1::Model::PROBABILITY);
-  request.mutable_fusion()->set_skip_weight_average(flags.skip_weight_average);
+  request.mutable_fusion()->set_weight_average(flags.weight_average);
   for (const std::string& submission : flags.submissions) {
     request.mutable_fusion()->add_submissions(submission);
   }
@@ -250,8 +250,9 @@ Command MakeFuseCommand() {
             app.add_option("--steps", flags->steps, "AdamW steps of the router")
                 ->check(WholeBetween(1, limits::kFusionStepsMax))
                 ->capture_default_str();
-            app.add_flag("--skip-weight-average", flags->skip_weight_average,
-                         "leave out the one baseline that needs a pass of its own");
+            app.add_flag("--weight-average", flags->weight_average,
+                         "compare with the average of the specialists' weights, too: one more "
+                         "probe pass, for which the result waits");
             app.add_flag("--check", flags->check, "run every check, start nothing");
             app.add_flag("--watch,!--no-watch", flags->watch, "wait for the end (default)");
           },

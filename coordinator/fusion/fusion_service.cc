@@ -99,7 +99,7 @@ v1::Fusion FusionToProto(const FusionRecord& fusion, bool with_report) {
   }
   proto.set_seed(fusion.seed);
   proto.set_steps(static_cast<int32_t>(fusion.steps));
-  proto.set_skip_weight_average(!fusion.weight_average);
+  proto.set_weight_average(fusion.weight_average);
   proto.set_mixture(MixtureToProto(fusion.mixture));
   proto.set_state(StateToProto(fusion.state));
   proto.set_progress_done(fusion.progress.done);
@@ -186,7 +186,7 @@ absl::Status FusionService::Create(const Caller& caller, const v1::CreateFusionR
                 .mixture = mixture,
                 .references = references},
        .id = request.fusion_id(),
-       .weight_average = !wanted.skip_weight_average(),
+       .weight_average = wanted.weight_average(),
        .validate_only = request.validate_only(),
        .actor = caller.Name()});
   RETURN_IF_ERROR(started.status());

@@ -29,7 +29,7 @@ namespace kalavai::coordinator {
 struct StartRequest {
   FusionWish wish;
   std::string id = {};  // empty: the next number
-  bool weight_average = true;
+  bool weight_average = false;
   bool validate_only = false;
   std::string actor;          // Caller::Name(), or "coordinator"
   std::string replaces = {};  // the masked model of a re-solve, for the log

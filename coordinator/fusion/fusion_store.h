@@ -88,7 +88,7 @@ struct FusionRecord {
   int64_t steps = 500;
   int64_t threads = 1;
   Mixture mixture = Mixture::kProbability;
-  bool weight_average = true;  // measured for the report
+  bool weight_average = false;  // measured for the report: one more pass
   FusionState state = FusionState::kQueued;
   FusionProgress progress;
   std::string failure_reason;

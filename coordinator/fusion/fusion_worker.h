@@ -10,7 +10,7 @@
 //
 //   WORK/caches/threads-N/*.probe.safetensors      (cuda-threads-N: other last bits, other caches)
 //   WORK/passes/<model>-<probe>/      passes to be made, by whom ever (pass_order.h); removed after
-//   WORK/models/<digest>/             models that an average or a mixture of logits reads; removed after
+//   WORK/models/<digest>/             of averages and mixtures of logits, while they are read
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors
 //   WORK/fusions/<cooperative>/<fusion>/logit.partial   while a mixture of logits is judged
 //

@@ -136,7 +136,8 @@ run kalavai-coordinator base pretrain --from base --out pooled "${pooled[@]}" --
 # --- fusion and answers ---------------------------------------------------------------------------------------------
 chapter "The administrator: fuses and releases"
 run kalavai-coordinator members --data coordinator --cooperative demo
-run kalavai-coordinator fuse --data coordinator --cooperative demo --reference pooled="$work/pooled"
+run kalavai-coordinator fuse --data coordinator --cooperative demo --weight-average \
+  --reference pooled="$work/pooled"
 run kalavai-coordinator release --data coordinator --cooperative demo
 run kalavai-coordinator models --data coordinator --cooperative demo
 run kalavai-coordinator matrix --data coordinator --cooperative demo

@@ -184,10 +184,10 @@ in_phase "release" in_coop release --fusion all-but-one --acknowledge "small mod
 
 chapter "The last member"
 member "${domains[$((members - 1))]}" "$members"
-fuse last --skip-weight-average
+fuse last
 after_upload=$wall
 one_pass=$probing last_passes=$passes
-fuse complete
+fuse complete --weight-average
 in_phase "release" in_coop release --fusion complete --acknowledge "small models, measured for their time"
 
 # --- answers --------------------------------------------------------------------------------------------------------
