@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include <boost/math/distributions/normal.hpp>
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
@@ -41,9 +43,15 @@ double MeanAt(const std::vector<double>& values, const std::vector<size_t>& inde
   return sum / static_cast<double>(index.size());
 }
 
+// ⌈n^(1/3)⌉, at least 1; a cube root a little above a whole number is that number.
+size_t RunLength(size_t chunks) {
+  return std::max<size_t>(
+      1, static_cast<size_t>(std::ceil(std::cbrt(static_cast<double>(chunks)) - 1e-9)));
+}
+
 std::vector<size_t> Draw(size_t count, SeededRandom& random) {
   std::vector<size_t> index(count);
-  const auto block = static_cast<size_t>(std::ceil(std::cbrt(static_cast<double>(count)) - 1e-9));
+  const size_t block = RunLength(count);
   for (size_t i = 0; i < count; ++i) {
     index[i] = i % block == 0 ? static_cast<size_t>(random.Below(static_cast<int64_t>(count)))
                               : (index[i - 1] + 1) % count;
@@ -59,13 +67,20 @@ double Percentile(const std::vector<double>& sorted, double fraction) {
   return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
-Estimate Summarise(double point, std::vector<double> gains, const BootstrapOptions& options) {
+// `model_error`: standard deviation of what the formula itself gets wrong, percentage points.
+Estimate Summarise(double point, std::vector<double> gains, double model_error,
+                   const BootstrapOptions& options) {
   std::sort(gains.begin(), gains.end());
   const double tail = (1 - options.confidence) / 2;
   const double wider = std::sqrt(1 + options.later_share);
+  const double model = model_error * boost::math::quantile(boost::math::normal(), 1 - tail);
+  // A percentile can lie on the far side of the point; the end it stands for is then the point.
+  const auto distance = [&](double sampling) {
+    return std::hypot(wider * std::max(0.0, sampling), model);
+  };
   return {.gain_percent = point,
-          .interval = {point + wider * (Percentile(gains, tail) - point),
-                       point + wider * (Percentile(gains, 1 - tail) - point)}};
+          .interval = {point - distance(point - Percentile(gains, tail)),
+                       point + distance(Percentile(gains, 1 - tail) - point)}};
 }
 
 // A resample of a valid estimate can only fail by numbers that cancel; it is then skipped.
@@ -92,14 +107,24 @@ absl::StatusOr<double> PlainGain(std::span<const MemberLosses> members,
   return coverage.gain_percent;
 }
 
-using GainFunction = absl::StatusOr<double> (*)(std::span<const MemberLosses>,
-                                                std::span<const double>);
+double ImprovementPercent(const Coverage& coverage, std::span<const double> base_loss) {
+  const std::vector<double>& won = coverage.domain_improvement;
+  return 100 * std::accumulate(won.begin(), won.end(), 0.0) /
+         std::accumulate(base_loss.begin(), base_loss.end(), 0.0);
+}
+
+struct Formula {
+  absl::StatusOr<double> (*gain)(std::span<const MemberLosses>, std::span<const double>);
+  double (*model_error)(double improvement_percent);
+};
 
 absl::StatusOr<Estimate> FromStandardErrors(std::span<const MemberLosses> members,
                                             std::span<const double> base_loss,
-                                            const BootstrapOptions& options, GainFunction gain) {
+                                            const BootstrapOptions& options,
+                                            const Formula& formula) {
   CheckOptions(options);
-  ASSIGN_OR_RETURN(const double point, gain(members, base_loss));
+  ASSIGN_OR_RETURN(const double point, formula.gain(members, base_loss));
+  ASSIGN_OR_RETURN(const Coverage coverage, EstimateCoverage(members, base_loss));
   for (size_t i = 0; i < members.size(); ++i) {
     const double error = members[i].improvement_standard_error;
     if (!std::isfinite(error) || error < 0) {
@@ -114,14 +139,38 @@ absl::StatusOr<Estimate> FromStandardErrors(std::span<const MemberLosses> member
     for (MemberLosses& member : drawn) {
       member.specialist_loss -= member.improvement_standard_error * random.Normal();
     }
-    const absl::StatusOr<double> value = gain(drawn, base_loss);
+    const absl::StatusOr<double> value = formula.gain(drawn, base_loss);
     if (value.ok()) gains.push_back(*value);
   }
   if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
-  return Summarise(point, std::move(gains), options);
+  return Summarise(point, std::move(gains),
+                   formula.model_error(ImprovementPercent(coverage, base_loss)), options);
 }
 
 }  // namespace
+
+double CoverageModelError(double improvement_percent) {
+  return 0.43 * std::sqrt(improvement_percent);
+}
+
+double TransferModelError(double improvement_percent) { return 0.07 * improvement_percent; }
+
+double PairedStandardError(std::span<const double> before, std::span<const double> after) {
+  KALAVAI_CHECK(before.size() == after.size(), "paired losses are of the same chunks");
+  const size_t run = RunLength(before.size());
+  std::vector<double> improvement;
+  for (size_t c = 0; c + run <= before.size(); c += run) {
+    double sum = 0;
+    for (size_t i = c; i < c + run; ++i) sum += before[i] - after[i];
+    improvement.push_back(sum / static_cast<double>(run));
+  }
+  if (improvement.size() < 2) return 0;
+  const double mean = Mean(improvement);
+  double squares = 0;
+  for (const double value : improvement) squares += (value - mean) * (value - mean);
+  const auto n = static_cast<double>(improvement.size());
+  return std::sqrt(squares / (n - 1) / n);
+}
 
 absl::StatusOr<LossMatrix> MeanOverChunks(const ChunkLosses& chunks) {
   LossMatrix matrix{
@@ -164,7 +213,7 @@ absl::StatusOr<Estimate> BootstrapOracle(const ChunkLosses& chunks,
     }
     gains.push_back(OracleGainPercent(matrix));
   }
-  return Summarise(point, std::move(gains), options);
+  return Summarise(point, std::move(gains), /*model_error=*/0, options);
 }
 
 absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> members,
@@ -205,19 +254,22 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
     if (drawn.ok()) gains.push_back(drawn->gain_percent);
   }
   if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
-  return Summarise(point.gain_percent, std::move(gains), options);
+  return Summarise(point.gain_percent, std::move(gains),
+                   CoverageModelError(ImprovementPercent(point, base)), options);
 }
 
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
                                                     std::span<const double> base_loss,
                                                     const BootstrapOptions& options) {
-  return FromStandardErrors(members, base_loss, options, PlainGain);
+  return FromStandardErrors(members, base_loss, options,
+                            {.gain = PlainGain, .model_error = CoverageModelError});
 }
 
 absl::StatusOr<Estimate> CoverageWithTransferFromStandardErrors(
     std::span<const MemberLosses> members, std::span<const double> base_loss,
     const BootstrapOptions& options) {
-  return FromStandardErrors(members, base_loss, options, CoverageWithTransfer);
+  return FromStandardErrors(members, base_loss, options,
+                            {.gain = CoverageWithTransfer, .model_error = TransferModelError});
 }
 
 }  // namespace kalavai

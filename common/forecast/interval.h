@@ -10,6 +10,9 @@
 // forecast that will be compared with the mean over other text, finite as well, misses it by the
 // noise of both: BootstrapOptions::later_share widens the interval for that.
 //
+// Coverage is a formula on two or three numbers a member, and wrong by more than sampling: its own
+// error, measured on the published loss matrices, is added to the interval (variances add).
+//
 // Deterministic: the same inputs and seed give the same bits on every platform. Thread-safe: pure
 // functions.
 #ifndef KALAVAI_COMMON_FORECAST_INTERVAL_H_
@@ -43,6 +46,18 @@ struct MemberChunkLosses {
   std::vector<double> base_loss = {};        // per chunk, nats/token
   std::vector<double> specialist_loss = {};  // the same chunks
 };
+
+// Root mean square errors of the two formulas against the oracle of the same matrix, percentage
+// points of gain, for members who together improve on the base by `improvement_percent`
+// (100·ΣR_d / ΣB_d): members who change nothing cannot forget either. From 126 leave-one-domain-out
+// cooperatives of 23 published conditions, each condition with equal weight
+// (docs/benchmarks/2026-11-23-forecast.md).
+double CoverageModelError(double improvement_percent);  // 0.43 · sqrt(improvement)
+double TransferModelError(double improvement_percent);  // 0.07 · improvement
+
+// Standard error of mean(before) - mean(after), one value a chunk in the order of the text: from
+// the differences of runs of ⌈n^(1/3)⌉ chunks. 0 for fewer than two runs. Both have the same size.
+double PairedStandardError(std::span<const double> before, std::span<const double> after);
 
 struct BootstrapOptions {
   int resamples = 2000;      // at least 100

@@ -12,8 +12,8 @@
 // A best specialist that is worse than the base is no bar: where the base is the better of the two,
 // the oracle is judged by what it gains over the base.
 //
-// The interval is sampling noise only. What the gate itself loses to the oracle (0.2 percentage
-// points measured on a real base) is not in it; the margin of 1 % is. Thread-safe: pure functions.
+// What is in the intervals: sampling; for the two coverage estimates the formula's own error
+// (interval.h); for the oracle of a fusion what its gate may lose. Thread-safe: pure functions.
 #ifndef KALAVAI_COMMON_FORECAST_VERDICT_H_
 #define KALAVAI_COMMON_FORECAST_VERDICT_H_
 

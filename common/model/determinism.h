@@ -25,6 +25,10 @@ namespace kalavai {
 absl::Status SetThreads(int64_t count);
 int64_t Threads();
 
+// After SetThreads, memory that was freed is kept for the next tensor. Gives it back to the system:
+// for a process that lives on after its models. Thread-safe; takes milliseconds.
+void ReturnFreedMemory();
+
 // Seeds the library's generator. Our own code draws only from SplitMix64; this is a safety belt.
 void SeedAll(uint64_t seed);
 

@@ -237,7 +237,7 @@ absl::Status CheckProbeCache(const ProbeText& probe, const ProbeCache& cache) {
   return CheckShape(cache);
 }
 
-std::vector<double> ChunkLosses(const ProbeText& probe, const ProbeCache& cache) {
+std::vector<double> LossesByChunk(const ProbeText& probe, const ProbeCache& cache) {
   KALAVAI_CHECK(CheckProbeCache(probe, cache).ok(), "the caller has checked the cache");
   const size_t predictions = static_cast<size_t>(cache.chunk_tokens - 1);
   std::vector<double> losses(static_cast<size_t>(cache.chunk_count));
@@ -252,7 +252,7 @@ std::vector<double> ChunkLosses(const ProbeText& probe, const ProbeCache& cache)
 }
 
 std::vector<double> MeanLosses(const ProbeText& probe, const ProbeCache& cache, ProbePart part) {
-  const std::vector<double> chunk_losses = ChunkLosses(probe, cache);
+  const std::vector<double> chunk_losses = LossesByChunk(probe, cache);
   std::vector<double> losses(probe.domains.size());
   for (size_t domain = 0; domain < losses.size(); ++domain) {
     const std::vector<int64_t> chunks = probe.ChunksOf(static_cast<int32_t>(domain), part);

@@ -59,7 +59,7 @@ absl::Status CheckProbeCache(const ProbeText& probe, const ProbeCache& cache);
 
 // Mean loss of every chunk, nats/token, in float64 in token order; [chunks]. The unit of bootstrap.
 // Requires CheckProbeCache.
-std::vector<double> ChunkLosses(const ProbeText& probe, const ProbeCache& cache);
+std::vector<double> LossesByChunk(const ProbeText& probe, const ProbeCache& cache);
 
 // Mean loss of one part of every domain, nats/token; [domains]: a row of the loss matrix L[m][·].
 // Requires CheckProbeCache.

@@ -9,8 +9,8 @@
 
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/corpus/chunk_selection.h"
 #include "common/corpus/documents.h"
-#include "common/corpus/first_chunks.h"
 #include "common/corpus/packing.h"
 #include "common/crypto/sha256.h"
 #include "common/tokenizer/tokenizer.h"
@@ -75,7 +75,7 @@ absl::Status AppendPart(const Tokenizer& tokenizer, std::vector<Document> docume
                         ProbePart part, const ProbeTextOptions& options, ProbeText& probe) {
   ASSIGN_OR_RETURN(
       const TokenChunks chunks,
-      FirstChunks(tokenizer, std::move(documents), options.chunk_tokens, options.chunks_per_part));
+      SpreadChunks(tokenizer, std::move(documents), options.chunk_tokens, options.chunks_per_part));
   if (chunks.count() < kProbeChunksMin) {
     return TooLittle(probe.domains[static_cast<size_t>(domain)].name, part, chunks.count(),
                      options.chunk_tokens);

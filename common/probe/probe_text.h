@@ -1,8 +1,9 @@
 // The probe text of a cooperative: what every model is measured on (design §3.1).
 //
 // Per domain, the documents are split by their hash into a router part (fits the gate) and an
-// evaluation part (reports figures), in halves; each part is ordered by hash, encoded, and packed
-// into chunks of T tokens, at most chunks_per_part of them. The choice depends on the documents'
+// evaluation part (reports figures), in halves; each part is ordered by hash, encoded, packed into
+// chunks of T tokens, and at most chunks_per_part of them, spread over its documents, are taken
+// (common/corpus/chunk_selection.h). The choice depends on the documents'
 // content only: the order of files and lines does not matter, and a document is never in both
 // parts.
 //

@@ -7,7 +7,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
-#include "common/corpus/first_chunks.h"
+#include "common/corpus/chunk_selection.h"
 #include "common/crypto/sha256.h"
 
 namespace kalavai {
@@ -69,8 +69,8 @@ absl::StatusOr<Dataset> BuildDataset(const Tokenizer& tokenizer, std::vector<Doc
 
   ASSIGN_OR_RETURN(data.train, FirstChunks(tokenizer, std::move(split.first), options.chunk_tokens,
                                            options.train_chunks_max));
-  ASSIGN_OR_RETURN(data.held_out, FirstChunks(tokenizer, std::move(split.second),
-                                              options.chunk_tokens, options.held_out_chunks_max));
+  ASSIGN_OR_RETURN(data.held_out, SpreadChunks(tokenizer, std::move(split.second),
+                                               options.chunk_tokens, options.held_out_chunks_max));
   if (data.train.count() < kTrainChunksMin) {
     return TooLittle("training", data.train.count(), kTrainChunksMin, options.chunk_tokens);
   }
@@ -101,8 +101,8 @@ absl::StatusOr<TokenChunks> BuildEvaluationChunks(const Tokenizer& tokenizer,
                                                   std::vector<Document> documents,
                                                   const DatasetOptions& options) {
   ASSIGN_OR_RETURN(TokenChunks chunks,
-                   FirstChunks(tokenizer, Deduplicate(std::move(documents)), options.chunk_tokens,
-                               options.held_out_chunks_max));
+                   SpreadChunks(tokenizer, Deduplicate(std::move(documents)), options.chunk_tokens,
+                                options.held_out_chunks_max));
   RETURN_IF_ERROR(CheckEvaluationChunks(chunks));
   return chunks;
 }

@@ -58,9 +58,10 @@ void Configure(Flags& flags, CLI::App& app) {
          "is less; without --model the cooperative's)")
       ->type_name("N")
       ->check(WholeBetween(2, 1 << 20));
-  app.add_option("--max-chunks,--chunks", flags.chunks_max,
-                 "at most so many chunks a text, its first; 0: all (default: all; without --model "
-                 "128)")
+  app.add_option(
+         "--max-chunks,--chunks", flags.chunks_max,
+         "at most so many chunks a text, spread over it (reference packing: its first); 0: all "
+         "(default: all; without --model 128)")
       ->type_name("N")
       ->check(WholeFromZero());
   app.add_option("--packing", flags.packing,

@@ -50,7 +50,7 @@ inline constexpr int64_t kPaperChunkTokens = 512;
 
 struct EvaluationOptions {
   int64_t chunk_tokens = 0;  // T; 0: kPaperChunkTokens, or the model's context when that is less
-  int64_t chunks_max = 128;  // a text, its first ones; 0: all of it
+  int64_t chunks_max = 128;  // a text, spread over it (reference packing: its first); 0: all
   WeightType type = WeightType::kFloat32;
   Packing packing = Packing::kTraining;
   Device device = Device::kCpu;  // from OpenDevice

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "common/corpus/document_list.h"
 #include "common/corpus/documents.h"
 #include "common/crypto/sha256.h"
+#include "common/forecast/interval.h"
 #include "common/model/loss.h"
 #include "common/model/model_directory.h"
 #include "common/model/weights.h"
@@ -38,8 +40,6 @@ constexpr mode_t kPrivateFile = 0600;
 
 // Chunks for the curve along the way; the figures of the report are of all held-out chunks.
 constexpr int64_t kCurveChunks = 32;
-
-constexpr int64_t kErrorChunks = 64;  // behind the standard error of the improvement
 
 // error_percent covered 13 of 16 forecasts (docs/formats/training_report.md): ±1.3 deviations of a
 // normal distribution.
@@ -175,6 +175,10 @@ TrainerOptions LoopOptions(const SpecialistOptions& options, const std::string& 
   return loop;
 }
 
+double Mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
 // Mean loss of each chunk, nats/token.
 absl::StatusOr<std::vector<double>> ChunkLosses(const Transformer& model, ChunkSpan chunks) {
   std::vector<double> losses;
@@ -193,32 +197,6 @@ absl::StatusOr<std::vector<double>> ChunkLosses(const Transformer& model, ChunkS
   return losses;
 }
 
-// The first kErrorChunks chunks: documents are in the order of their hashes.
-ChunkSpan ErrorPart(ChunkSpan held_out) {
-  const int64_t count = std::min(held_out.count(), kErrorChunks);
-  return {.tokens = held_out.tokens.first(static_cast<size_t>(count * held_out.chunk_length)),
-          .chunk_length = held_out.chunk_length};
-}
-
-// Standard error of the mean improvement over all held-out chunks, from the paired improvements on
-// ErrorPart, where the base lost `before`; 0 for a single one.
-absl::StatusOr<double> ImprovementStandardError(const std::vector<double>& before,
-                                                const Transformer& specialist, ChunkSpan held_out) {
-  const ChunkSpan part = ErrorPart(held_out);
-  const int64_t count = part.count();
-  if (count < 2) return 0.0;
-  ASSIGN_OR_RETURN(const std::vector<double> after, ChunkLosses(specialist, part));
-  double sum = 0;
-  double squares = 0;
-  for (size_t c = 0; c < before.size(); ++c) {
-    sum += before[c] - after[c];
-    squares += (before[c] - after[c]) * (before[c] - after[c]);
-  }
-  const auto n = static_cast<double>(count);
-  const double variance = std::max(0.0, (squares - sum * sum / n) / (n - 1));
-  return std::sqrt(variance / static_cast<double>(held_out.count()));
-}
-
 // Writes the specialist and measures it as written.
 absl::Status WriteAndMeasure(const SpecialistOptions& options, const Ground& ground,
                              const std::vector<double>& base_losses, const Transformer& model,
@@ -228,10 +206,10 @@ absl::Status WriteAndMeasure(const SpecialistOptions& options, const Ground& gro
   ASSIGN_OR_RETURN(const Transformer written,
                    LoadTransformer(options.specialist_directory,
                                    {.type = WeightType::kFloat32, .device = options.device}));
-  ASSIGN_OR_RETURN(report.own_loss, MeanLoss(written, held_out));
+  ASSIGN_OR_RETURN(const std::vector<double> losses, ChunkLosses(written, held_out));
+  report.own_loss = Mean(losses);
   report.measured_loss = report.own_loss;
-  ASSIGN_OR_RETURN(report.improvement_standard_error,
-                   ImprovementStandardError(base_losses, written, held_out));
+  report.improvement_standard_error = PairedStandardError(base_losses, losses);
   return absl::OkStatus();
 }
 
@@ -402,9 +380,7 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
   }
   const ChunkSpan held_out = {.tokens = ground.data.held_out.tokens,
                               .chunk_length = options.chunk_tokens};
-  ASSIGN_OR_RETURN(const double base_loss, MeanLoss(ground.base, held_out));
-  ASSIGN_OR_RETURN(const std::vector<double> base_losses,
-                   ChunkLosses(ground.base, ErrorPart(held_out)));
+  ASSIGN_OR_RETURN(const std::vector<double> base_losses, ChunkLosses(ground.base, held_out));
   ASSIGN_OR_RETURN(
       const TrainingResult result,
       Train(std::move(ground.base),  // its memory is the training's
@@ -413,7 +389,7 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
             loop, listener.progress));
 
   SpecialistReport report = Describe(options, ground, result.summary, run_digest);
-  report.base_loss = base_loss;
+  report.base_loss = Mean(base_losses);
   if (report.pilot) {
     Forecast(options, report);
     RETURN_IF_ERROR(SaveReport(options, report));

@@ -19,7 +19,7 @@
 #include "common/cli/device_option.h"
 #include "common/cli/number_checks.h"
 #include "common/corpus/documents.h"
-#include "common/corpus/first_chunks.h"
+#include "common/corpus/chunk_selection.h"
 #include "common/crypto/sha256.h"
 #include "common/model/determinism.h"
 #include "common/probe/gate_statistics.h"

@@ -129,6 +129,7 @@ void FusionWorker::Run(const std::string& fusion) {
   RemoveModels();
   if (!stopping_) static_cast<void>(RemoveFile(FilePath(fusion, kLogitJournalFile)).ok());
   if (!stopping_) RemovePasses();  // else other processes go on while the coordinator starts anew
+  ReturnFreedMemory();
   dependencies_.watch.Notify(fusion);
   if (dependencies_.on_end && !stopping_) dependencies_.on_end(fusion);
 }

@@ -242,6 +242,7 @@ absl::Status GenerationEngine::Unload(absl::string_view model) {
   return Enqueue(
       [this, name = std::string(model)] {
         models_.erase(name);
+        ReturnFreedMemory();
         const absl::MutexLock lock(&mutex_);
         ready_.erase(name);
       },

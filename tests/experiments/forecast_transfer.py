@@ -8,9 +8,11 @@ one, is taken out), the cooperative of the others is forecast from two losses a 
 relative change phi on the public text, and compared with the oracle gain of their matrix. Printed:
 mean absolute errors in percentage points, of the plain estimate, of the one with transfer, and of
 transfer shrunk by a factor that was fitted on all *other* conditions. The destroyed runs (LoRA) are
-left out. Python 3.9, standard library.
+left out. Below the table: the deviations that common/forecast/interval.h
+takes, and the alternatives. Python 3.9, standard library.
 """
 import json
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -83,6 +85,28 @@ def main():
     print(f"| **mean** | {sum(r['cooperatives'] for r in table.values())} | "
           f"**{mean(r['plain'] for r in table.values())}** | "
           f"**{mean(r['by_factor'][-1] for r in table.values())}** | {mean(shrunk)} |")
+
+    groups = [list(cooperatives(c["losses"])) for c in conditions if c["id"] in table]
+    print("\nThe formulas' own errors: deviation over scale, mean log-likelihood (w: improvement over the base, %)\n")
+    for name, error in [("plain", lambda b, s, p: plain(b, s) - oracle(b, s)),
+                        ("with transfer", lambda b, s, p: transfer(b, s, p) - oracle(b, s))]:
+        for scale, of in [("constant", lambda w: 1.0), ("root of w", math.sqrt), ("w", lambda w: w)]:
+            deviation, likelihood = normal(groups, error, of)
+            print(f"{name}, {scale}: {deviation:.3f}, {likelihood:.2f}")
+
+
+def normal(groups, error, scale):
+    """Errors as normal with deviation proportional to scale(w); each condition has equal weight."""
+    def mean(function):
+        return statistics.mean(
+            statistics.mean(function(error(*coop), scale(improvement(*coop))) for coop in group) for group in groups)
+
+    deviation = math.sqrt(mean(lambda e, x: (e / x) ** 2))
+    return deviation, mean(lambda e, x: -math.log(deviation * x) - (e / (deviation * x)) ** 2 / 2)
+
+
+def improvement(base, specialists, _):
+    return 100 * sum(max(0.0, base[s] - specialists[s][s]) for s in specialists) / sum(base.values())
 
 
 if __name__ == "__main__":

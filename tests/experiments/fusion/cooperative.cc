@@ -14,6 +14,7 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/sha256.h"
 #include "common/forecast/coverage.h"
+#include "common/forecast/interval.h"
 #include "common/forecast/transfer.h"
 #include "common/router/gate_evaluation.h"
 #include "common/router/router_file.h"
@@ -193,13 +194,14 @@ Json Summary(const Fused& fused) {
   return json;
 }
 
-// Coverage with transfer (common/forecast/transfer.h), φ from the public domains' router part; its
-// interval is coverage's, moved: what φ's own sampling adds is not in it.
+// Coverage with transfer (common/forecast/transfer.h), as members would report it: their own losses
+// with the standard error, and φ from the public domains; all from the router part.
 absl::Status AddTransfer(const Fused& fused, Json& json) {
-  const coordinator::FusionOutcome& outcome = fused.outcome;
   const auto counted = static_cast<size_t>(fused.counted);
-  if (fused.domains.size() == counted || !outcome.coverage.has_value()) return absl::OkStatus();
-  const std::vector<double> base = EvaluateExpert(fused.router_part.data, 0).domain_loss;
+  if (fused.domains.size() == counted) return absl::OkStatus();
+  const ProbeData& part = fused.router_part.data;
+  const std::vector<double> base = EvaluateExpert(part, 0).domain_loss;
+  const std::vector<std::vector<std::vector<double>>> chunks = ExpertChunkLosses(part);
   const auto mean_public = [&](const std::vector<double>& losses) {
     double sum = 0;
     for (size_t d = counted; d < losses.size(); ++d) sum += losses[d];
@@ -207,22 +209,20 @@ absl::Status AddTransfer(const Fused& fused, Json& json) {
   };
   std::vector<MemberLosses> members;
   for (size_t i = 0; i < fused.members.size(); ++i) {
-    const std::vector<double> own =
-        EvaluateExpert(fused.router_part.data, static_cast<int>(i) + 1).domain_loss;
+    const std::vector<double> own = EvaluateExpert(part, static_cast<int>(i) + 1).domain_loss;
     const auto place =
         std::find(fused.domains.begin(), fused.domains.end(), fused.members[i].domain);
     const auto d = static_cast<size_t>(place - fused.domains.begin());
-    members.push_back({.domain = static_cast<int>(d),
-                       .base_loss = base[d],
-                       .specialist_loss = own[d],
-                       .transfer = TransferOf(mean_public(base), mean_public(own))});
+    members.push_back(
+        {.domain = static_cast<int>(d),
+         .base_loss = base[d],
+         .specialist_loss = own[d],
+         .improvement_standard_error = PairedStandardError(chunks[0][d], chunks[i + 1][d]),
+         .transfer = TransferOf(mean_public(base), mean_public(own))});
   }
-  ASSIGN_OR_RETURN(const double gain,
-                   CoverageWithTransfer(members, std::span(base).first(counted)));
-  const double moved = gain - outcome.coverage->gain_percent;
-  json["coverage_with_transfer"] = {{"gain_percent", gain},
-                                    {"low", outcome.coverage->interval.low + moved},
-                                    {"high", outcome.coverage->interval.high + moved}};
+  ASSIGN_OR_RETURN(const Estimate estimate,
+                   CoverageWithTransferFromStandardErrors(members, std::span(base).first(counted)));
+  json["coverage_with_transfer"] = ToJson(estimate);
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 // noise is common to all models.
 #include "common/forecast/interval.h"
 
+#include <span>
 #include <vector>
 
 #include "common/base/seeded_random.h"
@@ -103,8 +104,43 @@ TEST_CASE("Coverage has an interval from chunks and from standard errors", "[for
   const std::vector<double> base = {3, 4};
   REQUIRE_OK_AND_ASSIGN(const Estimate normal, CoverageFromStandardErrors(reported, base));
   REQUIRE_NEAR(normal.gain_percent, 100 * 0.5 / 6.4, 1e-12);
-  CHECK(normal.interval.low < normal.gain_percent);
-  CHECK(normal.interval.high - normal.interval.low < 1.5);
+  // The formula's own error is most of it; the members' standard errors come on top.
+  const double half = (normal.interval.high - normal.interval.low) / 2;
+  const double model = CoverageModelError(100 * 1.1 / 7);
+  CHECK(half > 1.95 * model);
+  CHECK(half < 1.96 * model + 0.2);
+}
+
+TEST_CASE("The error of a formula is in its interval, whatever the sample", "[forecast]") {
+  std::vector<MemberLosses> members = {{0, 3, 2.5, 0}, {1, 4, 3.4, 0}};
+  const std::vector<double> base = {3, 4};
+  REQUIRE_OK_AND_ASSIGN(const Estimate plain, CoverageFromStandardErrors(members, base));
+  const double improvement = 100 * 1.1 / 7;
+  const double half = 1.959964 * 0.43 * std::sqrt(improvement);
+  REQUIRE_NEAR(plain.interval.high - plain.gain_percent, half, 1e-6);
+  REQUIRE_NEAR(plain.gain_percent - plain.interval.low, half, 1e-6);
+  for (MemberLosses& member : members) member.transfer = 0;
+  REQUIRE_OK_AND_ASSIGN(const Estimate transfer,
+                        CoverageWithTransferFromStandardErrors(members, base));
+  const double gain = 100 * 0.5 / 6.4;
+  REQUIRE_NEAR(transfer.gain_percent, gain, 1e-12);
+  REQUIRE_NEAR(transfer.interval.high - gain, 1.959964 * 0.07 * improvement, 1e-6);
+  // Members who change nothing are sure to gain nothing.
+  members = {{0, 3, 3, 0}, {1, 4, 4, 0}};
+  REQUIRE_OK_AND_ASSIGN(const Estimate nothing, CoverageFromStandardErrors(members, base));
+  REQUIRE(nothing.interval.high == 0);
+}
+
+TEST_CASE("A standard error counts runs of chunks that vary together, not chunks", "[forecast]") {
+  // 27 chunks, runs of 3: nine runs of equal improvements 0, 1, 0, 1, …
+  std::vector<double> before(27, 5.0);
+  std::vector<double> after = before;
+  for (size_t c = 0; c < after.size(); ++c) after[c] -= static_cast<double>((c / 3) % 2);
+  const double variance = (5 * (4.0 / 9) * (4.0 / 9) + 4 * (5.0 / 9) * (5.0 / 9)) / 8;
+  REQUIRE_NEAR(PairedStandardError(before, after), std::sqrt(variance / 9), 1e-12);
+  REQUIRE(PairedStandardError(before, before) == 0);
+  REQUIRE(PairedStandardError(std::span(before).first(1), std::span(after).first(1)) == 0);
+  REQUIRE(PairedStandardError({}, {}) == 0);
 }
 
 TEST_CASE("Chunks that do not fit are refused", "[forecast]") {

@@ -119,7 +119,7 @@ TEST_CASE("Losses are means of the log-probabilities", "[probe]") {
   const ProbeText probe = ExampleText();
   const ProbeCache cache = Example();
   REQUIRE_OK(CheckProbeCache(probe, cache));
-  REQUIRE(ChunkLosses(probe, cache) == std::vector<double>{1.5, 4.0});
+  REQUIRE(LossesByChunk(probe, cache) == std::vector<double>{1.5, 4.0});
   REQUIRE(MeanLosses(probe, cache, ProbePart::kRouter) == std::vector<double>{1.5});
   REQUIRE(MeanLosses(probe, cache, ProbePart::kEvaluation) == std::vector<double>{4.0});
   ProbeText other = probe;

@@ -57,7 +57,7 @@ TEST_CASE("A pass agrees with the evaluation protocol and repeats bit for bit", 
   REQUIRE(cache.feature_width == 32);
   REQUIRE(cache.features.size() == static_cast<size_t>(probe.chunk_count() * 32 * 32));
   REQUIRE_OK(CheckProbeCache(probe, cache));
-  const std::vector<double> losses = ChunkLosses(probe, cache);
+  const std::vector<double> losses = LossesByChunk(probe, cache);
   double mean = 0;
   for (const double loss : losses) mean += loss / static_cast<double>(losses.size());
   REQUIRE_OK_AND_ASSIGN(const Transformer model,
@@ -80,8 +80,8 @@ TEST_CASE("Products in bfloat16 give nearly the same losses, from float32 weight
   REQUIRE_OK_AND_ASSIGN(const ProbeCache fast,
                         RunProbePass(directory.path(), digest, probe, {.bfloat16_products = true}));
   REQUIRE(fast.log_probs != exact.log_probs);
-  const std::vector<double> a = ChunkLosses(probe, exact);
-  const std::vector<double> b = ChunkLosses(probe, fast);
+  const std::vector<double> a = LossesByChunk(probe, exact);
+  const std::vector<double> b = LossesByChunk(probe, fast);
   for (size_t i = 0; i < a.size(); ++i) REQUIRE_NEAR(b[i], a[i], 0.02);
 }
 

@@ -1,8 +1,9 @@
-#include "common/corpus/first_chunks.h"
+#include "common/corpus/chunk_selection.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "common/base/status_macros.h"
 
@@ -33,6 +34,21 @@ absl::StatusOr<TokenChunks> FirstChunks(const Tokenizer& tokenizer, std::vector<
     }
     return chunks;
   }
+}
+
+absl::StatusOr<TokenChunks> SpreadChunks(const Tokenizer& tokenizer,
+                                         std::vector<Document> documents, int64_t chunk_tokens,
+                                         int64_t chunks_max) {
+  ASSIGN_OR_RETURN(TokenChunks chunks, FirstChunks(tokenizer, std::move(documents), chunk_tokens,
+                                                   kSpread * chunks_max));
+  const int64_t found = chunks.count();
+  if (chunks_max <= 0 || found <= chunks_max) return chunks;
+  TokenChunks spread{.chunk_tokens = chunk_tokens, .tokens = {}};
+  for (int64_t i = 0; i < chunks_max; ++i) {
+    const auto chunk = chunks.chunk((2 * i + 1) * found / (2 * chunks_max));
+    spread.tokens.insert(spread.tokens.end(), chunk.begin(), chunk.end());
+  }
+  return spread;
 }
 
 }  // namespace kalavai
