@@ -51,11 +51,22 @@ class CountingIterator {
   const char** furthest_;
 };
 
-absl::Status JsonError(absl::string_view what, size_t offset, const std::string& path) {
+// Why a text is refused: one of these with every place.
+constexpr char kTwoReadings[] =
+    "readers keep the first value of a repeated key or the last: a text with two readings cannot "
+    "be trusted";
+constexpr char kNotJson[] = "the text is not JSON (RFC 8259), so nobody can say what it means";
+constexpr char kNotExact[] =
+    "other readers round such a number or refuse it, each in its own way (RFC 7493)";
+constexpr char kTooMuch[] = "what is read is bounded before it is read, whoever sends it";
+constexpr char kEncoding[] = "JSON that is exchanged is UTF-8 without a mark (RFC 8259)";
+
+absl::Status JsonError(absl::string_view what, absl::string_view why, size_t offset,
+                       const std::string& path) {
   return MakeError(
       absl::StatusCode::kInvalidArgument, "JSON_INVALID",
       {.what = absl::StrCat(what, " at byte ", offset, path.empty() ? "" : ", in ", path),
-       .why = "a text with two readings cannot be trusted",
+       .why = std::string(why),
        .fix = "mend the text at this place",
        .metadata = {{"offset", absl::StrCat(offset)}, {"path", path}}});
 }
@@ -94,12 +105,12 @@ class StrictSax : public nlohmann::json_sax<Json> {
   bool number_float(number_float_t value, const string_t& number) override {
     Next();
     if (!std::isfinite(value)) {
-      return Refuse(absl::StrCat("number '", Shown(number), "': must fit a double"),
+      return Refuse(absl::StrCat("number '", Shown(number), "': must fit a double"), kNotExact,
                     NumberOffset());
     }
     if (number.find_first_of(".eE") == std::string::npos) {
       return Refuse(absl::StrCat("integer '", Shown(number), "': must be from -2^63 to 2^64 - 1"),
-                    NumberOffset());
+                    kNotExact, NumberOffset());
     }
     return builder_.number_float(value, number);
   }
@@ -113,7 +124,8 @@ class StrictSax : public nlohmann::json_sax<Json> {
     const bool fresh = object.keys.insert(value).second;
     object.key = value;
     if (!fresh) {
-      return Refuse(absl::StrCat("duplicate key '", Shown(value), "'"), StringOffset());
+      return Refuse(absl::StrCat("duplicate key '", Shown(value), "'"), kTwoReadings,
+                    StringOffset());
     }
     return builder_.key(value);
   }
@@ -127,16 +139,16 @@ class StrictSax : public nlohmann::json_sax<Json> {
     // Overflow arrives here and not as an event: 406.
     if (error.id == 406) {
       Next();
-      return Refuse("number: must fit a double", NumberOffset());
+      return Refuse("number: must fit a double", kNotExact, NumberOffset());
     }
     const size_t offset = std::min(position == 0 ? 0 : position - 1, text_.size());
     Refuse(offset == text_.size() ? "syntax error: the text ends too early" : "syntax error",
-           offset);
+           kNotJson, offset);
     refused_path_ = Path(frames_.size() - (frames_.empty() ? 0 : 1));  // what is open
     return false;
   }
 
-  absl::Status status() const { return JsonError(refusal_, offset_, refused_path_); }
+  absl::Status status() const { return JsonError(refusal_, why_, offset_, refused_path_); }
 
  private:
   struct Frame {
@@ -146,8 +158,9 @@ class StrictSax : public nlohmann::json_sax<Json> {
     std::set<std::string> keys = {};
   };
 
-  bool Refuse(std::string what, size_t offset) {
+  bool Refuse(std::string what, const char* why, size_t offset) {
     refusal_ = std::move(what);
+    why_ = why;
     offset_ = offset;
     refused_path_ = Path(frames_.size());
     return false;
@@ -159,7 +172,7 @@ class StrictSax : public nlohmann::json_sax<Json> {
   bool Enter(bool array) {
     Next();
     if (static_cast<int64_t>(frames_.size()) >= depth_max_) {
-      return Refuse(absl::StrCat("depth: must be at most ", depth_max_), Read() - 1);
+      return Refuse(absl::StrCat("depth: must be at most ", depth_max_), kTooMuch, Read() - 1);
     }
     frames_.push_back({.array = array});
     return true;
@@ -212,6 +225,7 @@ class StrictSax : public nlohmann::json_sax<Json> {
   const int64_t depth_max_;
   std::vector<Frame> frames_;
   std::string refusal_ = "syntax error";
+  const char* why_ = kNotJson;
   size_t offset_ = 0;
   std::string refused_path_;
 };
@@ -236,16 +250,16 @@ absl::StatusOr<Json> ReadJson(absl::string_view text, const JsonLimits& limits) 
   if (static_cast<int64_t>(text.size()) > limits.bytes_max) {
     return JsonError(
         absl::StrCat(text.size(), " bytes found; must be at most ", limits.bytes_max, ": too many"),
-        static_cast<size_t>(limits.bytes_max), "");
+        kTooMuch, static_cast<size_t>(limits.bytes_max), "");
   }
   // nlohmann accepts a byte-order mark; RFC 8259 §8.1 lets us refuse it, and then a value has one
   // spelling.
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") return JsonError("byte-order mark", 0, "");
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") return JsonError("byte-order mark", kEncoding, 0, "");
   const auto valid = static_cast<size_t>(ValidUtf8Prefix(text));
-  if (valid < text.size()) return JsonError("not UTF-8", valid, "");
+  if (valid < text.size()) return JsonError("not UTF-8", kEncoding, valid, "");
   // nlohmann takes a zero byte between tokens for the end of the text, whatever follows.
   const size_t zero = text.find('\0');
-  if (zero != absl::string_view::npos) return JsonError("zero byte", zero, "");
+  if (zero != absl::string_view::npos) return JsonError("zero byte", kNotJson, zero, "");
   Json root;
   StrictSax sax(root, text, limits.depth_max);
   const char* const end = text.data() + text.size();

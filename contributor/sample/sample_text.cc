@@ -22,6 +22,13 @@ absl::StatusOr<SampleText> ReadSample(const std::vector<std::string>& files,
   SampleText sample;
   ASSIGN_OR_RETURN(std::vector<Document> documents, ReadDocuments(files));
   sample.documents = Deduplicate(std::move(documents));
+  if (sample.documents.size() < 2) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "TEXT_EMPTY",
+                     {.what = "sample: one document found; must hold at least two",
+                      .why = "one part trains the router and another judges it",
+                      .fix = "add documents: each line of a .jsonl is one; a .txt is cut at blank "
+                             "lines, and short paragraphs are joined to up to 6,000 characters"});
+  }
   for (const Document& document : sample.documents) {
     absl::StrAppend(&sample.lines, nlohmann::json({{"text", document.text}}).dump(), "\n");
     if (static_cast<int64_t>(sample.lines.size()) > kSampleBytesMax) {

@@ -1,6 +1,8 @@
 #include "coordinator/launch/sample_sharing.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -9,7 +11,9 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/corpus/probe_documents.h"
+#include "common/probe/probe_text.h"
 #include "common/rpc/resource_name.h"
+#include "common/tokenizer/tokenizer.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -35,6 +39,26 @@ int64_t CountTrained(const DocumentSplit& split, const std::vector<Digest>& trai
 }
 
 }  // namespace
+
+// A sample is never replaced, and one that gives too few chunks would stop every fusion. A
+// cooperative that was launched has a base; nothing is known without.
+absl::Status SampleSharing::CheckLength(const ProbeTextRow& row, const DocumentSplit& split) const {
+  ASSIGN_OR_RETURN(const std::optional<BaseSummary> base, parts_.later.find_base(row.cooperative));
+  if (!base.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const CooperativeRow cooperative, parts_.cooperatives.Get(row.cooperative));
+  for (const BaseSummary::File& file : base->files) {
+    if (file.path != "tokenizer.json") continue;
+    ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
+                     Tokenizer::Load(parts_.blobs.Path(file.digest)));
+    ProbeDocuments documents = {.domain = row.domain};
+    for (const auto* const part : {&split.first, &split.second}) {
+      for (const Document& document : *part) documents.documents.push_back(document.text);
+    }
+    return BuildProbeText(*tokenizer, {&documents, 1}, {.chunk_tokens = cooperative.chunk_tokens})
+        .status();
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<ProbeTextRow> SampleSharing::Check(const Header& header,
                                                   const Caller& caller) const {
@@ -104,6 +128,7 @@ absl::StatusOr<ProbeTextRow> SampleSharing::Store(const Header& header, const st
          .fix = "share documents that were kept out of training",
          .metadata = {{"domain", row.domain}, {"documents", absl::StrCat(both)}}});
   }
+  RETURN_IF_ERROR(CheckLength(row, split));
   ASSIGN_OR_RETURN(row.digest, parts_.blobs.PutBytes(text));
   const absl::Status changed = parts_.database.Transact([&]() -> absl::Status {
     RETURN_IF_ERROR(Check(header, caller).status());  // phase, member and text as they are now

@@ -8,7 +8,8 @@
 //
 // Errors: PERMISSION_DENIED (not an active member of this cooperative); FAILED_PRECONDITION
 // PHASE_MISMATCH unless ACTIVE; INVALID_ARGUMENT FIELD_INVALID (another domain, a public class, a
-// format other than jsonl), those of SplitProbeText; ALREADY_EXISTS PROBE_TEXT_EXISTS;
+// format other than jsonl), those of SplitProbeText; TOO_LITTLE_TEXT (BuildProbeText's) when the
+// base's tokenizer makes too few chunks of it; ALREADY_EXISTS PROBE_TEXT_EXISTS;
 // FAILED_PRECONDITION PROBE_TEXT_IS_TRAINING_TEXT (metadata `domain`, `documents`) when a document
 // is among those that this member reported as trained on. What others trained on is not compared
 // here: an answer would tell one member what another has. A fusion compares everybody's.
@@ -22,6 +23,7 @@
 #include "absl/status/statusor.h"
 
 #include "common/base/clock.h"
+#include "common/corpus/documents.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
@@ -53,6 +55,8 @@ class SampleSharing {
                                      const Caller& caller) const;
 
  private:
+  absl::Status CheckLength(const ProbeTextRow& row, const DocumentSplit& split) const;
+
   const Parts parts_;
 };
 

@@ -46,6 +46,17 @@ int Type(const std::vector<std::string>& words) {
                     static_cast<int>(argv.size()), argv.data());
 }
 
+// Long enough for both parts, whichever it falls into.
+std::string Text(const std::string& word) { return word + testing::TinyText(0, 20); }
+
+std::string Lines(const std::vector<std::string>& words) {
+  std::string lines;
+  for (const std::string& word : words) {
+    lines += nlohmann::json({{"text", Text(word)}}).dump() + "\n";
+  }
+  return lines;
+}
+
 struct Ground {
   testing::TempDir temp;
   testing::InProcessCoordinator coordinator;
@@ -65,9 +76,11 @@ struct Ground {
     v1::LaunchCooperativeRequest launch;
     launch.set_name(kParent);
     REQUIRE_OK(CallUnary(coordinator.address(), *admin, &Admin::LaunchCooperative, launch));
-    WriteFile(sample,
-              "{\"text\":\"one\",\"patient\":\"Ann\"}\n{\"text\":\"two\"}\n"
-              "{\"text\":\"three\"}\n");
+    std::string lines;
+    for (const char* const word : {"one", "two", "three"}) {
+      lines += nlohmann::json({{"text", Text(word)}, {"patient", "Ann"}}).dump() + "\n";
+    }
+    WriteFile(sample, lines);
   }
 
   Workspace Join(const std::string& id, const std::string& domain) {
@@ -146,7 +159,7 @@ TEST_CASE("A sample is listed, sent when told to, recorded, and deleted with its
   CHECK(added.domain() == "medical");
   CHECK(added.contributor() == absl::StrCat(kParent, "/contributors/clinic"));
   CHECK(added.router_documents() + added.evaluation_documents() == 3);
-  const std::string sent = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n{\"text\":\"three\"}\n";
+  const std::string sent = Lines({"one", "two", "three"});
   CHECK(added.sha256() == Sha256Of(sent).Hex());
   CHECK(ground.HasBlob(added.sha256()));
   const std::vector<nlohmann::json> receipts = Receipts(clinic, "share-sample");
@@ -177,7 +190,7 @@ TEST_CASE("What may not be shared stays at home or is refused", "[integration]")
   CHECK(share(firm, ground.sample) == 1);  // the charter has text of legal
   CHECK(share(clinic, ground.temp.File("none.jsonl")) != 0);
   fs::create_directories(clinic.TrainingDirectory());
-  WriteFile(clinic.TrainingDocumentsFile(), FormatDocumentList({MakeDocument("two")}));
+  WriteFile(clinic.TrainingDocumentsFile(), FormatDocumentList({MakeDocument(Text("two"))}));
   CHECK(share(clinic, ground.sample) == 1);  // it was trained on
   CHECK(Receipts(clinic, "share-sample").empty());
   CHECK(Receipts(firm, "share-sample").empty());
@@ -186,7 +199,7 @@ TEST_CASE("What may not be shared stays at home or is refused", "[integration]")
   REQUIRE_OK_AND_ASSIGN(const contributor::CoordinatorConnection member,
                         contributor::Connect(clinic));
   const auto stub = v1::CooperativeAdmin::NewStub(member.channel);
-  const std::string text = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n";
+  const std::string text = Lines({"one", "two"});
   v1::AddProbeTextRequest::Header good;
   good.set_parent(kParent);
   good.set_format("jsonl");
@@ -217,6 +230,11 @@ TEST_CASE("What may not be shared stays at home or is refused", "[integration]")
   bad = good;
   bad.set_format("txt");
   REQUIRE_STATUS(Stream(ground, *stub, bad, text), kInvalid, "FIELD_INVALID");
+  const std::string tiny = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n";
+  bad = good;
+  bad.set_size_bytes(static_cast<int64_t>(tiny.size()));
+  bad.set_sha256(Sha256Of(tiny).Hex());
+  REQUIRE_STATUS(Stream(ground, *stub, bad, tiny), kInvalid, "TOO_LITTLE_TEXT");
   // The launcher has a method of its own, before the launch.
   REQUIRE_STATUS(Stream(ground, *ground.coordinator.Administrator(), good, text),
                  absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");

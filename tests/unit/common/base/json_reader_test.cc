@@ -80,6 +80,30 @@ TEST_CASE("Bad JSON is refused at its place", "[base]") {
   }
 }
 
+TEST_CASE("Each kind of fault has a why of its own", "[base]") {
+  const struct {
+    const char* text;
+    const char* why;
+  } cases[] = {
+      {R"({"a":1,"a":2})", "two readings"},
+      {R"({"a":NaN})", "not JSON"},
+      {"{", "not JSON"},
+      {R"({"a":1,})", "not JSON"},
+      {"1e999", "round"},
+      {"18446744073709551616", "round"},
+      {"\"\xff\"", "UTF-8"},
+      {"\xEF\xBB\xBF{}", "UTF-8"},
+      {"[[[[1]]]]", "bounded"},
+      {"[1111111111111111111111111111111]", "bounded"},
+  };
+  for (const auto& c : cases) {
+    INFO(c.text);
+    const absl::Status status = ReadJson(c.text, {.bytes_max = 30, .depth_max = 3}).status();
+    REQUIRE_STATUS(status, absl::StatusCode::kInvalidArgument, "JSON_INVALID");
+    CHECK(GetErrorDetail(status)->text.why.find(c.why) != std::string::npos);
+  }
+}
+
 TEST_CASE("Numbers are read exactly or not at all", "[base]") {
   CHECK(ReadJson("18446744073709551615").value() == 18446744073709551615ULL);
   CHECK(ReadJson("-9223372036854775808").value() == std::numeric_limits<int64_t>::min());

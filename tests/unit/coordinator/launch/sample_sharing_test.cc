@@ -5,11 +5,15 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "nlohmann/json.hpp"
+
 #include "common/corpus/documents.h"
 #include "common/corpus/probe_documents.h"
+#include "tests/support/tiny_checkpoint.h"
 #include "tests/unit/coordinator/cooperative_fixture.h"
 
 namespace kalavai::coordinator {
@@ -25,6 +29,7 @@ struct Ground {
   TransparencyLog log{*rows.database};
   Audit audit{log, SystemClock()};
   std::vector<Digest> trained;
+  std::optional<BaseSummary> base;  // none: only its tokenizer would be asked for
   LaterPhases later;
   Caller ann = {.cooperative = "nordic", .contributor = "ann"};
   SampleSharing sharing{{.database = *rows.database,
@@ -35,6 +40,10 @@ struct Ground {
                          .clock = SystemClock()}};
 
   Ground() {
+    later.find_base = [this](const std::string& cooperative) {
+      REQUIRE(cooperative == "nordic");
+      return base;
+    };
     later.find_training_documents = [this](const std::string& contributor) {
       REQUIRE(contributor == "cooperatives/nordic/contributors/ann");
       return trained;
@@ -162,6 +171,25 @@ TEST_CASE("Bad text and training text leave neither row nor leaf", "[sample]") {
   CHECK_FALSE(ground.blobs->Contains(Sha256Of(kText)));
   ground.trained = {MakeDocument("four").digest};
   REQUIRE_OK(ground.sharing.Store(Ground::Good(), kText, ground.ann));
+}
+
+TEST_CASE("A sample that every fusion would refuse is refused at once", "[sample]") {
+  Ground ground;
+  testing::WriteTinyBase(ground.rows.temp.path(), 1);
+  const std::string tokenizer = ground.rows.temp.File("tokenizer.json");
+  ground.base = BaseSummary{
+      .files = {{.path = "tokenizer.json", .digest = ground.blobs->PutFile(tokenizer).value()}}};
+  const int64_t leaves = ground.log.Size().value();
+  const auto status = ground.sharing.Store(Ground::Good(), kText, ground.ann);
+  REQUIRE_STATUS(status, absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT");
+  CHECK(GetErrorDetail(status.status())->text.metadata.at("domain") == "law");
+  CHECK(ground.log.Size().value() == leaves);
+  CHECK_FALSE(ground.blobs->Contains(Sha256Of(kText)));
+  std::string enough;
+  for (const char* const word : {"one", "two", "three"}) {
+    enough += nlohmann::json({{"text", word + testing::TinyText(0, 20)}}).dump() + "\n";
+  }
+  REQUIRE_OK(ground.sharing.Store(Ground::Good(), enough, ground.ann));
 }
 
 }  // namespace
