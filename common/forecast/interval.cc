@@ -113,18 +113,19 @@ double ImprovementPercent(const Coverage& coverage, std::span<const double> base
          std::accumulate(base_loss.begin(), base_loss.end(), 0.0);
 }
 
-struct Formula {
-  absl::StatusOr<double> (*gain)(std::span<const MemberLosses>, std::span<const double>);
-  double (*model_error)(double improvement_percent);
-};
+using GainFunction = absl::StatusOr<double> (*)(std::span<const MemberLosses>,
+                                                std::span<const double>);
 
 absl::StatusOr<Estimate> FromStandardErrors(std::span<const MemberLosses> members,
                                             std::span<const double> base_loss,
-                                            const BootstrapOptions& options,
-                                            const Formula& formula) {
+                                            const BootstrapOptions& options, GainFunction gain) {
   CheckOptions(options);
-  ASSIGN_OR_RETURN(const double point, formula.gain(members, base_loss));
+  ASSIGN_OR_RETURN(const double point, gain(members, base_loss));
   ASSIGN_OR_RETURN(const Coverage coverage, EstimateCoverage(members, base_loss));
+  const double improvement = ImprovementPercent(coverage, base_loss);
+  const double model_error = gain == PlainGain
+                                 ? CoverageModelError(improvement)
+                                 : TransferModelError(improvement, point - coverage.gain_percent);
   for (size_t i = 0; i < members.size(); ++i) {
     const double error = members[i].improvement_standard_error;
     if (!std::isfinite(error) || error < 0) {
@@ -139,12 +140,11 @@ absl::StatusOr<Estimate> FromStandardErrors(std::span<const MemberLosses> member
     for (MemberLosses& member : drawn) {
       member.specialist_loss -= member.improvement_standard_error * random.Normal();
     }
-    const absl::StatusOr<double> value = formula.gain(drawn, base_loss);
+    const absl::StatusOr<double> value = gain(drawn, base_loss);
     if (value.ok()) gains.push_back(*value);
   }
   if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
-  return Summarise(point, std::move(gains),
-                   formula.model_error(ImprovementPercent(coverage, base_loss)), options);
+  return Summarise(point, std::move(gains), model_error, options);
 }
 
 }  // namespace
@@ -153,7 +153,9 @@ double CoverageModelError(double improvement_percent) {
   return 0.43 * std::sqrt(improvement_percent);
 }
 
-double TransferModelError(double improvement_percent) { return 0.07 * improvement_percent; }
+double TransferModelError(double improvement_percent, double correction_percent) {
+  return std::hypot(0.07 * improvement_percent, correction_percent / 2);
+}
 
 double PairedStandardError(std::span<const double> before, std::span<const double> after) {
   KALAVAI_CHECK(before.size() == after.size(), "paired losses are of the same chunks");
@@ -261,15 +263,13 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
                                                     std::span<const double> base_loss,
                                                     const BootstrapOptions& options) {
-  return FromStandardErrors(members, base_loss, options,
-                            {.gain = PlainGain, .model_error = CoverageModelError});
+  return FromStandardErrors(members, base_loss, options, PlainGain);
 }
 
 absl::StatusOr<Estimate> CoverageWithTransferFromStandardErrors(
     std::span<const MemberLosses> members, std::span<const double> base_loss,
     const BootstrapOptions& options) {
-  return FromStandardErrors(members, base_loss, options,
-                            {.gain = CoverageWithTransfer, .model_error = TransferModelError});
+  return FromStandardErrors(members, base_loss, options, CoverageWithTransfer);
 }
 
 }  // namespace kalavai

@@ -53,7 +53,9 @@ struct MemberChunkLosses {
 // cooperatives of 23 published conditions, each condition with equal weight
 // (docs/benchmarks/2026-11-23-forecast.md).
 double CoverageModelError(double improvement_percent);  // 0.43 · sqrt(improvement)
-double TransferModelError(double improvement_percent);  // 0.07 · improvement
+// 0.07 · improvement, and half of what transfer made of the plain estimate (variances add): on
+// bases that know little, φ on one text says nothing of another.
+double TransferModelError(double improvement_percent, double correction_percent);
 
 // Standard error of mean(before) - mean(after), one value a chunk in the order of the text: from
 // the differences of runs of ⌈n^(1/3)⌉ chunks. 0 for fewer than two runs. Both have the same size.

@@ -125,6 +125,14 @@ TEST_CASE("The error of a formula is in its interval, whatever the sample", "[fo
   const double gain = 100 * 0.5 / 6.4;
   REQUIRE_NEAR(transfer.gain_percent, gain, 1e-12);
   REQUIRE_NEAR(transfer.interval.high - gain, 1.959964 * 0.07 * improvement, 1e-6);
+  // Half of what transfer changes is doubted.
+  for (MemberLosses& member : members) member.transfer = 0.1;
+  REQUIRE_OK_AND_ASSIGN(const Estimate forgetful,
+                        CoverageWithTransferFromStandardErrors(members, base));
+  const double correction = forgetful.gain_percent - gain;
+  REQUIRE(correction > 1);
+  REQUIRE_NEAR(forgetful.interval.high - forgetful.gain_percent,
+               1.959964 * std::hypot(0.07 * improvement, correction / 2), 1e-6);
   // Members who change nothing are sure to gain nothing.
   members = {{0, 3, 3, 0}, {1, 4, 4, 0}};
   REQUIRE_OK_AND_ASSIGN(const Estimate nothing, CoverageFromStandardErrors(members, base));
