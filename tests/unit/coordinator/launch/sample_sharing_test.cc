@@ -178,6 +178,7 @@ TEST_CASE("A sample that every fusion would refuse is refused at once", "[sample
   testing::WriteTinyBase(ground.rows.temp.path(), 1);
   const std::string tokenizer = ground.rows.temp.File("tokenizer.json");
   ground.base = BaseSummary{
+      .root_digest = {},
       .files = {{.path = "tokenizer.json", .digest = ground.blobs->PutFile(tokenizer).value()}}};
   const int64_t leaves = ground.log.Size().value();
   const auto status = ground.sharing.Store(Ground::Good(), kText, ground.ann);
