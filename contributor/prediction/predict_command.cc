@@ -149,9 +149,10 @@ Command MakePredictCommand() {
                 AddOfflineFlag(app, flags->offline);
                 AddCalibrationFlag(app, flags->calibration);
                 AddWhatIfFlags(app, flags->without, flags->planned);
-                app.add_option("--public-losses", flags->public_losses,
-                               "losses of the base and of your specialist on one public text that the "
-                               "base was not trained on: how much it forgets or helps elsewhere")
+                app.add_option(
+                       "--public-losses", flags->public_losses,
+                       "losses of the base and of your specialist on one public text that the "
+                       "base was not trained on: how much it forgets or helps elsewhere")
                     ->type_name("BASE:OWN");
                 AddWorkspaceOption(app, &flags->workspace);
               },
