@@ -19,7 +19,7 @@
 // same condition (router_ladder.h).
 //
 // Bit-repeatable: every sum in a fixed order, own random numbers; the same inputs, order of
-// experts and seed give the same bits, on any number of threads. 8 to 10 s of a busy core for 21
+// experts and seed give the same bits, on any number of threads. 6 s of one core for 21
 // domains of 32 kB, 21 experts and 96 features (docs/benchmarks/2026-11-23-twenty-members.md).
 // Thread-safe: pure functions.
 #ifndef KALAVAI_COMMON_ROUTER_ROUTER_TRAINING_H_
