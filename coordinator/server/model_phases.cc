@@ -1,5 +1,7 @@
 #include "coordinator/server/model_phases.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "common/base/logging.h"
@@ -34,6 +36,20 @@ ModelRecord RecordOf(const ReleasedModel& released) {
         {.path = file.path, .size_bytes = file.size_bytes, .sha256 = file.sha256});
   }
   return model;
+}
+
+StartRequest RequestOf(const ReSolve& wish,
+                       std::function<absl::Status(const std::string& fusion)> within) {
+  return {.wish = {.cooperative = wish.cooperative,
+                   .submissions = wish.submissions,
+                   .seed = wish.seed,
+                   .steps = wish.steps,
+                   .threads = wish.threads,
+                   .mixture = wish.mixture,
+                   .superseded = true},
+          .actor = "coordinator",
+          .replaces = wish.masked_model,
+          .within = std::move(within)};
 }
 
 ModelPhases::ModelPhases(const Parts& parts)
@@ -128,23 +144,9 @@ Withdrawals::Hooks ModelPhases::WithdrawalHooks() {
   return {
       .forget_measurement = parts_.forget_measurement,
       .erase_derived = [this] { return EraseDerived(); },
-      .start_fusion =
-          [this](const ReSolve& wish,
-                 const std::function<absl::Status(const std::string&)>& within) -> absl::Status {
-        return starter_
-            .Start({.wish = {.cooperative = wish.cooperative,
-                             .submissions = wish.submissions,
-                             .seed = wish.seed,
-                             .steps = wish.steps,
-                             .threads = wish.threads,
-                             .mixture = wish.mixture,
-                             .superseded = true},
-                    .weight_average = false,
-                    .actor = "coordinator",
-                    .replaces = wish.masked_model,
-                    .within = within})
-            .status();
-      },
+      .start_fusion = [this](const ReSolve& wish,
+                             const std::function<absl::Status(const std::string&)>& within)
+          -> absl::Status { return starter_.Start(RequestOf(wish, within)).status(); },
       .release =
           [this](const std::string& fusion,
                  const std::function<absl::Status(const std::string&)>& within) -> absl::Status {

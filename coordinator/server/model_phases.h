@@ -48,6 +48,10 @@ namespace kalavai::coordinator {
 // What fusion released, as the row that serving keeps: the two phases do not know each other.
 ModelRecord RecordOf(const ReleasedModel& released);
 
+// The fusion that re-solves a model without the member that has left; `within` as in StartRequest.
+StartRequest RequestOf(const ReSolve& wish,
+                       std::function<absl::Status(const std::string& fusion)> within);
+
 class ModelPhases {
  public:
   struct Parts {

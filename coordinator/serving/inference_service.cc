@@ -49,7 +49,9 @@ absl::Status CheckRequest(const v1::GenerateRequest& request) {
                      {.what = "prompt: holds no text; must hold some"});
   }
   if (request.output_tokens_max() < 0 || request.output_tokens_max() > limits::kOutputTokensMax) {
-    return FieldInvalid("output_tokens_max", "must be 0 (the default, 64) or more");
+    return FieldInvalid("output_tokens_max",
+                        absl::StrCat("must be 0 (the default, ", limits::kOutputTokensDefault,
+                                     ") to ", limits::kOutputTokensMax));
   }
   if (!(request.temperature() >= 0 && request.temperature() <= 100)) {
     return FieldInvalid("temperature", "must be in [0, 100]");

@@ -65,19 +65,7 @@ struct Coordinator {
        .start_fusion =
            [this](const ReSolve& wish,
                   const std::function<absl::Status(const std::string&)>& within) {
-             return starter
-                 .Start({.wish = {.cooperative = wish.cooperative,
-                                  .submissions = wish.submissions,
-                                  .seed = wish.seed,
-                                  .steps = wish.steps,
-                                  .threads = wish.threads,
-                                  .mixture = wish.mixture,
-                                  .superseded = true},
-                         .weight_average = false,
-                         .actor = "coordinator",
-                         .replaces = wish.masked_model,
-                         .within = within})
-                 .status();
+             return starter.Start(RequestOf(wish, within)).status();
            },
        .release =
            [this](const std::string& fusion,
