@@ -1,10 +1,12 @@
 #include "coordinator/fusion/probe_command.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -37,6 +39,17 @@ void AddDataFlag(CLI::App& app, Flags& flags) {
 
 std::string WorkOf(const Flags& flags) { return DataDirectory(flags.data).FusionsPath(); }
 
+// A directory without passes is an answer; one that is not there is a mistake.
+absl::Status CheckData(const Flags& flags) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(flags.data, ignored)) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_INVALID",
+                   {.what = absl::StrCat(flags.data, ": no such directory; must be there"),
+                    .why = "passes lie in its folder fusions",
+                    .fix = "name the coordinator's directory, or one with a copy of fusions/, "
+                           "with --data"});
+}
+
 nlohmann::json Json(const ListedPass& pass) {
   nlohmann::json object = {{"pass", pass.name}, {"state", PassStateName(pass.state)}};
   if (!pass.detail.empty()) object["detail"] = pass.detail;
@@ -50,6 +63,7 @@ nlohmann::json Json(const ListedPass& pass) {
 }
 
 absl::Status List(const Flags& flags, Console& console) {
+  RETURN_IF_ERROR(CheckData(flags));
   ASSIGN_OR_RETURN(const std::vector<ListedPass> passes, ListPasses(WorkOf(flags)));
   nlohmann::json list = nlohmann::json::array();
   std::string text;
@@ -115,6 +129,7 @@ absl::Status RunOpen(const Flags& flags, nlohmann::json& made, Console& console)
 }
 
 absl::Status Run(const Flags& flags, Console& console) {
+  RETURN_IF_ERROR(CheckData(flags));
   nlohmann::json made = nlohmann::json::array();
   if (flags.pass.empty()) {
     if (flags.wait) {

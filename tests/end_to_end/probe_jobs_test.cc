@@ -139,6 +139,11 @@ TEST_CASE("A server that dies leaves its jobs at work, and anybody may help", "[
   CHECK(absl::StrContains(site.Admin({"probe", "run", "no-such-pass"}).error,
                           "error[PROBE_PASS_NOT_FOUND]"));
   CHECK(site.Admin({"probe", "run", "--wait"}).code == 2);
+  for (const std::string verb : {"list", "run"}) {
+    const ProcessResult lost = site.Coordinator({"probe", verb, "--data", site.File("nowhere")});
+    CHECK(lost.code == 1);
+    CHECK(absl::StrContains(lost.error, "error[DATA_DIRECTORY_INVALID]"));
+  }
   CHECK(site.Coordinator({"serve", "--data", site.File("data"), "--probe-jobs", "0"}).code == 2);
   CHECK(site.Coordinator({"serve", "--data", site.File("data"), "--probe-jobs", "65"}).code == 2);
 
