@@ -18,6 +18,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/retry.h"
 #include "common/storage/file_descriptor.h"
+#include "contributor/submission/files_to_send.h"
 
 namespace kalavai::contributor {
 namespace {
@@ -78,12 +79,22 @@ absl::StatusOr<v1::Upload> ResumableUploader::Ask(const std::string& upload) {
                    {.attempts = 1});
 }
 
-absl::StatusOr<v1::Upload> ResumableUploader::Stream(const v1::Upload& from,
-                                                     const std::string& location,
+absl::StatusOr<v1::Upload> ResumableUploader::Stream(const v1::Upload& from, const BuiltFile& built,
+                                                     const std::string& directory,
                                                      absl::FunctionRef<void(int64_t)> progress) {
-  ASSIGN_OR_RETURN(const FileDescriptor file, FileDescriptor::Open(location, O_RDONLY));
-  const int64_t size = from.file().size_bytes();
+  RETURN_IF_ERROR(CheckAsked(from.file(), built));
+  const std::string location = absl::StrCat(directory, "/", built.path);
+  ASSIGN_OR_RETURN(const FileDescriptor file,
+                   FileDescriptor::Open(location, O_RDONLY | O_NOFOLLOW));
+  const int64_t size = built.size_bytes;
   RETURN_IF_ERROR(CheckSize(file.get(), location, size));
+  if (from.persisted_size_bytes() < 0 || from.persisted_size_bytes() > size) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "SIZE_MISMATCH",
+        {.what = absl::StrCat(built.path, ": the coordinator holds ", from.persisted_size_bytes(),
+                              " bytes; must be 0 to ", size),
+         .fix = kResume});
+  }
   const int64_t chunk = from.chunk_bytes_max() > 0
                             ? std::min(from.chunk_bytes_max(), limits::kUploadChunkBytes)
                             : limits::kUploadChunkBytes;
@@ -117,23 +128,23 @@ absl::StatusOr<v1::Upload> ResumableUploader::Stream(const v1::Upload& from,
   return after;
 }
 
-absl::Status ResumableUploader::Send(const std::string& submission, const std::string& path,
-                                     const std::string& location,
+absl::Status ResumableUploader::Send(const std::string& submission, const BuiltFile& file,
+                                     const std::string& directory,
                                      absl::FunctionRef<void(int64_t)> progress) {
   v1::StartUploadRequest request;
   request.set_parent(submission);
-  request.set_path(path);
+  request.set_path(file.path);
   ASSIGN_OR_RETURN(v1::Upload upload,
                    CallUnary(address_, stub_, &v1::SubmissionService::Stub::StartUpload, request));
   Deadline deadline(patience_);
   for (int attempt = 0; !upload.complete(); ++attempt) {
     const int64_t before = upload.persisted_size_bytes();
     progress(before);
-    absl::StatusOr<v1::Upload> after = Stream(upload, location, progress);
+    absl::StatusOr<v1::Upload> after = Stream(upload, file, directory, progress);
     if (after.ok() && after->complete()) return absl::OkStatus();
     if (!after.ok() && !IsResumable(after.status())) return after.status();
     const absl::Status broken =
-        after.ok() ? absl::UnavailableError(absl::StrCat(path, ": the stream ended early"))
+        after.ok() ? absl::UnavailableError(absl::StrCat(file.path, ": the stream ended early"))
                    : after.status();
     if (Interrupted()) return InterruptedError(kResume);
     if (deadline.Passed()) return broken;
@@ -147,7 +158,7 @@ absl::Status ResumableUploader::Send(const std::string& submission, const std::s
       attempt = -1;
     }
   }
-  progress(upload.file().size_bytes());
+  progress(file.size_bytes);
   return absl::OkStatus();
 }
 

@@ -2,7 +2,7 @@
 // coordinator that restarts, a chunk damaged on its way, this process killed and started again.
 //
 //   ResumableUploader uploader(stub, address);
-//   RETURN_IF_ERROR(uploader.Send(submission, path, file, [&](int64_t sent) { … }));
+//   RETURN_IF_ERROR(uploader.Send(submission, file, directory, [&](int64_t sent) { … }));
 //
 // The rule of submission.proto: after any break ask GetUpload how much is persisted, seek there,
 // write on. Gives up when limits of patience are reached without one more persisted byte. A
@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 
 #include "common/base/limits.h"
+#include "contributor/submission/submission_builder.h"
 #include "kalavai/v1/submission.grpc.pb.h"
 
 namespace kalavai::contributor {
@@ -37,16 +38,18 @@ class ResumableUploader {
                     absl::Duration patience = kPatience)
       : stub_(stub), address_(std::move(address)), patience_(patience) {}
 
-  // `location` is the file on this disk, `path` its declared name. `progress` gets the bytes of the
-  // file that have been handed over. Errors: those of submission.proto that do not resume;
-  // INTERRUPTED; MANIFEST_MISMATCH when the file here is not the one that was declared.
-  absl::Status Send(const std::string& submission, const std::string& path,
-                    const std::string& location, absl::FunctionRef<void(int64_t)> progress);
+  // `file` as it was declared, in `directory` on this disk; a symbolic link there is not followed.
+  // `progress` gets the bytes of the file that have been handed over. Errors: those of
+  // submission.proto that do not resume; INTERRUPTED; MANIFEST_MISMATCH when the file here is not
+  // the one that was declared; FILE_NOT_OFFERED when the coordinator's upload is of another.
+  absl::Status Send(const std::string& submission, const BuiltFile& file,
+                    const std::string& directory, absl::FunctionRef<void(int64_t)> progress);
 
  private:
   absl::StatusOr<v1::Upload> Ask(const std::string& upload);
   // Writes from the persisted size to the end, in one stream.
-  absl::StatusOr<v1::Upload> Stream(const v1::Upload& from, const std::string& location,
+  absl::StatusOr<v1::Upload> Stream(const v1::Upload& from, const BuiltFile& file,
+                                    const std::string& directory,
                                     absl::FunctionRef<void(int64_t)> progress);
 
   v1::SubmissionService::Stub& stub_;

@@ -67,7 +67,8 @@ absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
 
 absl::StatusOr<SavedReceipt> SaveReceipt(const Workspace& workspace,
                                          const PublicKey& coordinator_key,
-                                         const v1::Submission& submission) {
+                                         const v1::Submission& submission,
+                                         absl::string_view signed_root) {
   ASSIGN_OR_RETURN(const std::string payload,
                    VerifyEnvelope(submission.receipt_envelope(), coordinator_key, kReceiptType));
   ASSIGN_OR_RETURN(nlohmann::json receipt, ReadJson(payload));
@@ -85,6 +86,13 @@ absl::StatusOr<SavedReceipt> SaveReceipt(const Workspace& workspace,
                               submission.name(), " as it was just told"),
          .why = "a receipt that says something else proves nothing",
          .fix = "report it to the other members"});
+  }
+  if (!signed_root.empty() && root != signed_root) {
+    return MakeError(absl::StatusCode::kPermissionDenied, "SIGNATURE_INVALID",
+                     {.what = absl::StrCat("receipt: of root digest ", root, "; must be of ",
+                                           signed_root, ", which was signed and sent"),
+                      .why = "the coordinator judged other files than this member's",
+                      .fix = "report it to the other members"});
   }
   ASSIGN_OR_RETURN(const ChildName parsed, ParseSubmissionName(submission.name()));
   const std::string path = absl::StrCat(workspace.ReceiptsDirectory(), "/", parsed.id, ".json");

@@ -27,16 +27,18 @@ absl::StatusOr<std::optional<v1::Submission>> FindOwnSubmission(
     v1::SubmissionService::Stub& stub, const CoordinatorConnection& coordinator);
 
 // Verifies the receipt with the coordinator's key, demands that it is about this submission, its
-// verdict and its root digest, and keeps it in receipts/. Errors of
-// VerifyEnvelope; PERMISSION_DENIED SIGNATURE_INVALID when it tells of something else. That it is
-// recorded: CheckReceiptRecorded of contributor/log_history.h, with `payload`.
+// verdict and its root digest, which is `signed_root` unless that is empty (hexadecimal, what this
+// member signed), and keeps it in receipts/. Errors of VerifyEnvelope; PERMISSION_DENIED
+// SIGNATURE_INVALID when it tells of something else. That it is recorded: CheckReceiptRecorded of
+// contributor/log_history.h, with `payload`.
 struct SavedReceipt {
   std::string path;
   nlohmann::json payload;
 };
 absl::StatusOr<SavedReceipt> SaveReceipt(const Workspace& workspace,
                                          const PublicKey& coordinator_key,
-                                         const v1::Submission& submission);
+                                         const v1::Submission& submission,
+                                         absl::string_view signed_root);
 
 nlohmann::json ToJson(const v1::Submission& submission);
 // One line a check.

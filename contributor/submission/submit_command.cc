@@ -22,6 +22,7 @@
 #include "contributor/coordinator_connection.h"
 #include "contributor/egress_receipt.h"
 #include "contributor/log_history.h"
+#include "contributor/submission/files_to_send.h"
 #include "contributor/submission/resumable_uploader.h"
 #include "contributor/submission/submission_builder.h"
 #include "contributor/submission/submission_verdict.h"
@@ -170,6 +171,7 @@ class Submit {
                                      .coordinator_key_hint = coordinator_.coordinator_key.Hint(),
                                      .nonce = submission.nonce(),
                                      .training_documents = training_documents_}));
+    signed_root_ = built.root_digest.Hex();
     v1::DeclareFilesRequest declare;
     declare.set_name(submission.name());
     for (const BuiltFile& file : built.files) {
@@ -188,12 +190,12 @@ class Submit {
 
   absl::Status Send(const std::string& name, const BuiltSubmission& built,
                     const v1::DeclareFilesResponse& declared) {
+    ASSIGN_OR_RETURN(const std::vector<BuiltFile> files, FilesToSend(built, declared));
     Egress egress = {.act = "submit", .subject = name, .items = {}};
     int64_t total = 0;
-    for (const v1::FileDigest& file : declared.missing_files()) {
-      ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(file.sha256()));
-      egress.items.push_back({file.path(), file.size_bytes(), digest});
-      total += file.size_bytes();
+    for (const BuiltFile& file : files) {
+      egress.items.push_back({file.path, file.size_bytes, file.digest});
+      total += file.size_bytes;
     }
     if (egress.items.empty()) return absl::OkStatus();
     ASSIGN_OR_RETURN(egress_receipt_,
@@ -202,11 +204,10 @@ class Submit {
     ResumableUploader uploader(*stub_, coordinator_.address());
     Progress progress(console_, "Uploading", total, "bytes");
     int64_t done = 0;
-    for (const v1::FileDigest& file : declared.missing_files()) {
-      RETURN_IF_ERROR(uploader.Send(name, file.path(),
-                                    absl::StrCat(built.directory, "/", file.path()),
+    for (const BuiltFile& file : files) {
+      RETURN_IF_ERROR(uploader.Send(name, file, built.directory,
                                     [&](int64_t sent) { progress.Update(done + sent); }));
-      done += file.size_bytes();
+      done += file.size_bytes;
     }
     return absl::OkStatus();
   }
@@ -237,8 +238,9 @@ class Submit {
   }
 
   absl::Status Conclude(const v1::Submission& submission) {
-    ASSIGN_OR_RETURN(const SavedReceipt receipt,
-                     SaveReceipt(workspace_, coordinator_.coordinator_key, submission));
+    ASSIGN_OR_RETURN(
+        const SavedReceipt receipt,
+        SaveReceipt(workspace_, coordinator_.coordinator_key, submission, signed_root_));
     RETURN_IF_ERROR(CheckReceiptRecorded(workspace_, coordinator_.address(), coordinator_.channel,
                                          receipt.payload));
     nlohmann::json result = ToJson(submission);
@@ -266,6 +268,7 @@ class Submit {
   const bool new_version_;
   const std::string training_documents_;
   const std::unique_ptr<Stub> stub_;
+  std::string signed_root_;  // what this run signed and declared; "": an earlier one did
   std::string egress_receipt_;
   int64_t sent_bytes_ = 0;
 };

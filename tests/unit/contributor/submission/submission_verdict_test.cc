@@ -3,6 +3,7 @@
 // state of a submission.
 #include "contributor/submission/submission_verdict.h"
 
+#include <filesystem>
 #include <functional>
 
 #include "absl/strings/match.h"
@@ -41,9 +42,10 @@ TEST_CASE("A receipt is kept when it is the coordinator's and of this verdict", 
   REQUIRE_OK_AND_ASSIGN(const SigningKey key, SigningKey::Create());
   REQUIRE_OK_AND_ASSIGN(const SigningKey other, SigningKey::Create());
   Submission submission = Example(Submission::ADMITTED);
-  const auto save = [&](const nlohmann::json& receipt, const SigningKey& signer) {
+  const auto save = [&](const nlohmann::json& receipt, const SigningKey& signer,
+                        const char* signed_root = "") {
     submission.set_receipt_envelope(SignEnvelope(signer, kReceiptType, receipt.dump()).value());
-    return SaveReceipt(workspace, key.public_key(), submission);
+    return SaveReceipt(workspace, key.public_key(), submission, signed_root);
   };
   const auto refused = absl::StatusCode::kPermissionDenied;
   REQUIRE_STATUS(save(ReceiptOf(submission), other), refused, "KEY_MISMATCH");
@@ -57,7 +59,10 @@ TEST_CASE("A receipt is kept when it is the coordinator's and of this verdict", 
     INFO(receipt.dump());
     REQUIRE_STATUS(save(receipt, key), refused, "SIGNATURE_INVALID");
   }
-  REQUIRE_OK_AND_ASSIGN(const SavedReceipt saved, save(ReceiptOf(submission), key));
+  // All of one mind, and yet of other files than were sent.
+  REQUIRE_STATUS(save(ReceiptOf(submission), key, "b0"), refused, "SIGNATURE_INVALID");
+  CHECK_FALSE(std::filesystem::exists(workspace.ReceiptsDirectory() + "/ann-1.json"));
+  REQUIRE_OK_AND_ASSIGN(const SavedReceipt saved, save(ReceiptOf(submission), key, "a0"));
   CHECK(saved.payload == ReceiptOf(submission));
   const std::string& path = saved.path;
   CHECK(path == workspace.ReceiptsDirectory() + "/ann-1.json");
