@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -94,13 +95,21 @@ LadderChoice ChooseRung(std::span<const RungEvaluation> rungs, RouterRung kept, 
   const auto holds = [kept](const RungEvaluation& each) { return each.rung == kept; };
   KALAVAI_CHECK(std::any_of(rungs.begin(), rungs.end(), holds), "the ladder holds the kept rung");
   LadderChoice choice;
+  choice.collapsed = true;
+  double least = std::numeric_limits<double>::infinity();
   for (size_t k = 0; k < rungs.size(); ++k) {
     if (rungs[k].rung < kept) continue;
-    choice.index = static_cast<int>(k);
-    const double gap = rungs[k].equal_weight_loss - oracle_loss;
-    // Written so that NaN is a collapse.
-    choice.collapsed = !(gap <= collapse_threshold);
-    if (!choice.collapsed) break;
+    const double loss = rungs[k].equal_weight_loss;
+    const double gap = loss - oracle_loss;
+    if (gap <= collapse_threshold) {  // NaN is a collapse
+      choice.index = static_cast<int>(k);
+      choice.collapsed = false;
+      break;
+    }
+    if (loss <= least || std::isinf(least)) {  // where none has a loss, the last
+      choice.index = static_cast<int>(k);
+      if (loss <= least) least = loss;
+    }
     absl::StrAppend(&choice.reason, choice.reason.empty() ? "" : "; ",
                     absl::StrFormat("the %s router collapsed: %.4f nats above the oracle, %.4f "
                                     "allowed",

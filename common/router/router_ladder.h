@@ -63,14 +63,14 @@ struct RungEvaluation {
 
 struct LadderChoice {
   int index = 0;            // into the rungs
-  bool collapsed = false;   // even the chosen one, the last, has collapsed
+  bool collapsed = false;   // all have, the chosen one too
   std::string reason = {};  // which rungs collapsed, with figures; empty if `kept` is taken
 };
 
 // The first rung, from `kept` on, that has not collapsed (loss - oracle_loss <= collapse_threshold,
-// which is CollapseThreshold of common/forecast/loss_matrix.h), else the last. `rungs` go from
-// complex to simple and hold `kept`; those before it lost on the held-out third and are passed
-// over.
+// which is CollapseThreshold of common/forecast/loss_matrix.h); when all have, the one of least
+// loss, of equal ones the simplest. `rungs` go from complex to simple and hold `kept`; those before
+// it lost on the held-out third and are passed over.
 LadderChoice ChooseRung(std::span<const RungEvaluation> rungs, RouterRung kept, double oracle_loss,
                         double collapse_threshold);
 

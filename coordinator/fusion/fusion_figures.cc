@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/errors.h"
 #include "common/base/fork_join.h"
 #include "common/base/status_macros.h"
 #include "common/forecast/interval.h"
@@ -27,8 +28,7 @@ double MeanOverCounted(const std::vector<double>& by_domain,
     sum += by_domain[d];
     count += 1;
   }
-  KALAVAI_CHECK(count > 0, "fusion_input demands the domain of a specialist");
-  return sum / count;
+  return sum / count;  // ComputeFigures demands a domain that counts
 }
 
 DomainLosses LossesOf(std::vector<double> by_domain, const std::vector<uint8_t>& public_class) {
@@ -347,6 +347,13 @@ absl::StatusOr<std::vector<WeighedText>> WeighJudgedTexts(const FiguresInput& in
 absl::StatusOr<FusionOutcome> ComputeFigures(const FiguresInput& input) {
   RETURN_IF_ERROR(ValidateProbeData(*input.router_part));
   RETURN_IF_ERROR(ValidateProbeData(*input.evaluation_part));
+  if (std::find(input.public_class.begin(), input.public_class.end(), 0) ==
+      input.public_class.end()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_MISSING",
+                     {.what = "probe text: every domain is a public class; one must count",
+                      .why = "figures are means over the domains of members",
+                      .fix = "a member shares a sample, 'kalavai share-sample'"});
+  }
   FusionOutcome outcome;
   AddBaselines(input, outcome);
   ASSIGN_OR_RETURN(outcome.matrix,

@@ -10,7 +10,8 @@
 // The fused model is what its mixture makes of the gate's weights; the gate itself, its held-out
 // losses and the uniform mixture are of probabilities in both.
 // Deterministic: equal inputs give equal bits. Values own their data. Pure functions, any thread.
-// Errors: those of ValidateProbeData, EvaluateRouter, ValidateLossMatrix and the bootstraps.
+// Errors: those of ValidateProbeData, EvaluateRouter, ValidateLossMatrix and the bootstraps;
+// FAILED_PRECONDITION PROBE_TEXT_MISSING when no domain is counted.
 #ifndef KALAVAI_COORDINATOR_FUSION_FUSION_FIGURES_H_
 #define KALAVAI_COORDINATOR_FUSION_FUSION_FIGURES_H_
 

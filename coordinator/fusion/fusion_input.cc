@@ -74,14 +74,29 @@ absl::StatusOr<std::vector<AdmittedSubmission>> ChooseSubmissions(const FusionSo
 
 absl::Status CheckProbeTexts(const std::vector<AdmittedSubmission>& admitted,
                              const std::vector<ProbeTextRow>& texts) {
+  // Statistics of text that stays at home do for the prior; figures need some probe text. No figure
+  // counts a public class.
+  const bool measurable = std::any_of(texts.begin(), texts.end(),
+                                      [](const ProbeTextRow& text) { return !text.public_class; });
   std::set<std::string> missing;
-  for (const AdmittedSubmission& submission : admitted) missing.insert(submission.domain);
-  for (const ProbeTextRow& text : texts) missing.erase(text.domain);
-  // Statistics of text that stays at home do for the prior; figures need some probe text.
+  std::set<std::string> domains;
   for (const AdmittedSubmission& submission : admitted) {
-    if (submission.FindFile(kGateStatisticsFile) != nullptr && !texts.empty()) {
-      missing.erase(submission.domain);
-    }
+    domains.insert(submission.domain);
+    if (submission.FindFile(kGateStatisticsFile) == nullptr) missing.insert(submission.domain);
+  }
+  for (const ProbeTextRow& text : texts) {
+    if (!text.public_class) missing.erase(text.domain);
+  }
+  if (missing.empty() && !measurable) {
+    const std::string list = absl::StrJoin(domains, ", ");
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "PROBE_TEXT_MISSING",
+        {.what = absl::StrCat("probe text: none for ", list, "; at least one domain needs some"),
+         .why = "gate statistics do for the router; every figure is measured on probe text, and a "
+                "public class counts in none",
+         .fix = "a member shares a sample, 'kalavai share-sample'; before the launch: "
+                "'kalavai-coordinator coop probe add' without --public-class",
+         .metadata = {{"domains", list}}});
   }
   if (missing.empty()) return absl::OkStatus();
   const std::string list = absl::StrJoin(missing, ", ");
@@ -215,9 +230,9 @@ absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const Fusion
       if (IsModelFile(file.path)) files.push_back({file.path, file.digest});
     }
     ASSIGN_OR_RETURN(const ChildName contributor, ParseContributorName(submission.contributor));
-    const bool has_text =
-        std::any_of(plan.probe_texts.begin(), plan.probe_texts.end(),
-                    [&](const ProbeTextRow& text) { return text.domain == submission.domain; });
+    const bool has_text = std::any_of(
+        plan.probe_texts.begin(), plan.probe_texts.end(),
+        [&](const auto& text) { return text.domain == submission.domain && !text.public_class; });
     const Digest* const statistics = submission.FindFile(kGateStatisticsFile);
     plan.statistics.push_back(has_text || statistics == nullptr ? std::optional<Digest>()
                                                                 : *statistics);

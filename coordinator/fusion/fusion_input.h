@@ -1,6 +1,7 @@
 // What a fusion works on, checked before any compute: at least two admitted specialists, a base,
-// probe text for the domain of every specialist, nothing quarantined. A domain of the charter that
-// has neither a specialist nor probe text is left out of every figure.
+// probe text or gate statistics for the domain of every specialist, probe text for one domain at
+// least, nothing quarantined. A domain of the charter that has neither a specialist nor probe text
+// is left out of every figure, and so is a public class.
 //
 // Experts stand in a fixed order, the base, then the submissions by name: sums over them are the
 // same bits in every run.

@@ -103,7 +103,8 @@ TEST_CASE("A spliced text counts for both of its chunks", "[router]") {
   REQUIRE_NEAR(paired.standard_error, std::sqrt(2.0), 1e-12);
 }
 
-TEST_CASE("The ladder takes the first rung that has not collapsed", "[router]") {
+TEST_CASE("The ladder takes the first rung that has not collapsed, else the least loss",
+          "[router]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto choose = [](double trained, double ridge, double uniform,
                          RouterRung kept = RouterRung::kTrained) {
@@ -119,6 +120,16 @@ TEST_CASE("The ladder takes the first rung that has not collapsed", "[router]") 
   CHECK_FALSE(choose(nan, 2.03, 2.01).collapsed);
   CHECK(choose(3, 3, 3).collapsed);
   CHECK(choose(3, 3, 3).reason.find("ridge router collapsed") != std::string::npos);
+  // All collapsed: the least loss, of equal ones the simplest; NaN is never the least.
+  CHECK(choose(2.5, 2.2, 3).index == 1);
+  CHECK(choose(2.5, 2.2, 3).collapsed);
+  CHECK(choose(2.1, 2.2, 3).index == 0);
+  CHECK(choose(2.1, 2.2, 3, RouterRung::kRidge).index == 1);
+  CHECK(choose(3, 3, 3).index == 2);
+  CHECK(choose(2.5, 2.2, nan).index == 1);
+  CHECK(choose(2.5, nan, nan).index == 0);
+  CHECK(choose(nan, nan, nan).index == 2);
+  CHECK(choose(nan, nan, nan).collapsed);
   // A rung that lost on the held-out third is passed over in silence.
   CHECK(choose(2, 2.01, 2.01, RouterRung::kRidge).index == 1);
   CHECK(choose(2, 2, 2.01, RouterRung::kUniform).index == 2);

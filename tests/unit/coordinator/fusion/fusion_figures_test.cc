@@ -53,6 +53,17 @@ FiguresInput InputOf(const Material& material) {
           .ladder = {UniformRouter(3)}};
 }
 
+TEST_CASE("public classes alone give no figures, and a reason", "[fusion]") {
+  const Material material(256);
+  FiguresInput input = InputOf(material);
+  input.public_class = {1, 1};
+  REQUIRE_STATUS(ComputeFigures(input), absl::StatusCode::kFailedPrecondition,
+                 "PROBE_TEXT_MISSING");
+  input.public_class = {1, 0};
+  input.weight_average_loss = {};
+  REQUIRE_OK(ComputeFigures(input));
+}
+
 TEST_CASE("losses, gains and credit are those of the hand calculation", "[fusion]") {
   const Material material(256);
   REQUIRE_OK_AND_ASSIGN(const FusionOutcome outcome, ComputeFigures(InputOf(material)));
@@ -149,11 +160,11 @@ TEST_CASE("a mixture of logits is judged by what its pass measured", "[fusion]")
   CHECK(texts[0].weights[1] != texts[each].weights[1]);  // the ridge rung, the uniform one
   input.mixture = Mixture::kLogit;
   // The first chunk of "law" loses 2, its others 1.5, "sea" 1.25, spliced texts 3, the first eight
-  // tokens of each 1 more; the other rung the same and 1/8 more.
+  // tokens of each 1 more; the first rung 1/4 more than that, the other one 1/8.
   for (size_t k = 0; k < texts.size(); ++k) {
     const size_t text = k % each;
     double loss = text == 0 ? 2 : text < 4 ? 1.5 : text < 8 ? 1.25 : 3;
-    loss += k < each ? 0 : 0.125;
+    loss += k < each ? 0.25 : 0.125;
     std::vector<float>& row = input.logit_log_prob.emplace_back();
     for (int t = 0; t < 64; ++t) row.push_back(static_cast<float>(-loss - (t < 8 ? 1 : 0)));
   }
@@ -170,7 +181,7 @@ TEST_CASE("a mixture of logits is judged by what its pass measured", "[fusion]")
   CHECK_FALSE(outcome.guard_met);
   REQUIRE_NEAR(outcome.guard[1].excess_percent, 100 * (1.5 / 2 - 1), 1e-4);
   CHECK(outcome.router.mixture == Mixture::kLogit);
-  // Both rungs have collapsed: the last is taken, and judged by its own rows.
+  // Both rungs have collapsed: the better is taken, and judged by its own rows.
   CHECK(outcome.router.rung == RouterRung::kUniform);
   // The gate, the experts and the baselines are what they are.
   CHECK(outcome.oracle.by_domain == probability.oracle.by_domain);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/base/limits.h"
+#include "common/probe/gate_statistics.h"
 #include "tests/unit/coordinator/submission_rows.h"
 
 namespace kalavai::coordinator {
@@ -78,6 +79,30 @@ TEST_CASE("What is missing is named, one thing after the other", "[fusion]") {
   REQUIRE_STATUS(site.Plan(Wish()), refused, "PROBE_TEXT_MISSING");
   site.AddProbeText("law", false);
   REQUIRE_OK(site.Plan(Wish()));
+}
+
+TEST_CASE("Gate statistics do for a domain's text where some other domain counts", "[fusion]") {
+  Site site;
+  site.AddBase();
+  site.ann = AddSubmission(*site.rows.database, "ann", "law", SubmissionState::kAdmitted);
+  site.cy = AddSubmission(*site.rows.database, "cy", "sea", SubmissionState::kAdmitted);
+  for (const std::string& submission : {site.ann, site.cy}) {
+    REQUIRE_OK(site.rows.database->Execute(
+        "INSERT INTO submission_files(submission, path, size_bytes, digest, held) "
+        "VALUES (?, ?, 1, ?, 1)",
+        submission, kGateStatisticsFile, Sha256Of(submission)));
+  }
+  const auto refused = absl::StatusCode::kFailedPrecondition;
+  REQUIRE_STATUS(site.Plan(Wish()), refused, "PROBE_TEXT_MISSING");
+  site.AddProbeText("general", true);  // no figure counts a public class
+  const auto plan = site.Plan(Wish());
+  REQUIRE_STATUS(plan, refused, "PROBE_TEXT_MISSING");
+  CHECK(std::string(plan.status().message()).find("at least one domain needs some") !=
+        std::string::npos);
+  site.AddProbeText("law", false);
+  REQUIRE_OK_AND_ASSIGN(const FusionPlan done, site.Plan(Wish()));
+  CHECK_FALSE(done.statistics[1].has_value());  // law has text now
+  CHECK(done.statistics[2].has_value());
 }
 
 TEST_CASE("The base comes first, then the submissions by name, model files only", "[fusion]") {
