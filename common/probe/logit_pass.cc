@@ -12,11 +12,13 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/sha256.h"
+#include "common/model/determinism.h"
 #include "common/model/forward.h"
 #include "common/model/logit_mixture.h"
 #include "common/model/loss.h"
 #include "common/model/weights.h"
 #include "common/probe/probe_journal.h"
+#include "common/probe/probe_machine.h"
 
 namespace kalavai {
 namespace {
@@ -49,9 +51,10 @@ std::vector<Part> PartsOf(std::span<const WeighedText> texts, int64_t rows) {
   return parts;
 }
 
-// Names the pass in its journal: models in their order, texts, weights.
+// Names the pass in its journal: models in their order, texts, weights, what computes.
 ProbeCacheKey KeyOf(std::span<const LogitPassModel> models, const ProbeText& probe,
-                    std::span<const int32_t> chunks, std::span<const WeighedText> texts) {
+                    std::span<const int32_t> chunks, std::span<const WeighedText> texts,
+                    Device device) {
   Sha256 hash;
   hash.Update("logit-mixture");
   for (const LogitPassModel& model : models) hash.Update(model.digest);
@@ -61,7 +64,9 @@ ProbeCacheKey KeyOf(std::span<const LogitPassModel> models, const ProbeText& pro
     const std::span<const std::byte> bytes = std::as_bytes(std::span(text.weights));
     hash.Update({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
-  return {.model_digest = hash.Finish().Hex(), .probe_digest = probe.digest};
+  return {.model_digest = hash.Finish().Hex(),
+          .probe_digest = probe.digest,
+          .arithmetic_digest = ArithmeticDigest(ThisMachine(device, Threads()))};
 }
 
 // One chunk as all models read it.
@@ -170,7 +175,8 @@ absl::StatusOr<std::vector<std::vector<float>>> RunLogitPass(std::span<const Log
   std::optional<ProbeJournal> journal;
   if (!options.journal_path.empty()) {
     ASSIGN_OR_RETURN(journal,
-                     ProbeJournal::Open(options.journal_path, KeyOf(models, probe, chunks, texts),
+                     ProbeJournal::Open(options.journal_path,
+                                        KeyOf(models, probe, chunks, texts, options.device),
                                         {.chunks = static_cast<int64_t>(parts.size()),
                                          .chunk_tokens = probe.chunk_tokens,
                                          .batch = 1}));

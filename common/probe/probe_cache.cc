@@ -24,6 +24,7 @@ constexpr char kLogProbs[] = "log_probs";
 constexpr char kFeatures[] = "features";
 constexpr char kModelDigest[] = "model_digest";
 constexpr char kProbeDigest[] = "probe_digest";
+constexpr char kArithmeticDigest[] = "arithmetic_digest";
 constexpr char kContentDigest[] = "content_digest";
 
 // A log-probability is at most 0; float32 rounding of a log-softmax may put it just above.
@@ -33,7 +34,8 @@ absl::Status InvalidCache(absl::string_view defect, std::string what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "PROBE_CACHE_INVALID",
                    {.what = std::move(what),
                     .why = "figures and gates are computed from this file alone, so it must be "
-                           "exactly what this model said about this text",
+                           "exactly what this model said about this text, computed as the others "
+                           "are",
                     .fix = "remove the file; the fusion makes it again",
                     .metadata = {{"defect", std::string(defect)}}});
 }
@@ -47,12 +49,19 @@ std::span<const std::byte> AsBytes(absl::string_view text) {
   return std::as_bytes(std::span<const char>(text.data(), text.size()));
 }
 
-// Over both digests and both arrays: what a damaged byte anywhere would change.
-Digest ContentDigest(const Digest& model, const Digest& probe, std::span<const float> log_probs,
+struct KeyDigests {
+  Digest model;
+  Digest probe;
+  Digest arithmetic;
+};
+
+// Over the key and both arrays: what a damaged byte anywhere would change.
+Digest ContentDigest(const KeyDigests& key, std::span<const float> log_probs,
                      std::span<const float> features) {
   Sha256 hash;
-  hash.Update(model.bytes());
-  hash.Update(probe.bytes());
+  hash.Update(key.model.bytes());
+  hash.Update(key.probe.bytes());
+  hash.Update(key.arithmetic.bytes());
   hash.Update(BytesOf(log_probs));
   hash.Update(BytesOf(features));
   return hash.Finish();
@@ -159,12 +168,15 @@ std::string ProbeCacheFileName(const ProbeCacheKey& key) {
 absl::Status WriteProbeCache(const std::string& path, const ProbeCache& cache) {
   RETURN_IF_ERROR(CheckShape(cache));
   RETURN_IF_ERROR(CheckValues(cache));
-  ASSIGN_OR_RETURN(const Digest model, ParseDigest(kModelDigest, cache.key.model_digest));
-  ASSIGN_OR_RETURN(const Digest probe, ParseDigest(kProbeDigest, cache.key.probe_digest));
-  const Digest content = ContentDigest(model, probe, cache.log_probs, cache.features);
+  KeyDigests key;
+  ASSIGN_OR_RETURN(key.model, ParseDigest(kModelDigest, cache.key.model_digest));
+  ASSIGN_OR_RETURN(key.probe, ParseDigest(kProbeDigest, cache.key.probe_digest));
+  ASSIGN_OR_RETURN(key.arithmetic, ParseDigest(kArithmeticDigest, cache.key.arithmetic_digest));
+  const Digest content = ContentDigest(key, cache.log_probs, cache.features);
   std::vector<TensorView> tensors = {
-      {kModelDigest, Dtype::kU8, {Digest::kBytes}, AsBytes(model.bytes())},
-      {kProbeDigest, Dtype::kU8, {Digest::kBytes}, AsBytes(probe.bytes())},
+      {kModelDigest, Dtype::kU8, {Digest::kBytes}, AsBytes(key.model.bytes())},
+      {kProbeDigest, Dtype::kU8, {Digest::kBytes}, AsBytes(key.probe.bytes())},
+      {kArithmeticDigest, Dtype::kU8, {Digest::kBytes}, AsBytes(key.arithmetic.bytes())},
       {kContentDigest, Dtype::kU8, {Digest::kBytes}, AsBytes(content.bytes())},
       {kLogProbs,
        Dtype::kF32,
@@ -186,11 +198,14 @@ absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCa
     return InvalidCache("FORMAT", std::string(opened.status().message()));
   }
   const SafetensorsFile& file = *opened;
-  ASSIGN_OR_RETURN(const Digest model, ReadDigest(file, kModelDigest));
-  ASSIGN_OR_RETURN(const Digest probe, ReadDigest(file, kProbeDigest));
+  KeyDigests key;
+  ASSIGN_OR_RETURN(key.model, ReadDigest(file, kModelDigest));
+  ASSIGN_OR_RETURN(key.probe, ReadDigest(file, kProbeDigest));
+  ASSIGN_OR_RETURN(key.arithmetic, ReadDigest(file, kArithmeticDigest));
   ASSIGN_OR_RETURN(const Digest content, ReadDigest(file, kContentDigest));
-  RETURN_IF_ERROR(CheckDigest(path, kModelDigest, model, expected.model_digest));
-  RETURN_IF_ERROR(CheckDigest(path, kProbeDigest, probe, expected.probe_digest));
+  RETURN_IF_ERROR(CheckDigest(path, kModelDigest, key.model, expected.model_digest));
+  RETURN_IF_ERROR(CheckDigest(path, kProbeDigest, key.probe, expected.probe_digest));
+  RETURN_IF_ERROR(CheckDigest(path, kArithmeticDigest, key.arithmetic, expected.arithmetic_digest));
 
   ProbeCache cache = {.key = expected};
   ASSIGN_OR_RETURN(const TensorInfo* log_probs, Find(file, kLogProbs, Dtype::kF32, 2));
@@ -200,8 +215,8 @@ absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCa
   cache.chunk_count = log_probs->shape.Signed()[0];
   cache.chunk_tokens = log_probs->shape.Signed()[1] + 1;
   cache.log_probs = ReadFloats(file, *log_probs);
-  const size_t known = file.Find(kFeatures) == nullptr ? 4 : 5;
-  if (known == 5) {
+  const size_t known = file.Find(kFeatures) == nullptr ? 5 : 6;
+  if (known == 6) {
     ASSIGN_OR_RETURN(const TensorInfo* features, Find(file, kFeatures, Dtype::kF32, 3));
     const std::vector<int64_t> shape = features->shape.Signed();
     if (shape[0] != cache.chunk_count || shape[1] != cache.chunk_tokens) {
@@ -217,7 +232,7 @@ absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCa
                                                 " tensors found; must be ", known));
   }
   RETURN_IF_ERROR(CheckShape(cache));
-  const Digest computed = ContentDigest(model, probe, cache.log_probs, cache.features);
+  const Digest computed = ContentDigest(key, cache.log_probs, cache.features);
   RETURN_IF_ERROR(CheckDigest(path, kContentDigest, content, computed.Hex()));
   RETURN_IF_ERROR(CheckValues(cache));
   return cache;

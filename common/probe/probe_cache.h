@@ -4,7 +4,7 @@
 // From these caches follow the loss matrix, divergence, oracle, coverage, the router's training and
 // every mixture of probabilities (design §3.2): no model runs again when a member joins or leaves.
 //
-//   ASSIGN_OR_RETURN(const ProbeCache cache, ReadProbeCache(path, {model_digest, probe.digest}));
+//   ASSIGN_OR_RETURN(const ProbeCache cache, ReadProbeCache(path, key));
 //   const std::vector<double> losses = MeanLosses(probe, cache, ProbePart::kEvaluation);
 //
 // No LibTorch. Values own their data. Thread-safe: pure functions besides reading and writing
@@ -23,10 +23,11 @@
 
 namespace kalavai {
 
-// What a cache belongs to. Both: 64 lower-case hexadecimal digits.
+// What a cache belongs to. All: 64 lower-case hexadecimal digits.
 struct ProbeCacheKey {
-  std::string model_digest = {};  // OMS root digest of the model's directory
-  std::string probe_digest = {};  // ProbeText::digest
+  std::string model_digest = {};       // OMS root digest of the model's directory
+  std::string probe_digest = {};       // ProbeText::digest
+  std::string arithmetic_digest = {};  // ArithmeticDigest of what computes (probe_machine.h)
 
   friend bool operator==(const ProbeCacheKey&, const ProbeCacheKey&) = default;
 };
@@ -40,7 +41,7 @@ struct ProbeCache {
   std::vector<float> features = {};  // chunks × T × D: hidden state after token t; or empty
 };
 
-// The file a cache is kept in: the first 16 digits of both digests,
+// The file a cache is kept in: the first 16 digits of the model's and the text's digest,
 // "0123456789abcdef-fedcba9876543210.probe.safetensors".
 std::string ProbeCacheFileName(const ProbeCacheKey& key);
 
@@ -48,8 +49,8 @@ std::string ProbeCacheFileName(const ProbeCacheKey& key);
 // a digest is malformed; those of WriteSafetensors.
 absl::Status WriteProbeCache(const std::string& path, const ProbeCache& cache);
 
-// Reads a file and checks everything: names, types, shapes, both digests against `expected`, the
-// digest of the content, that every log-probability is finite and ≤ 0 (+ rounding) and every
+// Reads a file and checks everything: names, types, shapes, the three digests against `expected`,
+// the digest of the content, that every log-probability is finite and ≤ 0 (+ rounding) and every
 // feature finite. Errors: INVALID_ARGUMENT PROBE_CACHE_INVALID (metadata `defect`), FILE_NOT_FOUND,
 // IO_ERROR.
 absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCacheKey& expected);

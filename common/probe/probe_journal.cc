@@ -17,7 +17,7 @@
 namespace kalavai {
 namespace {
 
-constexpr char kMagic[] = "KLVPRB01";
+constexpr char kMagic[] = "KLVPRB02";
 
 absl::string_view BytesOf(std::span<const float> values) {
   const std::span<const std::byte> bytes = std::as_bytes(values);
@@ -33,7 +33,7 @@ void AppendNumber(int64_t value, std::string& out) {
 std::string HeadOf(const ProbeCacheKey& key, const ProbeJournal::Shape& shape) {
   std::string head(kMagic);
   Sha256 hash;
-  hash.Update(absl::StrCat(key.model_digest, ";", key.probe_digest));
+  hash.Update(absl::StrCat(key.model_digest, ";", key.probe_digest, ";", key.arithmetic_digest));
   absl::StrAppend(&head, hash.Finish().bytes());
   for (const int64_t value :
        {shape.chunks, shape.chunk_tokens, shape.feature_width, shape.feature_depth, shape.batch}) {

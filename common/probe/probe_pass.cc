@@ -17,11 +17,13 @@
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/model/determinism.h"
 #include "common/model/forward.h"
 #include "common/model/loss.h"
 #include "common/model/torch.h"
 #include "common/model/weights.h"
 #include "common/probe/probe_journal.h"
+#include "common/probe/probe_machine.h"
 #include "common/storage/file_lock.h"
 
 namespace kalavai {
@@ -55,6 +57,16 @@ absl::Status CheckFinite(const std::string& dir, const TokenBatch& batch, int64_
          .fix = "train again with a lower learning rate"});
   }
   return absl::OkStatus();
+}
+
+// Of what this process computes now.
+ProbeCacheKey KeyOf(const std::string& model_digest, const ProbeText& probe,
+                    const ProbePassOptions& options) {
+  const ProbeProducts products =
+      options.bfloat16_products ? ProbeProducts::kBfloat16 : ProbeProducts::kFloat32;
+  return {.model_digest = model_digest,
+          .probe_digest = probe.digest,
+          .arithmetic_digest = ArithmeticDigest(ThisMachine(options.device, Threads(), products))};
 }
 
 // The chunks from `done` on, a whole number of batches; into the journal, if there is one, and the
@@ -109,7 +121,7 @@ absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::strin
   if (options.bfloat16_products) model.product_type = at::kBFloat16;
   RETURN_IF_ERROR(CheckVocabulary(dir, model.config, probe));
 
-  ProbeCache cache = {.key = {.model_digest = model_digest, .probe_digest = probe.digest},
+  ProbeCache cache = {.key = KeyOf(model_digest, probe, options),
                       .chunk_count = probe.chunk_count(),
                       .chunk_tokens = probe.chunk_tokens,
                       .feature_width = options.features ? model.config.hidden_size : 0};
@@ -137,7 +149,7 @@ absl::StatusOr<ProbeCache> RunProbePass(const std::string& dir, const std::strin
 absl::StatusOr<ProbeCache> MeasureModel(const std::string& dir, const std::string& path,
                                         const std::string& model_digest, const ProbeText& probe,
                                         const ProbePassOptions& options) {
-  const ProbeCacheKey key{.model_digest = model_digest, .probe_digest = probe.digest};
+  const ProbeCacheKey key = KeyOf(model_digest, probe, options);
   const auto read = [&]() -> std::optional<ProbeCache> {
     absl::StatusOr<ProbeCache> cached = ReadProbeCache(path, key);
     // Whoever wants features cannot do with a cache without; that of the base serves both.

@@ -33,7 +33,7 @@ struct ProbePassOptions {
   int64_t feature_depth = -1;
   Device device = Device::kCpu;  // from OpenDevice
   // Three times as fast where the processor has bfloat16, for errors of some 0.001 nats a token.
-  // The cache's key does not tell: one choice for all models of a comparison.
+  // The cache's key tells it: arrays of both kinds are never mixed.
   bool bfloat16_products = false;
   // File to keep the pass in while it runs (probe_journal.h): a pass that was ended in any way goes
   // on from its last whole batch, to the same bits. "": nothing is kept. The caller removes it once

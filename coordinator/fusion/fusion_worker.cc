@@ -77,6 +77,7 @@ absl::Status FusionWorker::Start(absl::string_view fusion) {
 
 absl::Status FusionWorker::Resume() {
   RemoveModels();
+  RETURN_IF_ERROR(RemoveForeignCaches(work_directory_));
   ASSIGN_OR_RETURN(const std::vector<FusionRecord> unfinished,
                    dependencies_.fusions.ListUnfinished());
   if (unfinished.empty()) RemovePasses();
@@ -103,9 +104,18 @@ std::string FusionWorker::RouterPath(absl::string_view fusion) const {
 }
 
 std::string FusionWorker::CachePath(const Job& job, const ProbeCacheKey& key) const {
-  return absl::StrCat(
-      CacheDirectory(work_directory_, NameOf(dependencies_.device), job.record.threads), "/",
-      ProbeCacheFileName(key));
+  return absl::StrCat(CacheDirectory(work_directory_, MachineOf(job.record)), "/",
+                      ProbeCacheFileName(key));
+}
+
+ProbeMachine FusionWorker::MachineOf(const FusionRecord& record) const {
+  return ThisMachine(dependencies_.device, record.threads);
+}
+
+ProbeCacheKey FusionWorker::KeyOf(const Job& job, const std::string& model_digest) const {
+  return {.model_digest = model_digest,
+          .probe_digest = job.probe.digest,
+          .arithmetic_digest = ArithmeticDigest(MachineOf(job.record))};
 }
 
 std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
@@ -229,8 +239,7 @@ absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
   job.plan.inputs.vector_level = std::string(
       dependencies_.device == Device::kCpu ? VectorLevel() : NameOf(dependencies_.device));
   RETURN_IF_ERROR(EnsureDirectory(work_directory_, 0700));
-  return EnsureDirectory(
-      CacheDirectory(work_directory_, NameOf(dependencies_.device), job.record.threads), 0700);
+  return EnsureDirectory(CacheDirectory(work_directory_, MachineOf(job.record)), 0700);
 }
 
 absl::Status FusionWorker::Count(Job& job) {
@@ -265,11 +274,10 @@ absl::Status FusionWorker::Probe(Job& job) {
 }
 
 PassOrder FusionWorker::OrderOf(const Job& job, size_t index) const {
-  PassOrder order = {.key = {.model_digest = job.plan.experts[index].root_digest.Hex(),
-                             .probe_digest = job.probe.digest},
+  PassOrder order = {.key = KeyOf(job, job.plan.experts[index].root_digest.Hex()),
                      .features = index == 0,
                      .chunk_tokens = job.plan.inputs.chunk_tokens,
-                     .machine = ThisMachine(dependencies_.device, job.record.threads),
+                     .machine = MachineOf(job.record),
                      .model = job.plan.expert_files[index]};
   for (const ProbeTextRow& text : job.plan.probe_texts) {
     order.texts.push_back({.domain = text.domain,
@@ -362,7 +370,7 @@ absl::StatusOr<ProbeCache> FusionWorker::ProbeAverage(const Job& job) {
     digests.push_back(job.plan.experts[i].root_digest);
   }
   const std::string digest = WeightAverageKey(digests).Hex();
-  const ProbeCacheKey key{.model_digest = digest, .probe_digest = job.probe.digest};
+  const ProbeCacheKey key = KeyOf(job, digest);
   const absl::StatusOr<ProbeCache> cached = ReadProbeCache(CachePath(job, key), key);
   if (cached.ok()) return cached;
   std::vector<std::string> directories;
@@ -379,8 +387,7 @@ absl::StatusOr<ProbeCache> FusionWorker::ProbeAverage(const Job& job) {
 // Read where the administrator keeps it: it is no part of the model, so nothing is copied.
 absl::StatusOr<ProbeCache> FusionWorker::ProbeReference(const Job& job,
                                                         const ReferenceModel& reference) {
-  const ProbeCacheKey key{.model_digest = reference.root_digest.Hex(),
-                          .probe_digest = job.probe.digest};
+  const ProbeCacheKey key = KeyOf(job, reference.root_digest.Hex());
   const absl::StatusOr<ProbeCache> cached = ReadProbeCache(CachePath(job, key), key);
   if (cached.ok()) return cached;
   RETURN_IF_ERROR(CheckUnchanged(reference));

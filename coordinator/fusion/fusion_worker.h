@@ -2,13 +2,13 @@
 //
 //   QUEUED → PROBING → TRAINING_ROUTER → EVALUATING → SUCCEEDED   (or FAILED, with a reason)
 //
-// Every state is saved before its work begins. Probe caches lie in WORK/caches/threads-N by model
+// Every state is saved before its work begins. Probe caches lie in WORK/caches/threads-N-… by model
 // and probe digest and are written whole or not at all, everything else is computed anew from them
 // in seconds: a coordinator that was killed goes on where it was (Resume) and ends with the same
 // router and report, bit for bit. Caches are shared by all fusions: adding a specialist costs its
 // pass.
 //
-//   WORK/caches/threads-N/*.probe.safetensors      (cuda-threads-N: other last bits, other caches)
+//   WORK/caches/threads-N-<arithmetic>/*.probe.safetensors    (other last bits, other folders)
 //   WORK/passes/<model>-<probe>/      passes to be made, by whom ever (pass_order.h); removed after
 //   WORK/models/<digest>/             of averages and mixtures of logits, while they are read
 //   WORK/fusions/<cooperative>/<fusion>/router.safetensors
@@ -44,6 +44,7 @@
 #include "common/base/worker_queue.h"
 #include "common/model/device.h"
 #include "common/probe/probe_cache.h"
+#include "common/probe/probe_machine.h"
 #include "common/router/member_statistics.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
@@ -141,6 +142,8 @@ class FusionWorker {
   void RemovePasses() const;
 
   std::string FilePath(absl::string_view fusion, absl::string_view file) const;
+  ProbeMachine MachineOf(const FusionRecord& record) const;
+  ProbeCacheKey KeyOf(const Job& job, const std::string& model_digest) const;
   std::string CachePath(const Job& job, const ProbeCacheKey& key) const;
   std::string ModelDirectory(absl::string_view digest) const;
 

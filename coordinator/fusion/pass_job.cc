@@ -8,7 +8,6 @@
 
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
-#include "common/base/version.h"
 #include "common/model/determinism.h"
 #include "common/probe/probe_pass.h"
 #include "common/storage/atomic_file.h"
@@ -17,13 +16,16 @@
 namespace kalavai::coordinator {
 namespace {
 
-absl::Status CheckMachine(const std::string& name, const PassMachine& wanted,
-                          const PassMachine& found) {
+absl::Status CheckMachine(const std::string& name, const ProbeMachine& wanted,
+                          const ProbeMachine& found) {
   const struct {
     absl::string_view field;
-    const std::string& wanted;
-    const std::string& found;
+    std::string wanted;
+    std::string found;
   } kRows[] = {{"program version", wanted.program_version, found.program_version},
+               {"arithmetic version", absl::StrCat(wanted.arithmetic_version),
+                absl::StrCat(found.arithmetic_version)},
+               {"matrix products", wanted.products, found.products},
                {"LibTorch", wanted.torch_version, found.torch_version},
                {"vector level", wanted.vector_level, found.vector_level}};
   for (const auto& row : kRows) {
@@ -47,24 +49,16 @@ bool Exists(const std::string& path) {
 
 }  // namespace
 
-PassMachine ThisMachine(Device device, int64_t threads) {
-  return {.device = std::string(NameOf(device)),
-          .threads = threads,
-          .program_version = std::string(Version()),
-          .torch_version = std::string(TorchVersion()),
-          .vector_level = std::string(device == Device::kCpu ? VectorLevel() : NameOf(device))};
-}
-
 absl::StatusOr<PassRun> MakePass(const std::string& work, const std::string& name,
                                  const PassJobOptions& options) {
   PassRun run;
   ASSIGN_OR_RETURN(run.order, ReadPassOrder(work, name));
-  const PassMachine& machine = run.order.machine;
+  const ProbeMachine& machine = run.order.machine;
   ASSIGN_OR_RETURN(const Device device, OpenDevice(machine.device));
   RETURN_IF_ERROR(CheckMachine(name, machine, ThisMachine(device, machine.threads)));
   ASSIGN_OR_RETURN(const ProbeText probe, LoadPassText(work, run.order));
   RETURN_IF_ERROR(SetThreads(machine.threads));
-  RETURN_IF_ERROR(EnsureDirectory(CacheDirectory(work, machine.device, machine.threads), 0700));
+  RETURN_IF_ERROR(EnsureDirectory(CacheDirectory(work, machine), 0700));
   run.cache = PassCachePath(work, run.order);
   ProbePassOptions pass;
   pass.features = run.order.features;

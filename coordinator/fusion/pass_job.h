@@ -22,9 +22,6 @@
 
 namespace kalavai::coordinator {
 
-// What this process computes with.
-PassMachine ThisMachine(Device device, int64_t threads);
-
 struct PassJobOptions {
   bool wait = false;  // for another process that makes the same pass; else PROBE_PASS_HELD
   // As ProbePassOptions::progress.

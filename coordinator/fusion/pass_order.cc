@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 
 #include "common/base/errors.h"
 #include "common/base/json_reader.h"
 #include "common/base/limits.h"
+#include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/fusion/probe_texts.h"
@@ -21,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kSchema[] = "kalavai.probe-pass/1";
+constexpr char kSchema[] = "kalavai.probe-pass/2";
 constexpr char kOrderFile[] = "pass.json";
 constexpr char kTokenizerFile[] = "tokenizer.json";
 constexpr size_t kNameDigits = 16;
@@ -78,10 +81,13 @@ absl::StatusOr<const nlohmann::json*> ReadArray(const nlohmann::json& object, co
   return &*found;
 }
 
-absl::StatusOr<PassMachine> ReadMachine(const nlohmann::json& object) {
-  RETURN_IF_ERROR(CheckJsonKeys(
-      object, {"device", "program_version", "threads", "torch_version", "vector_level"}));
-  PassMachine machine;
+absl::StatusOr<ProbeMachine> ReadMachine(const nlohmann::json& object) {
+  RETURN_IF_ERROR(
+      CheckJsonKeys(object, {"arithmetic_version", "device", "products", "program_version",
+                             "threads", "torch_version", "vector_level"}));
+  ProbeMachine machine;
+  ASSIGN_OR_RETURN(machine.arithmetic_version, JsonInt(object, "arithmetic_version"));
+  ASSIGN_OR_RETURN(machine.products, JsonString(object, "products"));
   ASSIGN_OR_RETURN(machine.device, JsonString(object, "device"));
   ASSIGN_OR_RETURN(machine.threads, JsonInt(object, "threads"));
   ASSIGN_OR_RETURN(machine.program_version, JsonString(object, "program_version"));
@@ -134,12 +140,14 @@ absl::StatusOr<PassOrder> ReadFields(const nlohmann::json& object) {
   PassOrder order;
   ASSIGN_OR_RETURN(const Digest model, ReadDigest(object, "model_digest"));
   ASSIGN_OR_RETURN(const Digest probe, ReadDigest(object, "probe_digest"));
-  order.key = {.model_digest = model.Hex(), .probe_digest = probe.Hex()};
+  order.key.model_digest = model.Hex();
+  order.key.probe_digest = probe.Hex();
   ASSIGN_OR_RETURN(order.features, JsonBool(object, "features"));
   ASSIGN_OR_RETURN(order.chunk_tokens, JsonInt(object, "chunk_tokens"));
   ASSIGN_OR_RETURN(order.tokenizer, ReadDigest(object, "tokenizer"));
   if (!object.contains("machine")) return Invalid("machine", "must be an object");
   ASSIGN_OR_RETURN(order.machine, ReadMachine(object["machine"]));
+  order.key.arithmetic_digest = ArithmeticDigest(order.machine);
   RETURN_IF_ERROR(ReadFiles(object, order));
   return order;
 }
@@ -162,6 +170,18 @@ absl::Status CheckFiles(const std::string& directory, const std::vector<BlobFile
   return absl::OkStatus();
 }
 
+// Whether `path` is where this program keeps arrays, with the number of threads in the name.
+bool IsOfThisProgram(absl::string_view work, const std::string& path) {
+  const std::vector<std::string> words =
+      absl::StrSplit(fs::path(path).filename().string(), absl::ByChar('-'));
+  int64_t threads = 0;
+  if (words.size() < 3 || !absl::SimpleAtoi(words[words.size() - 2], &threads)) return false;
+  for (const Device device : {Device::kCpu, Device::kCuda}) {
+    if (path == CacheDirectory(work, ThisMachine(device, threads))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string PassName(const ProbeCacheKey& key) {
@@ -177,14 +197,33 @@ std::string PassModelDirectory(absl::string_view work, absl::string_view name) {
   return absl::StrCat(PassDirectory(work, name), "/model");
 }
 
-std::string CacheDirectory(absl::string_view work, absl::string_view device, int64_t threads) {
-  return absl::StrCat(work, "/caches/", device == "cpu" ? "" : absl::StrCat(device, "-"),
-                      "threads-", threads);
+std::string CacheDirectory(absl::string_view work, const ProbeMachine& machine) {
+  return absl::StrCat(work, "/caches/",
+                      machine.device == "cpu" ? "" : absl::StrCat(machine.device, "-"), "threads-",
+                      machine.threads, "-", ArithmeticDigest(machine).substr(0, kNameDigits));
+}
+
+absl::Status RemoveForeignCaches(const std::string& work) {
+  std::vector<std::string> foreign;
+  std::error_code error;
+  const std::string folder = absl::StrCat(work, "/caches");
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string path = it->path().string();
+    if (!IsOfThisProgram(work, path)) foreign.push_back(path);
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return ErrnoError(error.value(), "list", folder);
+  }
+  for (const std::string& path : foreign) {
+    LogInfo("Removed probe arrays of another program or processor", {{"folder", path}});
+    fs::remove_all(path, error);
+    if (error) return ErrnoError(error.value(), "remove", path);
+  }
+  return absl::OkStatus();
 }
 
 std::string PassCachePath(absl::string_view work, const PassOrder& order) {
-  return absl::StrCat(CacheDirectory(work, order.machine.device, order.machine.threads), "/",
-                      ProbeCacheFileName(order.key));
+  return absl::StrCat(CacheDirectory(work, order.machine), "/", ProbeCacheFileName(order.key));
 }
 
 std::string FormatPassOrder(const PassOrder& order) {
@@ -208,6 +247,8 @@ std::string FormatPassOrder(const PassOrder& order) {
                                  {"machine",
                                   {{"device", order.machine.device},
                                    {"threads", order.machine.threads},
+                                   {"products", order.machine.products},
+                                   {"arithmetic_version", order.machine.arithmetic_version},
                                    {"program_version", order.machine.program_version},
                                    {"torch_version", order.machine.torch_version},
                                    {"vector_level", order.machine.vector_level}}},

@@ -4,7 +4,7 @@
 //   WORK/passes/<model>-<probe>/pass.json        what to compute, and the digest of every file
 //   WORK/passes/<model>-<probe>/model/           config.json, weights, tokenizer
 //   WORK/passes/<model>-<probe>/text/            the registered probe texts, tokenizer.json
-//   WORK/caches/threads-N/<model>-<probe>.probe.safetensors    what comes of it
+//   WORK/caches/threads-N-<arithmetic>/<model>-<probe>.probe.safetensors    what comes of it
 //
 // Files are hard links to blobs. The directory stands for leave to make the pass: it goes when the
 // fusion is over and when the member leaves, and whoever is at the pass then gives up.
@@ -27,6 +27,7 @@
 
 #include "common/crypto/sha256.h"
 #include "common/probe/probe_cache.h"
+#include "common/probe/probe_machine.h"
 #include "common/probe/probe_text.h"
 #include "common/storage/blob_store.h"
 #include "coordinator/model_directory.h"
@@ -42,22 +43,11 @@ struct PassText {
   friend bool operator==(const PassText&, const PassText&) = default;
 };
 
-// Where and with what a pass is computed: equal, or the last bits differ.
-struct PassMachine {
-  std::string device = {};  // "cpu", "cuda"
-  int64_t threads = 1;
-  std::string program_version = {};
-  std::string torch_version = {};
-  std::string vector_level = {};  // of a processor; the device's name of a GPU
-
-  friend bool operator==(const PassMachine&, const PassMachine&) = default;
-};
-
 struct PassOrder {
-  ProbeCacheKey key = {};
-  bool features = false;  // of the base
+  ProbeCacheKey key = {};  // its arithmetic_digest is that of `machine`
+  bool features = false;   // of the base
   int64_t chunk_tokens = 0;
-  PassMachine machine = {};
+  ProbeMachine machine = {};
   std::vector<BlobFile> model = {};  // files of model/
   std::vector<PassText> texts = {};  // text/0.jsonl, text/1.txt, …
   Digest tokenizer = {};             // text/tokenizer.json: the base's
@@ -67,9 +57,15 @@ struct PassOrder {
 std::string PassName(const ProbeCacheKey& key);
 std::string PassDirectory(absl::string_view work, absl::string_view name);
 std::string PassModelDirectory(absl::string_view work, absl::string_view name);
-// Of this pass's arrays; CacheDirectory is the folder of it.
-std::string CacheDirectory(absl::string_view work, absl::string_view device, int64_t threads);
+// Of this pass's arrays; CacheDirectory is the folder of it: "threads-4-0123456789abcdef",
+// "cuda-threads-4-…": the first digits of the machine's ArithmeticDigest.
+std::string CacheDirectory(absl::string_view work, const ProbeMachine& machine);
 std::string PassCachePath(absl::string_view work, const PassOrder& order);
+
+// Removes the folders of WORK/caches that this program would not name so on either device: arrays
+// of an earlier program, library or processor, which nothing reads any more. Errors: those of
+// removing files.
+absl::Status RemoveForeignCaches(const std::string& work);
 
 // pass.json, byte for byte the same for the same order.
 std::string FormatPassOrder(const PassOrder& order);

@@ -22,7 +22,15 @@ namespace {
 
 using nlohmann::json;
 
-std::string Caches(const Site& site) { return site.File("data/fusions/caches/threads-1"); }
+// The only folder there is: of one thread, this program and this processor.
+std::string Caches(const Site& site) {
+  std::error_code ignored;
+  for (fs::directory_iterator it(site.File("data/fusions/caches"), ignored), end; it != end;
+       it.increment(ignored)) {
+    return it->path().string();
+  }
+  return site.File("data/fusions/caches/none");
+}
 
 // Of one ending, by name.
 std::vector<std::string> FilesOf(const std::string& directory, const std::string& ending) {

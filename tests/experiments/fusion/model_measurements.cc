@@ -12,7 +12,9 @@
 #include "common/corpus/documents.h"
 #include "common/crypto/model_signature.h"
 #include "common/crypto/sha256.h"
+#include "common/model/determinism.h"
 #include "common/model/model_directory.h"
+#include "common/probe/probe_machine.h"
 #include "common/probe/probe_pass.h"
 #include "common/safetensors/checkpoint_directory.h"
 #include "common/storage/atomic_file.h"
@@ -138,7 +140,12 @@ absl::Status ModelMeasurements::MeasureWeightAverage(const std::vector<PlanMembe
     digests.push_back(digest);
   }
   const std::string digest = coordinator::WeightAverageKey(digests).Hex();
-  const ProbeCacheKey key{.model_digest = digest, .probe_digest = probe_.digest};
+  const ProbeProducts products =
+      plan_.bfloat16 ? ProbeProducts::kBfloat16 : ProbeProducts::kFloat32;
+  const ProbeCacheKey key{
+      .model_digest = digest,
+      .probe_digest = probe_.digest,
+      .arithmetic_digest = ArithmeticDigest(ThisMachine(Device::kCpu, Threads(), products))};
   const std::string directory = absl::StrCat(plan_.cache, "/weight-average");
   if (!ReadProbeCache(absl::StrCat(plan_.cache, "/", ProbeCacheFileName(key)), key).ok()) {
     RETURN_IF_ERROR(coordinator::WriteWeightAverage(directories, directory));

@@ -18,7 +18,9 @@ using testing::TempDir;
 using testing::WriteFile;
 
 ProbeCache Example() {
-  return {.key = {.model_digest = std::string(64, 'a'), .probe_digest = std::string(64, 'b')},
+  return {.key = {.model_digest = std::string(64, 'a'),
+                  .probe_digest = std::string(64, 'b'),
+                  .arithmetic_digest = std::string(64, 'e')},
           .chunk_count = 2,
           .chunk_tokens = 3,
           .feature_width = 2,
@@ -59,7 +61,7 @@ TEST_CASE("A cache survives its file, with and without features", "[probe]") {
   REQUIRE(ProbeCacheFileName(cache.key) == "aaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb.probe.safetensors");
 }
 
-TEST_CASE("A cache of another model or text is refused", "[probe]") {
+TEST_CASE("A cache of another model, text or way of computing is refused", "[probe]") {
   const TempDir directory;
   const std::string path = directory.File("cache");
   const ProbeCache cache = Example();
@@ -72,6 +74,10 @@ TEST_CASE("A cache of another model or text is refused", "[probe]") {
   other.probe_digest = std::string(64, 'c');
   REQUIRE_STATUS(ReadProbeCache(path, other), absl::StatusCode::kInvalidArgument,
                  "PROBE_CACHE_INVALID");
+  other = cache.key;
+  other.arithmetic_digest = std::string(64, 'c');
+  REQUIRE_STATUS(ReadProbeCache(path, other), absl::StatusCode::kInvalidArgument,
+                 "PROBE_CACHE_INVALID");
   REQUIRE_STATUS(ReadProbeCache(directory.File("absent"), cache.key), absl::StatusCode::kNotFound,
                  "FILE_NOT_FOUND");
 }
@@ -81,7 +87,7 @@ TEST_CASE("A changed byte anywhere in the data, or a cut, is noticed", "[probe]"
   const std::string path = directory.File("cache");
   REQUIRE_OK(WriteProbeCache(path, Example()));
   const std::string good = ReadFile(path);
-  const size_t data_bytes = 3 * 32 + 4 * 4 + 12 * 4;
+  const size_t data_bytes = 4 * 32 + 4 * 4 + 12 * 4;
   for (size_t i = good.size() - data_bytes; i < good.size(); ++i) {
     std::string bad = good;
     bad[i] = static_cast<char>(bad[i] ^ 1);

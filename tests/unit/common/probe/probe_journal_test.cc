@@ -20,7 +20,8 @@ constexpr int64_t kHeadBytes = 8 + 32 + 5 * 8;
 constexpr int64_t kBlockBytes = 4 * (4 + 12) + 32;
 
 const ProbeCacheKey kKey{.model_digest = std::string(64, 'a'),
-                         .probe_digest = std::string(64, 'b')};
+                         .probe_digest = std::string(64, 'b'),
+                         .arithmetic_digest = std::string(64, 'e')};
 constexpr ProbeJournal::Shape kShape{
     .chunks = 5, .chunk_tokens = 3, .feature_width = 2, .feature_depth = -1, .batch = 2};
 
@@ -105,6 +106,7 @@ TEST_CASE("Another model, text or shape begins anew", "[probe]") {
   const std::function<void(ProbeCacheKey&, ProbeJournal::Shape&)> changes[] = {
       [](ProbeCacheKey& key, ProbeJournal::Shape&) { key.model_digest[0] = 'c'; },
       [](ProbeCacheKey& key, ProbeJournal::Shape&) { key.probe_digest[0] = 'c'; },
+      [](ProbeCacheKey& key, ProbeJournal::Shape&) { key.arithmetic_digest[0] = 'c'; },
       [](ProbeCacheKey&, ProbeJournal::Shape& shape) { shape.chunks = 6; },
       [](ProbeCacheKey&, ProbeJournal::Shape& shape) { shape.chunk_tokens = 4; },
       [](ProbeCacheKey&, ProbeJournal::Shape& shape) { shape.feature_width = 0; },

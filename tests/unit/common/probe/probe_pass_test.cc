@@ -142,6 +142,32 @@ TEST_CASE("A pass that ended anywhere goes on from there to the same bytes", "[p
   }
 }
 
+TEST_CASE("Arrays computed otherwise are made again, never mixed", "[probe]") {
+  const TempDir directory;
+  testing::WriteTinyBase(directory.path(), 3);
+  const ProbeText probe = MakeProbe(directory.path());
+  const std::string path = directory.File("cache");
+  const std::string digest(64, 'a');
+  int64_t chunks = 0;
+  const auto count = [&chunks](int64_t, int64_t) {
+    ++chunks;
+    return absl::OkStatus();
+  };
+  const auto made = [&](const ProbePassOptions& options) {
+    chunks = 0;
+    REQUIRE_OK(MeasureModel(directory.path(), path, digest, probe, options));
+    return chunks > 0;
+  };
+  REQUIRE_OK(SetThreads(1));
+  CHECK(made({.progress = count}));
+  CHECK_FALSE(made({.progress = count}));
+  CHECK(made({.bfloat16_products = true, .progress = count}));
+  CHECK(made({.progress = count}));
+  REQUIRE_OK(SetThreads(2));
+  CHECK(made({.progress = count}));
+  REQUIRE_OK(SetThreads(1));
+}
+
 TEST_CASE("A damaged cache, and one without the features wanted, is made again", "[probe]") {
   const TempDir directory;
   testing::WriteTinyBase(directory.path(), 3);

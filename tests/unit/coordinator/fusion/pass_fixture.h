@@ -44,7 +44,9 @@ struct OrderedPass {
                              .digest = blobs->PutFile(path).value()});
     }
     probe = ReadProbeText(files, base + "/tokenizer.json", order.chunk_tokens).value();
-    order.key = {.model_digest = Sha256Of("model").Hex(), .probe_digest = probe.digest};
+    order.key = {.model_digest = Sha256Of("model").Hex(),
+                 .probe_digest = probe.digest,
+                 .arithmetic_digest = ArithmeticDigest(order.machine)};
   }
 
   std::string Name() const { return PassName(order.key); }

@@ -70,14 +70,18 @@ TEST_CASE("The second at a pass is told who is first, or waits", "[fusion]") {
 }
 
 TEST_CASE("Another program, library or processor is refused before any compute", "[fusion]") {
-  const PassMachine here = ThisMachine(Device::kCpu, 1);
-  PassMachine version = here;
+  const ProbeMachine here = ThisMachine(Device::kCpu, 1);
+  ProbeMachine version = here;
   version.program_version = "0.0.1";
-  PassMachine torch = here;
+  ProbeMachine torch = here;
   torch.torch_version = "1.0";
-  PassMachine level = here;
+  ProbeMachine level = here;
   level.vector_level = "ABACUS";
-  for (const PassMachine& machine : {version, torch, level}) {
+  ProbeMachine arithmetic = here;
+  --arithmetic.arithmetic_version;
+  ProbeMachine products = here;
+  products.products = "bfloat16";
+  for (const ProbeMachine& machine : {version, torch, level, arithmetic, products}) {
     OrderedPass pass;
     pass.order.machine = machine;
     pass.Write();

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <set>
 
 #include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
@@ -49,12 +50,48 @@ TEST_CASE("An order is read as it was written, with the text it names", "[fusion
   CHECK(ListPassNames(pass.work).value().empty());
 }
 
-TEST_CASE("Caches of another device or thread count lie elsewhere", "[fusion]") {
+TEST_CASE("Caches of anything that computes other last bits lie elsewhere", "[fusion]") {
   OrderedPass pass;
+  const auto digits = [&] { return ArithmeticDigest(pass.order.machine).substr(0, 16); };
   const std::string file = "/" + pass.Name() + ".probe.safetensors";
-  CHECK(PassCachePath("w", pass.order) == "w/caches/threads-1" + file);
-  pass.order.machine = {.device = "cuda", .threads = 4};
-  CHECK(PassCachePath("w", pass.order) == "w/caches/cuda-threads-4" + file);
+  CHECK(PassCachePath("w", pass.order) == "w/caches/threads-1-" + digits() + file);
+  const std::vector<std::function<void(ProbeMachine&)>> changes = {
+      [](ProbeMachine& m) { m.device = "cuda"; },
+      [](ProbeMachine& m) { m.threads = 4; },
+      [](ProbeMachine& m) { m.products = "bfloat16"; },
+      [](ProbeMachine& m) { ++m.arithmetic_version; },
+      [](ProbeMachine& m) { m.program_version = "0.0.1"; },
+      [](ProbeMachine& m) { m.torch_version = "1.0"; },
+      [](ProbeMachine& m) { m.vector_level = "ABACUS"; }};
+  std::set<std::string> folders = {CacheDirectory("w", pass.order.machine)};
+  for (const auto& change : changes) {
+    ProbeMachine machine = pass.order.machine;
+    change(machine);
+    folders.insert(CacheDirectory("w", machine));
+  }
+  CHECK(folders.size() == changes.size() + 1);
+  pass.order.machine.device = "cuda";
+  CHECK(PassCachePath("w", pass.order) == "w/caches/cuda-threads-1-" + digits() + file);
+}
+
+TEST_CASE("Arrays of another program or processor are removed, this one's are kept", "[fusion]") {
+  const testing::TempDir temp;
+  const std::string work = temp.File("fusions");
+  REQUIRE_OK(RemoveForeignCaches(work));  // nothing was ever probed
+  const std::string mine = CacheDirectory(work, ThisMachine(Device::kCpu, 2));
+  ProbeMachine machine = ThisMachine(Device::kCpu, 2);
+  ++machine.arithmetic_version;
+  const std::vector<std::string> foreign = {
+      CacheDirectory(work, machine), work + "/caches/threads-2", work + "/caches/threads-x-",
+      work + "/caches/" + fs::path(mine).filename().string() + "0"};
+  fs::create_directories(mine);
+  for (const std::string& folder : foreign) {
+    fs::create_directories(folder);
+    testing::WriteFile(folder + "/a-b.probe.safetensors", "x");
+  }
+  REQUIRE_OK(RemoveForeignCaches(work));
+  CHECK(fs::exists(mine));
+  for (const std::string& folder : foreign) CHECK_FALSE(fs::exists(folder));
 }
 
 TEST_CASE("A name that is none, or of no pass, is not found", "[fusion]") {
@@ -80,7 +117,7 @@ TEST_CASE("A spoiled description is refused", "[fusion]") {
   const OrderedPass pass;
   const json good = json::parse(FormatPassOrder(pass.order));
   const std::vector<std::function<void(json&)>> spoils = {
-      [](json& o) { o["schema"] = "kalavai.probe-pass/2"; },
+      [](json& o) { o["schema"] = "kalavai.probe-pass/1"; },
       [](json& o) { o.erase("schema"); },
       [](json& o) { o["more"] = 1; },
       [](json& o) { o["model_digest"] = std::string(64, 'A'); },
@@ -94,6 +131,9 @@ TEST_CASE("A spoiled description is refused", "[fusion]") {
       [](json& o) { o["machine"]["threads"] = 1025; },
       [](json& o) { o["machine"]["device"] = "tpu"; },
       [](json& o) { o["machine"].erase("vector_level"); },
+      [](json& o) { o["machine"].erase("arithmetic_version"); },
+      [](json& o) { o["machine"]["arithmetic_version"] = "1"; },
+      [](json& o) { o["machine"]["products"] = 32; },
       [](json& o) { o["model"] = json::array(); },
       [](json& o) { o["model"] = json::object(); },
       [](json& o) { o["model"][0]["path"] = "../config.json"; },
