@@ -47,6 +47,7 @@ std::string WhoSpoke(const v1::Usage& usage) {
   for (const v1::ExpertShare& expert : experts) {
     absl::StrAppendFormat(&text, "%s%s %.0f %%", text.empty() ? "" : ", ", NameOf(expert),
                           100 * expert.share());
+    if (expert.dropped()) absl::StrAppend(&text, " (left out: it overflows on this text)");
   }
   return text;
 }
@@ -54,8 +55,10 @@ std::string WhoSpoke(const v1::Usage& usage) {
 nlohmann::json UsageJson(const v1::Usage& usage) {
   nlohmann::json experts = nlohmann::json::array();
   for (const v1::ExpertShare& expert : usage.experts()) {
-    experts.push_back(
-        {{"expert", expert.expert()}, {"domain", expert.domain()}, {"share", expert.share()}});
+    experts.push_back({{"expert", expert.expert()},
+                       {"domain", expert.domain()},
+                       {"share", expert.share()},
+                       {"dropped", expert.dropped()}});
   }
   return {{"prompt_tokens", usage.prompt_tokens()},
           {"output_tokens", usage.output_tokens()},

@@ -1,7 +1,9 @@
 #include "coordinator/serving/fused_decoder.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/model/logit_mixture.h"
 
@@ -20,6 +22,26 @@ std::span<const float> FloatsOf(const at::Tensor& tensor) {
   return {tensor.const_data_ptr<float>(), static_cast<size_t>(tensor.numel())};
 }
 
+// Whether a distribution is one: NaN and infinity show in the largest, and something is possible.
+bool IsSane(const at::Tensor& log_probs_V) {
+  return std::isfinite(log_probs_V.max().item<float>());  // NaN if any is
+}
+
+bool AllFinite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::isfinite(value); });
+}
+
+absl::Status BaseNotFinite() {
+  return MakeError(
+      absl::StatusCode::kInternal, "BASE_NOT_FINITE",
+      {.what = "generation: the base's log-probabilities or hidden states on this text "
+               "are not finite numbers",
+       .why = "finite weights can still overflow on a text, and every answer rests on "
+              "the base",
+       .fix = "ask with another text; tell the administrator if it happens again"});
+}
+
 }  // namespace
 
 FusedDecoder::FusedDecoder(std::span<const Transformer> experts, const RouterParameters& router)
@@ -27,20 +49,34 @@ FusedDecoder::FusedDecoder(std::span<const Transformer> experts, const RouterPar
       mixture_(router.mixture),
       session_(router),
       allowed_(experts.size(), 1),
+      dropped_(experts.size(), 0),
       experts_(experts.size()) {}
 
 void FusedDecoder::Restrict(std::span<const uint8_t> allowed) {
   bool changed = false;
   for (size_t i = 1; i < allowed_.size(); ++i) {
     if (allowed_[i] == 0 || (i < allowed.size() && allowed[i] != 0)) continue;
-    allowed_[i] = 0;
-    experts_[i] = {};
+    Deny(i);
     changed = true;
   }
   if (changed) session_.SetAllowed(allowed_);
 }
 
-// Runs one expert over `tokens` after what it has read; keeps the next token's log-probabilities.
+void FusedDecoder::Deny(size_t index) {
+  allowed_[index] = 0;
+  experts_[index] = {};
+}
+
+absl::Status FusedDecoder::Drop(size_t index) {
+  if (index == 0) return BaseNotFinite();
+  Deny(index);
+  dropped_[index] = 1;
+  session_.SetAllowed(allowed_);
+  return absl::OkStatus();
+}
+
+// Runs one expert over `tokens` after what it has read; keeps the next token's log-probabilities,
+// or drops it when they are none.
 absl::StatusOr<at::Tensor> FusedDecoder::Read(size_t index, std::span<const int32_t> tokens) {
   const Transformer& model = models_[index];
   ForwardOptions options;
@@ -52,7 +88,9 @@ absl::StatusOr<at::Tensor> FusedDecoder::Read(size_t index, std::span<const int3
   experts_[index].log_probs_V = OnHost(log_probs.reshape({-1}));
   if (index == 0) {
     experts_[0].hidden_TD = OnHost(result.hidden_BTD.squeeze(0));
+    if (!AllFinite(FloatsOf(experts_[0].hidden_TD))) return BaseNotFinite();
   }
+  if (!IsSane(experts_[index].log_probs_V)) RETURN_IF_ERROR(Drop(index));
   return result.hidden_BTD;
 }
 
@@ -65,13 +103,17 @@ absl::Status FusedDecoder::ReadPrompt(std::span<const int32_t> tokens, int64_t t
     ASSIGN_OR_RETURN(experts_[i].cache, NewKvCache(model.config, model.weight_type(), 1, tokens_max,
                                                    {}, model.device()));
     ASSIGN_OR_RETURN(const at::Tensor hidden_BTD, Read(i, tokens));
-    if (predicted == 0) continue;
+    if (predicted == 0 || allowed_[i] == 0) continue;
     ASSIGN_OR_RETURN(
         const at::Tensor of_targets,
         LogProbsOfTargets(model, hidden_BTD.slice(1, 0, static_cast<int64_t>(predicted)),
                           TokensTensor(tokens.subspan(1))));
     const at::Tensor flat = OnHost(of_targets.reshape({-1}));
     const std::span<const float> values = FloatsOf(flat);
+    if (!AllFinite(values)) {
+      RETURN_IF_ERROR(Drop(i));
+      continue;
+    }
     for (size_t t = 0; t < predicted; ++t) log_p[t * experts_.size() + i] = values[t];
   }
   const std::span<const float> states = FloatsOf(experts_[0].hidden_TD);
@@ -94,7 +136,13 @@ absl::Status FusedDecoder::Advance(int32_t token) {
   return session_.Read(log_p, FloatsOf(experts_[0].hidden_TD)).status();
 }
 
-at::Tensor FusedDecoder::LogProbs() const {
+absl::StatusOr<at::Tensor> FusedDecoder::LogProbs() const {
+  const at::Tensor mixed_V = Mix();
+  if (!IsSane(mixed_V)) return BaseNotFinite();  // it always speaks, so the mixture is as sane
+  return mixed_V;
+}
+
+at::Tensor FusedDecoder::Mix() const {
   std::vector<double> weights;
   std::vector<at::Tensor> log_probs_V;
   for (size_t i = 0; i < experts_.size(); ++i) {

@@ -13,9 +13,11 @@
 //   … decoder.LogProbs() …
 //   RETURN_IF_ERROR(decoder.Advance(token));
 //
-// Experts that may not speak are not run: their weights are never read. Not thread-safe; experts
-// and router must outlive it. Errors: those of Forward, and of RouterSession::Read. This header
-// exposes tensors.
+// Experts that may not speak are not run: their weights are never read. Finite weights can overflow
+// on a text: a specialist whose numbers are not finite is dropped for the rest of this text and
+// told (Dropped), the others go on; without the base there is no answer. Not thread-safe; experts
+// and router must outlive it. Errors: those of Forward, and of RouterSession::Read; INTERNAL
+// BASE_NOT_FINITE. This header exposes tensors.
 #ifndef KALAVAI_COORDINATOR_SERVING_FUSED_DECODER_H_
 #define KALAVAI_COORDINATOR_SERVING_FUSED_DECODER_H_
 
@@ -46,9 +48,12 @@ class FusedDecoder {
   // The next token of the text.
   absl::Status Advance(int32_t token);
 
-  // float32 [V], on the host: log-probabilities of the next token.
-  at::Tensor LogProbs() const;
+  // float32 [V], on the host: log-probabilities of the next token; none is NaN or +infinity, and
+  // some are finite.
+  absl::StatusOr<at::Tensor> LogProbs() const;
   std::span<const double> Weights() const { return session_.Weights(); }  // [n]
+  // [n] 1: left out since some token of this text, for numbers that were not finite.
+  std::span<const uint8_t> Dropped() const { return dropped_; }
 
  private:
   struct Expert {
@@ -57,12 +62,16 @@ class FusedDecoder {
     at::Tensor hidden_TD;    // float32: after what was read last; the base's only
   };
 
+  at::Tensor Mix() const;
+  void Deny(size_t index);
+  absl::Status Drop(size_t index);
   absl::StatusOr<at::Tensor> Read(size_t index, std::span<const int32_t> tokens);
 
   const std::span<const Transformer> models_;
   const Mixture mixture_;
   RouterSession session_;
   std::vector<uint8_t> allowed_;
+  std::vector<uint8_t> dropped_;
   std::vector<Expert> experts_;
 };
 

@@ -63,7 +63,7 @@ class GenerationEngine::Generation {
     int64_t made = 0;
     while (made < request_.output_tokens_max) {
       text_.Restrict(request_.allowed());
-      const int32_t token = Draw();
+      ASSIGN_OR_RETURN(const int32_t token, Draw());
       ++made;
       ++engine_.output_tokens_;
       if (EndsText(token)) {
@@ -87,6 +87,7 @@ class GenerationEngine::Generation {
     result.usage.output_tokens = made;
     for (double& share : share_) share /= static_cast<double>(std::max<int64_t>(made, 1));
     result.usage.expert_share = share_;
+    result.usage.dropped.assign(text_.Dropped().begin(), text_.Dropped().end());
     return result;
   }
 
@@ -122,10 +123,10 @@ class GenerationEngine::Generation {
     return text_.ReadPrompt(prompt_, needed);
   }
 
-  int32_t Draw() {
+  absl::StatusOr<int32_t> Draw() {
     const std::span<const double> weights = text_.Weights();
     for (size_t i = 0; i < share_.size(); ++i) share_[i] += weights[i];
-    const at::Tensor log_probs_V = text_.LogProbs();
+    ASSIGN_OR_RETURN(const at::Tensor log_probs_V, text_.LogProbs());
     return sampler_.Next(
         {log_probs_V.const_data_ptr<float>(), static_cast<size_t>(log_probs_V.numel())});
   }

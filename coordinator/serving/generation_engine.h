@@ -5,7 +5,8 @@
 // over the full vocabulary, as the router says (fused_decoder.h), the sampler draws from it, and
 // the gate reads the token that was drawn. It reads the prompt, too, so it knows who speaks before
 // the first generated token. Each expert has its own key/value cache. Experts that may not speak
-// are not run: their weights are never read, from the next token on.
+// are not run: their weights are never read, from the next token on. A specialist that overflows on
+// a text is left out of the rest of it, and the usage says so.
 //
 // The same model, prompt, settings and seed give the same text (for a thread count).
 // Thread-safe. Callbacks run on the engine's thread and must be quick. This header names no tensor.
@@ -13,6 +14,7 @@
 //   RESOURCE_EXHAUSTED QUEUE_FULL       limits::kGenerationQueueMax requests wait
 //   UNAVAILABLE        MODEL_NOT_READY  the model is not loaded (yet)
 //   UNAVAILABLE        SHUTTING_DOWN
+//   INTERNAL           BASE_NOT_FINITE  the base overflows on this text; what was made is lost
 //   INVALID_ARGUMENT   PROMPT_EMPTY, PROMPT_TOO_LONG (prompt and answer exceed the context),
 //                      SAMPLING_INVALID, TEXT_NOT_UTF8
 #ifndef KALAVAI_COORDINATOR_SERVING_GENERATION_ENGINE_H_
@@ -51,6 +53,7 @@ struct GenerationUsage {
   int64_t prompt_tokens = 0;
   int64_t output_tokens = 0;
   std::vector<double> expert_share;  // [n] mean weight over the generated tokens; sums to 1
+  std::vector<uint8_t> dropped;      // [n] 1: left out, its numbers were not finite on this text
 };
 
 struct GenerationResult {

@@ -9,6 +9,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
+#include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/page_token.h"
 #include "common/rpc/resource_name.h"
@@ -80,6 +81,10 @@ void UsageToProto(const ModelRecord& model, const GenerationUsage& usage, v1::Us
     share.set_expert(contributor.ok() ? contributor->id : "base");
     share.set_domain(model.experts[i].domain);
     share.set_share(usage.expert_share[i]);
+    share.set_dropped(usage.dropped[i] != 0);
+    if (!share.dropped()) continue;
+    LogWarning("Left a specialist out of an answer: its numbers were not finite",
+               {{"model", model.name}, {"expert", model.experts[i].submission}});
   }
 }
 

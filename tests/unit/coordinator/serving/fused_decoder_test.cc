@@ -4,7 +4,9 @@
 // against the losses that a fusion's report gives.
 #include "coordinator/serving/fused_decoder.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "common/model/logit_mixture.h"
@@ -30,7 +32,7 @@ Served TeacherForce(std::span<const Transformer> experts, const RouterParameters
   REQUIRE_OK(decoder.ReadPrompt(tokens.first(prompt), static_cast<int64_t>(tokens.size())));
   Served served;
   for (size_t t = prompt; t < tokens.size(); ++t) {
-    served.log_probs_V.push_back(decoder.LogProbs());
+    served.log_probs_V.push_back(decoder.LogProbs().value());
     served.weights.emplace_back(decoder.Weights().begin(), decoder.Weights().end());
     served.log_p.push_back(served.log_probs_V.back()[tokens[t]].item<double>());
     if (t + 1 < tokens.size()) REQUIRE_OK(decoder.Advance(tokens[t]));
@@ -102,7 +104,7 @@ TEST_CASE("One expert alone is that expert, in both mixtures", "[serving]") {
     REQUIRE_OK_AND_ASSIGN(const ForwardResult alone,
                           Forward(models.loaded[0], tokens_1T, nullptr, {}));
     const at::Tensor expected = alone.logits_BTV[0][7].log_softmax(0);
-    CHECK((decoder.LogProbs() - expected).abs().max().item<double>() < 1e-5);
+    CHECK((decoder.LogProbs().value() - expected).abs().max().item<double>() < 1e-5);
   }
 }
 
@@ -127,6 +129,81 @@ TEST_CASE("An absurd expert bends a served mixture of logits, which stays a dist
   }
 }
 
+// Only token `token` makes this model overflow: its embedding is infinite.
+void OverflowOn(Transformer& model, int32_t token) {
+  const c10::InferenceMode inference;
+  model.embed_in_VD = model.embed_in_VD.clone();
+  model.embed_in_VD[token].fill_(std::numeric_limits<float>::infinity());
+}
+
+TEST_CASE("A specialist that overflows is left out, from the prompt or from a later token on",
+          "[serving]") {
+  const ProbeText probe = testing::RandomProbe(1, 16);
+  const std::span<const int32_t> tokens = probe.Chunk(0);
+  const c10::InferenceMode inference;
+  for (const Mixture mixture : {Mixture::kProbability, Mixture::kLogit}) {
+    for (const size_t bad : {size_t{0}, size_t{4}, size_t{7}, size_t{9}}) {
+      INFO(MixtureName(mixture) << ", token " << bad);
+      testing::MixedModels models({1, 20, 40});
+      OverflowOn(models.loaded[1], tokens[bad]);
+      const size_t first = static_cast<size_t>(
+          std::find(tokens.begin(), tokens.end(), tokens[bad]) - tokens.begin());
+      RouterParameters router = UniformRouter(3);
+      router.mixture = mixture;
+      FusedDecoder decoder(models.loaded, router);
+      REQUIRE_OK(decoder.ReadPrompt(tokens.first(8), 16));
+      for (size_t t = 8; t < 12; ++t) {
+        REQUIRE_OK_AND_ASSIGN(const at::Tensor log_probs_V, decoder.LogProbs());
+        REQUIRE_NEAR(log_probs_V.exp().sum().item<double>(), 1, 1e-5);
+        CHECK(decoder.Dropped()[1] == (first < t ? 1 : 0));
+        CHECK((decoder.Weights()[1] == 0) == (first < t));
+        REQUIRE_NEAR(decoder.Weights()[0] + decoder.Weights()[1] + decoder.Weights()[2], 1, 1e-12);
+        REQUIRE_OK(decoder.Advance(tokens[t]));
+      }
+      decoder.Restrict(std::vector<uint8_t>{1, 1, 1});
+      CHECK(decoder.Weights()[1] == 0);
+      CHECK(decoder.Dropped()[2] == 0);
+    }
+  }
+}
+
+TEST_CASE("Specialists that overflow everywhere leave the base alone", "[serving]") {
+  testing::MixedModels models({1, 3e39, 3e39});
+  const ProbeText probe = testing::RandomProbe(1, 16);
+  const c10::InferenceMode inference;
+  for (const Mixture mixture : {Mixture::kProbability, Mixture::kLogit}) {
+    RouterParameters router = UniformRouter(3);
+    router.mixture = mixture;
+    FusedDecoder decoder(models.loaded, router);
+    REQUIRE_OK(decoder.ReadPrompt(probe.Chunk(0).first(1), 16));  // nothing to predict yet
+    CHECK(decoder.Weights()[0] == 1);
+    const RouterParameters one = UniformRouter(1);
+    FusedDecoder alone(std::span(models.loaded).first(1), one);
+    REQUIRE_OK(alone.ReadPrompt(probe.Chunk(0).first(1), 16));
+    CHECK((decoder.LogProbs().value() - alone.LogProbs().value()).abs().max().item<double>() <
+          1e-5);
+  }
+}
+
+TEST_CASE("A base that overflows ends the answer with its reason", "[serving]") {
+  const ProbeText probe = testing::RandomProbe(1, 16);
+  const std::span<const int32_t> tokens = probe.Chunk(0);
+  const c10::InferenceMode inference;
+  testing::MixedModels models({1, 20});
+  OverflowOn(models.loaded[0], tokens[7]);
+  for (const Mixture mixture : {Mixture::kProbability, Mixture::kLogit}) {
+    RouterParameters router = UniformRouter(2);
+    router.mixture = mixture;
+    FusedDecoder whole(models.loaded, router);
+    REQUIRE_STATUS(whole.ReadPrompt(tokens.first(8), 16), absl::StatusCode::kInternal,
+                   "BASE_NOT_FINITE");
+    FusedDecoder later(models.loaded, router);
+    REQUIRE(std::find(tokens.begin(), tokens.begin() + 7, tokens[7]) == tokens.begin() + 7);
+    REQUIRE_OK(later.ReadPrompt(tokens.first(7), 16));
+    REQUIRE_STATUS(later.Advance(tokens[7]), absl::StatusCode::kInternal, "BASE_NOT_FINITE");
+  }
+}
+
 TEST_CASE("Who is denied is not heard from then on", "[serving]") {
   const testing::MixedModels models({1, 20, 40});
   const ProbeText probe = testing::RandomProbe(1, 16);
@@ -142,7 +219,7 @@ TEST_CASE("Who is denied is not heard from then on", "[serving]") {
   REQUIRE_OK(decoder.Advance(probe.Chunk(0)[8]));
   decoder.Restrict(std::vector<uint8_t>{1, 1, 1});  // its cache has a gap: it stays out
   CHECK(decoder.Weights()[1] == 0);
-  REQUIRE_NEAR(decoder.LogProbs().exp().sum().item<double>(), 1, 1e-5);
+  REQUIRE_NEAR(decoder.LogProbs().value().exp().sum().item<double>(), 1, 1e-5);
 }
 
 }  // namespace
