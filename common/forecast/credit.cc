@@ -15,7 +15,7 @@ double Improvement(const LossMatrix& matrix, size_t specialist, size_t domain, C
   return unit == CreditUnit::kNats ? won : 100 * won / base;
 }
 
-// Adds one domain's airport game. `won` is sorted away from its owner by `order`, descending.
+// Adds one domain's airport game. `won` is sorted away from its owner by `order`, ascending.
 void AddDomain(const std::vector<double>& won, double weight, Credit& credit) {
   std::vector<size_t> order(won.size());
   std::iota(order.begin(), order.end(), size_t{0});

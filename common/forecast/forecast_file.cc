@@ -12,26 +12,20 @@
 #include "common/base/errors.h"
 #include "common/base/json_reader.h"
 #include "common/base/status_macros.h"
-#include "common/base/utf8.h"
+#include "common/forecast/text_table.h"
 
 namespace kalavai {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kShownBytes = 80;  // of a name, in a message
+constexpr int64_t kShownCharacters = 80;  // of a name, in a message
 constexpr char kShape[] =
     "a forecast file is {\"base\":{DOMAIN:loss},\"specialists\":{NAME:{DOMAIN:loss}}} with, if "
     "known, \"fused\":{DOMAIN:loss} and \"own\":{NAME:DOMAIN}";
 
 // A name of the file in a message: short and printable.
-std::string Shown(absl::string_view name) {
-  std::string shown = ReplaceInvalidUtf8(name.substr(0, kShownBytes));
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return shown;
-}
+std::string Shown(absl::string_view name) { return ShownName(name, kShownCharacters); }
 
 absl::Status Refuse(absl::StatusCode code, absl::string_view reason, const std::string& path,
                     absl::string_view found, std::string why, std::string fix) {
@@ -137,10 +131,15 @@ absl::Status CheckParts(const Json& file) {
   return absl::OkStatus();
 }
 
+// A part that is null is one that is not there: what our own answers write for it.
+bool Given(const Json& file, const char* part) {
+  return file.contains(part) && !file.at(part).is_null();
+}
+
 // Own domains of the specialists, by index.
 absl::StatusOr<std::vector<int>> OwnDomains(const Json& file, const LossMatrix& matrix,
                                             const std::vector<std::string>& specialists) {
-  const Json own = file.contains("own") ? file.at("own") : Json::object();
+  const Json own = Given(file, "own") ? file.at("own") : Json::object();
   RETURN_IF_ERROR(CheckNamed(own, "$.own", "NAME"));
   for (const auto& [name, domain] : own.items()) {
     const std::string path = absl::StrCat("$.own.", Shown(name));
@@ -191,11 +190,11 @@ absl::StatusOr<ForecastFile> ReadForecastFile(absl::string_view text) {
   if (base.empty()) {
     return Invalid("$.base", "no domain found; must be at least one", "add the evaluated domains");
   }
-  if (specialists.size() < 2) {
+  if (specialists.empty()) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS", "$.specialists",
-                  absl::StrCat(specialists.size(), " found; must be at least two"),
+                  "none found; must be at least one, and two for a forecast",
                   "a fusion mixes specialists of different members",
-                  "add the losses of another specialist");
+                  "add the losses of a specialist");
   }
   ForecastFile result;
   LossMatrix& matrix = result.matrix;
@@ -210,7 +209,7 @@ absl::StatusOr<ForecastFile> ReadForecastFile(absl::string_view text) {
     matrix.models.push_back(name);
     matrix.loss.push_back(std::move(row));
   }
-  if (file.contains("fused")) {
+  if (Given(file, "fused")) {
     ASSIGN_OR_RETURN(result.fused, Row(file.at("fused"), "$.fused", base));
   }
   ASSIGN_OR_RETURN(matrix.own_domain, OwnDomains(file, matrix, names));

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-#include "common/base/utf8.h"
 #include "common/forecast/text_table.h"
 
 namespace kalavai {
@@ -15,16 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Table = std::vector<std::vector<std::string>>;
-
-constexpr size_t kLabelBytes = 40;  // of a foreign name, in a table
-
-std::string Label(const std::string& name) {
-  std::string label = ReplaceInvalidUtf8(name.substr(0, kLabelBytes));
-  for (char& c : label) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return name.size() > kLabelBytes ? absl::StrCat(label, "…") : label;
-}
 
 Json Number(const std::optional<double>& value) {
   return value.has_value() ? Json(*value) : Json();
@@ -51,7 +40,7 @@ std::string MembersTable(const LossMatrix& matrix, const MatrixForecast& forecas
   Table rows = {{"", "own domain", "divergence", "EW", "credit"},
                 {matrix.models[0], "", "", absl::StrFormat("%.4f", forecast.equal_weight_loss[0])}};
   for (size_t i = 0; i < matrix.own_domain.size(); ++i) {
-    rows.push_back({Label(matrix.models[i + 1]), Label(OwnDomain(matrix, i)),
+    rows.push_back({ShownName(matrix.models[i + 1]), ShownName(OwnDomain(matrix, i)),
                     Percent(forecast.divergence.specialist_percent[i]),
                     absl::StrFormat("%.4f", forecast.equal_weight_loss[i + 1]),
                     absl::StrFormat("%.4f", forecast.credit.shapley[i])});
@@ -130,7 +119,7 @@ std::string ForecastPage(const ForecastFile& file, const MatrixForecast& forecas
       VerdictName(forecast.decision.verdict), ": ", forecast.decision.reason, "\n\n",
       absl::StrFormat("Gain over the best single specialist (%s), %d specialists, %d domains, mean "
                       "divergence %s, 95 %%:\n",
-                      Label(matrix.models[static_cast<size_t>(forecast.best.model)]),
+                      ShownName(matrix.models[static_cast<size_t>(forecast.best.model)]),
                       matrix.specialists(), matrix.domains.size(),
                       Percent(forecast.divergence.mean_percent)),
       GainsTable(forecast, line), "\nNats/token, every domain with the same weight:\n",
@@ -159,7 +148,7 @@ Json MatrixJson(const ForecastFile& file) {
 std::string MatrixPage(const ForecastFile& file) {
   const LossMatrix& matrix = file.matrix;
   Table table = {{"nats/token"}};
-  for (const std::string& domain : matrix.domains) table[0].push_back(Label(domain));
+  for (const std::string& domain : matrix.domains) table[0].push_back(ShownName(domain));
   table[0].emplace_back("EW");
   const auto add = [&](const std::string& name, const std::vector<double>& losses, int own) {
     std::vector<std::string> row = {name};
@@ -170,7 +159,7 @@ std::string MatrixPage(const ForecastFile& file) {
     table.push_back(std::move(row));
   };
   for (size_t m = 0; m < matrix.models.size(); ++m) {
-    add(Label(matrix.models[m]), matrix.loss[m], m == 0 ? kNoDomain : matrix.own_domain[m - 1]);
+    add(ShownName(matrix.models[m]), matrix.loss[m], m == 0 ? kNoDomain : matrix.own_domain[m - 1]);
   }
   const DomainOracle oracle = ComputeDomainOracle(matrix);
   add("oracle", oracle.loss, kNoDomain);
@@ -211,7 +200,7 @@ std::string CreditPage(const ForecastFile& file) {
   Table table = {{"member", "credit", "share", "leave-one-out", "relative", "share",
                   "wins over own", "over base"}};
   for (size_t i = 0; i < matrix.own_domain.size(); ++i) {
-    table.push_back({Label(matrix.models[i + 1]), absl::StrFormat("%.4f", nats.shapley[i]),
+    table.push_back({ShownName(matrix.models[i + 1]), absl::StrFormat("%.4f", nats.shapley[i]),
                      Percent(Share(nats.shapley[i], nats.total)),
                      absl::StrFormat("%.4f", nats.leave_one_out[i]), Percent(relative.shapley[i]),
                      Percent(Share(relative.shapley[i], relative.total)),

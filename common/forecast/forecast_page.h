@@ -24,9 +24,10 @@ std::string ForecastPage(const ForecastFile& file, const MatrixForecast& forecas
 nlohmann::json MatrixJson(const ForecastFile& file);
 std::string MatrixPage(const ForecastFile& file);
 
-// `credit`: {"total_nats","total_percent","members":[{"name","nats","share_percent",
-// "leave_one_out_nats","relative_percent","relative_share_percent","over_own_percent",
-// "over_base_percent"}]}. Shares are null when the total is 0.
+// `credit`: {"total_nats","total_relative_percent","members":[{"name","own_domain","nats",
+// "share_percent","leave_one_out_nats","relative_percent","relative_share_percent",
+// "relative_leave_one_out_percent","over_own_percent","over_base_percent"}]}. Shares are null when
+// the total is 0.
 nlohmann::json CreditJson(const ForecastFile& file);
 std::string CreditPage(const ForecastFile& file);
 

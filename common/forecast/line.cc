@@ -21,18 +21,30 @@ absl::Status Invalid(std::string what) {
                     .fix = "use the published points, or add finished fusions to them"});
 }
 
-std::string RangeNote(double divergence_percent, int specialists) {
-  if (specialists > kLineSpecialistsMax) {
-    return absl::StrFormat("%d specialists; the line was fitted on 2 to %d", specialists,
-                           kLineSpecialistsMax);
+std::string RangeNote(const Line& line, double divergence_percent, int specialists) {
+  if (specialists > line.specialists_max) {
+    return absl::StrFormat("%d specialists; the line was fitted on %d to %d", specialists,
+                           line.specialists_min, line.specialists_max);
   }
-  if (divergence_percent < kLineDivergenceMinPercent ||
-      divergence_percent > kLineDivergenceMaxPercent || std::isnan(divergence_percent)) {
+  if (divergence_percent < line.divergence_min || divergence_percent > line.divergence_max ||
+      std::isnan(divergence_percent)) {
     return absl::StrFormat("divergence %.2f %%; the line was fitted on %g to %g %%",
-                           divergence_percent, kLineDivergenceMinPercent,
-                           kLineDivergenceMaxPercent);
+                           divergence_percent, line.divergence_min, line.divergence_max);
   }
   return "";
+}
+
+void SetRange(std::span<const CalibrationPoint> points, Line& line) {
+  line.specialists_min = line.specialists_max = points[0].specialists;
+  line.divergence_min = line.divergence_max = points[0].divergence_percent;
+  for (const CalibrationPoint& point : points) {
+    line.specialists_min = std::min(line.specialists_min, point.specialists);
+    line.specialists_max = std::max(line.specialists_max, point.specialists);
+    line.divergence_min = std::min(line.divergence_min, point.divergence_percent);
+    line.divergence_max = std::max(line.divergence_max, point.divergence_percent);
+  }
+  line.divergence_min = std::floor(line.divergence_min);
+  line.divergence_max = std::ceil(line.divergence_max);
 }
 
 }  // namespace
@@ -106,6 +118,7 @@ absl::StatusOr<Line> FitLine(absl::string_view data_set, std::span<const Calibra
   const double residual = std::max(0.0, yy - line.slope * xy);
   line.r_squared = yy > 0 ? 1 - residual / yy : 1;
   line.residual_deviation = std::sqrt(residual / (n - 2));
+  SetRange(points, line);
   return line;
 }
 
@@ -119,7 +132,7 @@ LinePrediction PredictGain(const Line& line, double divergence_percent, int spec
   const double gain = line.intercept + line.slope * divergence_percent;
   LinePrediction prediction;
   prediction.estimate = {.gain_percent = gain, .interval = {gain - half, gain + half}};
-  prediction.range_note = RangeNote(divergence_percent, specialists);
+  prediction.range_note = RangeNote(line, divergence_percent, specialists);
   prediction.in_range = prediction.range_note.empty();
   return prediction;
 }

@@ -24,12 +24,6 @@
 
 namespace kalavai {
 
-// Outside these the line is an extrapolation: the six points have 2 to 4 specialists and mean
-// divergences of 3.16 to 25.65 %.
-inline constexpr int kLineSpecialistsMax = 4;
-inline constexpr double kLineDivergenceMinPercent = 3;
-inline constexpr double kLineDivergenceMaxPercent = 26;
-
 // A fusion that was carried out: what it diverged and what it gained.
 struct CalibrationPoint {
   std::string source = {};        // where the figures come from
@@ -57,6 +51,12 @@ struct Line {
   double residual_deviation = 0;     // sqrt(SSE / (n - 2)), percent
   double divergence_mean = 0;        // percent
   double divergence_square_sum = 0;  // Σ(x - mean)²
+  // Outside these it is an extrapolation: what its points have, divergences to the next whole
+  // percent. Published: up to 4 specialists, 3 to 26 % (design §2).
+  int specialists_min = 0;
+  int specialists_max = 0;
+  double divergence_min = 0;  // percent
+  double divergence_max = 0;  // percent
 };
 
 // Ordinary least squares. InvalidArgument CALIBRATION_INVALID: fewer than three points, a figure

@@ -1,12 +1,16 @@
 #include "common/forecast/matrix_forecast.h"
 
+#include <cmath>
 #include <cstddef>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "common/base/status_macros.h"
 #include "common/forecast/coverage.h"
+#include "common/forecast/interval.h"
+#include "common/forecast/text_table.h"
 
 namespace kalavai {
 namespace {
@@ -14,8 +18,9 @@ namespace {
 // A gap beyond this share of the oracle's loss is no rounding of a gate (design §2, collapse, for
 // texts long enough that not being told the domain costs less).
 constexpr double kCollapseShare = 0.01;
+constexpr double kNormalQuantile = 1.96;  // of a 95 % interval, two-sided
 
-absl::StatusOr<double> CoverageGain(const LossMatrix& matrix) {
+absl::StatusOr<Coverage> CoverageOf(const LossMatrix& matrix) {
   std::vector<MemberLosses> members;
   for (size_t i = 0; i < matrix.own_domain.size(); ++i) {
     if (matrix.own_domain[i] == kNoDomain) continue;
@@ -24,8 +29,33 @@ absl::StatusOr<double> CoverageGain(const LossMatrix& matrix) {
                        .base_loss = matrix.loss[0][own],
                        .specialist_loss = matrix.loss[i + 1][own]});
   }
-  ASSIGN_OR_RETURN(const Coverage coverage, EstimateCoverage(members, matrix.loss[0]));
-  return coverage.gain_percent;
+  return EstimateCoverage(members, matrix.loss[0]);
+}
+
+// Half the interval around the oracle, percentage points.
+double OracleHalfWidth(const LossMatrix& matrix, const Coverage& coverage, int planned) {
+  if (planned == 0) return kOracleErrorPercent;
+  double improvement = 0;
+  double base = 0;
+  for (size_t d = 0; d < coverage.domain_improvement.size(); ++d) {
+    improvement += coverage.domain_improvement[d];
+    base += matrix.loss[0][d];
+  }
+  return std::hypot(kOracleErrorPercent,
+                    kNormalQuantile * CoverageModelError(100 * improvement / base));
+}
+
+// What admission would do to some of them (design §6).
+std::string QuarantineNote(const LossMatrix& matrix, const Divergence& divergence) {
+  std::string note;
+  for (size_t i = 0; i < divergence.specialist_percent.size(); ++i) {
+    const std::optional<double>& percent = divergence.specialist_percent[i];
+    if (!percent.has_value() || *percent > 0) continue;
+    absl::StrAppendFormat(&note, "%s%s (%.2f %%)", note.empty() ? "" : ", ",
+                          ShownName(matrix.models[i + 1]), *percent);
+  }
+  if (note.empty()) return note;
+  return absl::StrCat("; would be quarantined, for no gain on the own domain: ", note);
 }
 
 std::string RealisedNote(const RealisedGain& realised, double oracle_loss) {
@@ -51,7 +81,8 @@ std::optional<double> FallPercent(const std::vector<double>& from, const std::ve
 
 }  // namespace
 
-absl::StatusOr<MatrixForecast> ForecastMatrix(const ForecastFile& file, const Line& line) {
+absl::StatusOr<MatrixForecast> ForecastMatrix(const ForecastFile& file, const Line& line,
+                                              int planned) {
   const LossMatrix& matrix = file.matrix;
   MatrixForecast forecast{.divergence = ComputeDivergence(matrix),
                           .best = FindBestSpecialist(matrix)};
@@ -60,7 +91,8 @@ absl::StatusOr<MatrixForecast> ForecastMatrix(const ForecastFile& file, const Li
   }
   forecast.line =
       PredictGain(line, forecast.divergence.mean_percent.value_or(0), matrix.specialists());
-  ASSIGN_OR_RETURN(forecast.coverage_gain_percent, CoverageGain(matrix));
+  ASSIGN_OR_RETURN(const Coverage coverage, CoverageOf(matrix));
+  forecast.coverage_gain_percent = coverage.gain_percent;
   forecast.oracle_loss = ComputeDomainOracle(matrix).equal_weight_loss;
   forecast.oracle_gain_percent = OracleGainPercent(matrix);
   forecast.oracle_over_base_percent =
@@ -73,14 +105,18 @@ absl::StatusOr<MatrixForecast> ForecastMatrix(const ForecastFile& file, const Li
                          .router_gap_nats = fused - forecast.oracle_loss};
   }
   const double oracle = forecast.oracle_gain_percent;
+  const double half = OracleHalfWidth(matrix, coverage, planned);
   ASSIGN_OR_RETURN(forecast.decision,
                    Decide({.oracle = Estimate{.gain_percent = oracle,
-                                              .interval = {oracle - kOracleErrorPercent,
-                                                           oracle + kOracleErrorPercent}},
+                                              .interval = {oracle - half, oracle + half}},
                            .oracle_over_base_percent = forecast.oracle_over_base_percent,
                            .line = forecast.line}));
   if (forecast.realised.has_value()) {
     forecast.decision.reason += RealisedNote(*forecast.realised, forecast.oracle_loss);
+  }
+  forecast.decision.reason += QuarantineNote(matrix, forecast.divergence);
+  if (planned > 0) {
+    forecast.decision.reason += "; planned members are taken for the base outside their own domain";
   }
   return forecast;
 }

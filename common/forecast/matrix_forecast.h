@@ -6,7 +6,9 @@
 //   ASSIGN_OR_RETURN(const MatrixForecast forecast, ForecastMatrix(file, line));
 //
 // The verdict rests on the oracle. Without the losses of single chunks it has no bootstrap
-// interval; kOracleErrorPercent (verdict.h) stands in. Thread-safe: pure functions.
+// interval; kOracleErrorPercent (verdict.h) stands in, and where rows are planned ones, taken for
+// the base off their domains, the coverage estimate's own error beside it. Thread-safe: pure
+// functions.
 #ifndef KALAVAI_COMMON_FORECAST_MATRIX_FORECAST_H_
 #define KALAVAI_COMMON_FORECAST_MATRIX_FORECAST_H_
 
@@ -46,8 +48,9 @@ struct MatrixForecast {
 
 // Requires a matrix that ReadForecastFile or ValidateLossMatrix accepted, with at least one
 // specialist that has an own domain. A domain without a member counts as one that nobody improves.
-// Errors: those of EstimateCoverage.
-absl::StatusOr<MatrixForecast> ForecastMatrix(const ForecastFile& file, const Line& line);
+// `planned`: how many of its rows are assumptions (ApplyWhatIf). Errors: those of EstimateCoverage.
+absl::StatusOr<MatrixForecast> ForecastMatrix(const ForecastFile& file, const Line& line,
+                                              int planned = 0);
 
 // What fusing is worth to specialist i's owner on the domains of the others: the fall of the mean
 // loss there from its own specialist, and from the base, to the fused model (to the oracle while

@@ -33,8 +33,10 @@ absl::Status InvalidPlan(absl::string_view text) {
       "write it as welsh:5.7:4.4");
 }
 
+// A plain decimal: SimpleAtod also takes spaces, "0x10" and "infinity".
 bool ParseLoss(absl::string_view text, double* loss) {
-  return absl::SimpleAtod(text, loss) && *loss >= kLossMin && *loss <= kLossMax;
+  return text.find_first_not_of("0123456789.eE+-") == absl::string_view::npos &&
+         absl::SimpleAtod(text, loss) && *loss >= kLossMin && *loss <= kLossMax;
 }
 
 // Rows that stay, the base among them.
@@ -130,14 +132,17 @@ absl::StatusOr<ForecastFile> ApplyWhatIf(const ForecastFile& file, const WhatIf&
   ASSIGN_OR_RETURN(const std::vector<size_t> rows, Remaining(file.matrix, question.without));
   ForecastFile result{.matrix = Select(file.matrix, rows, RemainingDomains(file.matrix, rows))};
   for (const PlannedMember& member : question.planned) AddPlanned(member, result.matrix);
-  if (result.matrix.specialists() < 2 || result.matrix.domains.empty()) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS",
-                     {.what = absl::StrCat(result.matrix.specialists(),
-                                           " specialists left; must be at least two"),
-                      .why = "a fusion mixes specialists of different members",
-                      .fix = "leave fewer out"});
-  }
+  RETURN_IF_ERROR(RequireTwoSpecialists(result.matrix));
   return result;
+}
+
+absl::Status RequireTwoSpecialists(const LossMatrix& matrix) {
+  if (matrix.specialists() >= 2 && !matrix.domains.empty()) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_SPECIALISTS",
+      {.what = absl::StrCat("specialists: ", matrix.specialists(), " found; must be at least two"),
+       .why = "a fusion mixes specialists of different members",
+       .fix = "add the losses of another specialist, or leave fewer out"});
 }
 
 }  // namespace kalavai

@@ -37,6 +37,9 @@ struct WhatIf {
 // NOT_ENOUGH_SPECIALISTS: fewer than two are left.
 absl::StatusOr<ForecastFile> ApplyWhatIf(const ForecastFile& file, const WhatIf& question);
 
+// FailedPrecondition NOT_ENOUGH_SPECIALISTS: fewer than two, or no domain.
+absl::Status RequireTwoSpecialists(const LossMatrix& matrix);
+
 }  // namespace kalavai
 
 #endif  // KALAVAI_COMMON_FORECAST_WHAT_IF_H_

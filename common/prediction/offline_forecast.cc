@@ -81,10 +81,9 @@ absl::Status PredictOffline(const OfflinePrediction& options, Console& console) 
   if (!options.without.empty() || !options.planned.empty()) {
     ASSIGN_OR_RETURN(file, Asked(file, options));
   }
-  ASSIGN_OR_RETURN(MatrixForecast forecast, ForecastMatrix(file, line));
-  if (!options.planned.empty()) {
-    forecast.decision.reason += "; planned members are taken for the base outside their own domain";
-  }
+  RETURN_IF_ERROR(RequireTwoSpecialists(file.matrix));
+  ASSIGN_OR_RETURN(const MatrixForecast forecast,
+                   ForecastMatrix(file, line, static_cast<int>(options.planned.size())));
   console.Result(ForecastJson(file, forecast), ForecastPage(file, forecast, line));
   if (!options.check) return absl::OkStatus();
   return RequireGo(VerdictName(forecast.decision.verdict), forecast.decision.reason);

@@ -47,6 +47,17 @@ TEST_CASE("A fusion of one's own moves the line", "[forecast]") {
   CHECK(line.intercept < -2.8);  // the new point lies below the old line
 }
 
+TEST_CASE("The fitted range is that of the line's own points", "[forecast]") {
+  const std::vector<CalibrationPoint> points = {
+      {"a", 3, 31.5, 20}, {"b", 8, 44.2, 33}, {"c", 5, 40, 28}};
+  REQUIRE_OK_AND_ASSIGN(const Line line, FitLine("own", points));
+  CHECK(PredictGain(line, 31, 8).in_range);
+  CHECK(PredictGain(line, 45, 3).in_range);
+  CHECK(PredictGain(line, 40, 9).range_note == "9 specialists; the line was fitted on 3 to 8");
+  CHECK(PredictGain(line, 15, 4).range_note ==
+        "divergence 15.00 %; the line was fitted on 31 to 45 %");
+}
+
 TEST_CASE("Points that carry no line are refused", "[forecast]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<std::vector<CalibrationPoint>> table = {

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 
 #include "common/forecast/forecast_page.h"
+#include "common/forecast/interval.h"
 #include "tests/support/catch.h"
 #include "tests/unit/common/forecast/published_conditions.h"
 
@@ -172,12 +173,43 @@ TEST_CASE("A member wins the domains of the others", "[forecast]") {
 }
 
 TEST_CASE("The largest and smallest losses give finite figures", "[forecast]") {
-  const ForecastFile file = File(R"({"base":{"a":1e-9,"b":1e9},
-      "specialists":{"a":{"a":1e9,"b":1e-9},"b":{"a":1e-9,"b":1e9}}})");
-  const std::string answer = ForecastJson(file, Forecast(file)).dump();
-  INFO(answer);
-  CHECK_FALSE(absl::StrContains(answer, "inf"));
-  CHECK(nlohmann::json::parse(answer).at("divergence_percent").at("a").is_number());
+  for (const char* text : {
+           R"({"base":{"a":1e-6,"b":1e6},
+               "specialists":{"a":{"a":1e6,"b":1e-6},"b":{"a":1e-6,"b":1e6}}})",
+           R"({"base":{"a":1e6},"own":{"b":"a"},"specialists":{"a":{"a":1e-6},"b":{"a":1e6}}})",
+       }) {
+    const ForecastFile file = File(text);
+    const std::string answer = ForecastJson(file, Forecast(file)).dump();
+    INFO(answer);
+    CHECK_FALSE(absl::StrContains(answer, "inf"));
+    CHECK(nlohmann::json::parse(answer).at("divergence_percent").at("a").is_number());
+  }
+}
+
+TEST_CASE("A specialist that its own domain does not gain from is named", "[forecast]") {
+  const ForecastFile file = File(R"({"base":{"a":4,"b":4,"c":4},"specialists":{
+      "a":{"a":2,"b":4,"c":4},"b":{"a":4,"b":4.1,"c":4},"c":{"a":4,"b":4,"c":4}}})");
+  const std::string reason = Forecast(file).decision.reason;
+  INFO(reason);
+  CHECK(absl::StrContains(reason, "b (-2.50 %), c (0.00 %)"));
+  CHECK_FALSE(absl::StrContains(reason, "a ("));
+  CHECK_FALSE(absl::StrContains(Forecast(File(R"({"base":{"a":4,"b":4},"specialists":{
+          "a":{"a":2,"b":4},"b":{"a":4,"b":3}}})"))
+                                    .decision.reason,
+                                "quarantined"));
+}
+
+TEST_CASE("Assumed rows widen the interval by the coverage estimate's own error", "[forecast]") {
+  const ForecastFile file = File(R"({"base":{"a":4,"b":4},"specialists":{
+      "a":{"a":3,"b":4},"b":{"a":4,"b":3}}})");
+  const Estimate measured = Forecast(file).decision.estimate;
+  REQUIRE_OK_AND_ASSIGN(const MatrixForecast assumed, ForecastMatrix(file, PublishedLine(), 1));
+  const Estimate& wide = assumed.decision.estimate;
+  CHECK(wide.gain_percent == measured.gain_percent);
+  REQUIRE_NEAR(measured.interval.high - measured.gain_percent, kOracleErrorPercent, 1e-12);
+  REQUIRE_NEAR(wide.interval.high - wide.gain_percent,
+               std::hypot(kOracleErrorPercent, 1.96 * CoverageModelError(25)), 1e-12);
+  CHECK(absl::StrContains(assumed.decision.reason, "taken for the base"));
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ TEST_CASE("Plans are DOMAIN:BASE:OWN", "[forecast]") {
   CHECK(plan.own_loss == 4.25);
   for (const char* text :
        {"", "welsh", "welsh:5", ":5:4", "::", "welsh:5:", "welsh::4", "welsh:0:4", "welsh:5:-1",
-        "welsh:nan:4", "welsh:5:inf", "welsh:5:1e10", "welsh:x:4"}) {
+        "welsh:nan:4", "welsh:5:inf", "welsh:5:1e10", "welsh:x:4", "welsh:0x10:2", "welsh: 5:4",
+        "welsh:5:4 ", "welsh:5,5:4"}) {
     INFO(text);
     REQUIRE_STATUS(ParsePlannedMember(text), absl::StatusCode::kInvalidArgument, "WHAT_IF_INVALID");
   }

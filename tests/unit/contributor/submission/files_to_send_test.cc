@@ -11,7 +11,7 @@ namespace kalavai::contributor {
 namespace {
 
 BuiltSubmission TwoFiles() {
-  return {.directory = "/home/ann/submission",
+  return {.directory = "submission",
           .root_digest = Sha256Of("root"),
           .files = {{.path = "config.json", .size_bytes = 2, .digest = Sha256Of("{}")},
                     {.path = "model.safetensors", .size_bytes = 7, .digest = Sha256Of("weights")}}};
