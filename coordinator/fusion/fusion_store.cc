@@ -389,11 +389,31 @@ absl::StatusOr<FusionStore::LatestMatrix> FusionStore::LatestLossMatrix(
   return latest;
 }
 
+absl::StatusOr<std::vector<std::string>> FusionStore::ChangedSince(absl::string_view fusion) const {
+  std::vector<std::string> submissions;
+  RETURN_IF_ERROR(database_.Query(
+      "WITH fused AS (SELECT submission AS name FROM fusion_experts "
+      "               WHERE fusion = ?1 AND submission <> ''), "
+      "     admitted AS (SELECT name FROM current_submissions WHERE state = 'ADMITTED' "
+      "                  AND cooperative = (SELECT cooperative FROM fusions WHERE name = ?1)) "
+      "SELECT name FROM fused WHERE name NOT IN admitted "
+      "UNION SELECT name FROM admitted WHERE name NOT IN fused ORDER BY name",
+      [&](Row& row) {
+        submissions.push_back(row.Text(0));
+        return absl::OkStatus();
+      },
+      fusion));
+  return submissions;
+}
+
 absl::StatusOr<std::vector<FinishedFusion>> FusionStore::ListFinished() const {
   std::vector<FinishedFusion> fusions;
   RETURN_IF_ERROR(database_.Query(
+      // A fusion done again with the same specialists on the same text has the same divergence to
+      // the last bit: its newest is the one point, or repetition would pass for evidence.
       "SELECT fusion, divergence_percent, gain_percent, specialists FROM calibration_points "
-      "ORDER BY sequence",
+      "WHERE sequence IN (SELECT max(sequence) FROM calibration_points "
+      "GROUP BY cooperative, divergence_percent) ORDER BY sequence",
       [&](Row& row) {
         fusions.push_back({.name = row.Text(0),
                            .specialists = row.Int(3),

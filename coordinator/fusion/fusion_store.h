@@ -158,8 +158,12 @@ class FusionStore {
     MeasuredLosses losses;
   };
   absl::StatusOr<LatestMatrix> LatestLossMatrix(absl::string_view cooperative) const;
-  // Succeeded fusions of all cooperatives whose divergence is known, oldest first; the database
-  // remembers them (migrations/0009_calibration.sql) whatever becomes of the fusions.
+  // Submissions that only one of the two has: the fusion's experts, and what is admitted now.
+  // Empty: the fusion has measured what would be fused today.
+  absl::StatusOr<std::vector<std::string>> ChangedSince(absl::string_view fusion) const;
+  // Succeeded fusions of all cooperatives whose divergence is known, oldest first, of those of the
+  // same specialists the newest; the database remembers them (migrations/0009_calibration.sql)
+  // whatever becomes of the fusions.
   absl::StatusOr<std::vector<FinishedFusion>> ListFinished() const;
 
  private:

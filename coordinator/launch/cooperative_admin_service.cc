@@ -77,6 +77,17 @@ absl::StatusOr<CooperativeRow> ReadCooperative(const v1::CreateCooperativeReques
   return row;
 }
 
+// Tables name a member's specialist by the member, beside rows of these names.
+absl::Status CheckContributorId(const std::string& id) {
+  RETURN_IF_ERROR(CheckId(id, "contributor_id"));
+  if (id != "base" && id != "fused" && id != "oracle") return absl::OkStatus();
+  return FieldError("contributor_id",
+                    absl::StrCat("'", id,
+                                 "' found; must not be base, fused or oracle, which are "
+                                 "rows of the loss matrix"),
+                    "name the member, e.g. st-mary");
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Cooperative> CooperativeAdminService::Message(
@@ -336,7 +347,7 @@ grpc::ServerUnaryReactor* CooperativeAdminService::LaunchCooperative(
 absl::Status CooperativeAdminService::Invite(const v1::CreateInvitationRequest& request,
                                              const Caller& caller, v1::Invitation& response) {
   ASSIGN_OR_RETURN(const std::string id, ParseCooperativeName(request.parent()));
-  RETURN_IF_ERROR(CheckId(request.contributor_id(), "contributor_id"));
+  RETURN_IF_ERROR(CheckContributorId(request.contributor_id()));
   const absl::Time now = parts_.clock.Now();
   Secret<std::string> secret = NewInvitationSecret();
   const InvitationRow invitation = {.secret_digest = InvitationSecretDigest(secret.Reveal()),

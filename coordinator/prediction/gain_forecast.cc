@@ -181,6 +181,9 @@ absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input) {
                            .coverage_with_transfer = forecast.coverage_with_transfer,
                            .coverage = forecast.coverage,
                            .line = forecast.line}));
+  for (const std::string& note : input.notes) {
+    absl::StrAppend(&forecast.decision.reason, "; ", note);
+  }
   return forecast;
 }
 
@@ -189,6 +192,7 @@ absl::StatusOr<ForecastInput> AskWhatIf(const ForecastInput& input,
                                         const std::vector<PlannedMember>& planned) {
   ForecastInput asked = input;
   asked.oracle.reset();
+  asked.notes.clear();
   for (const std::string& id : without) {
     const size_t before = asked.measurements.size();
     std::erase_if(asked.measurements,

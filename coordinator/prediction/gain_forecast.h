@@ -29,6 +29,8 @@ struct ForecastInput {
   std::optional<Estimate> oracle = {};
   // The oracle's gain over the base, given where the base is better than every specialist.
   std::optional<double> oracle_over_base_percent = {};
+  // What the reader must know of where the figures come from; they end the reason.
+  std::vector<std::string> notes = {};
 };
 
 struct MemberExpectation {
@@ -59,12 +61,11 @@ struct Forecast {
 // deviation of one chunk. Errors: CALIBRATION_UNKNOWN; those of EstimateCoverage and FitLine.
 absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input);
 
-// `input` as it would be without some contributors (ids) and with planned ones, and without the
-// oracle, which speaks of the cooperative that was measured. Planned members take the tokens and
-// deviations of a small held-out text, and no public losses.
-// InvalidArgument WHAT_IF_INVALID: a contributor who reported nothing, a domain that is empty or
-// too long, losses not above 0 and at most 100. FailedPrecondition NOT_ENOUGH_SPECIALISTS: fewer
-// than two are left.
+// `input` as it would be without some contributors (ids) and with planned ones, and without its
+// notes and the oracle, which speaks of the cooperative that was measured. Planned members take the
+// tokens and deviations of a small held-out text, and no public losses. InvalidArgument
+// WHAT_IF_INVALID: a contributor who reported nothing, a domain that is empty or too long, losses
+// not above 0 and at most 100. FailedPrecondition NOT_ENOUGH_SPECIALISTS: fewer than two are left.
 absl::StatusOr<ForecastInput> AskWhatIf(const ForecastInput& input,
                                         const std::vector<std::string>& without,
                                         const std::vector<PlannedMember>& planned);

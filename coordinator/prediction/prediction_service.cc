@@ -41,11 +41,24 @@ std::optional<double> Given(bool given, double value) {
   return given ? std::optional<double>(value) : std::nullopt;
 }
 
-// Nothing where a specialist is at least as good as the base: it is the bar then.
-std::optional<double> OverBase(const LossMatrix& matrix) {
-  const double base = EqualWeightLoss(matrix.loss[0]);
-  if (FindBestSpecialist(matrix).equal_weight_loss <= base) return std::nullopt;
-  return GainPercent(base, ComputeDomainOracle(matrix).equal_weight_loss);
+// An oracle speaks for the members whose specialists were measured, all that reported among them.
+void UseOracle(const MeasuredOracle& oracle, ForecastInput& input) {
+  if (!oracle.note.empty()) input.notes.push_back(oracle.note);
+  if (!oracle.estimate.has_value()) return;
+  const std::set<std::string> measured(oracle.contributors.begin(), oracle.contributors.end());
+  std::vector<std::string> without;
+  for (const MeasurementRow& row : input.measurements) {
+    if (!measured.contains(ContributorName(row.cooperative, row.contributor))) {
+      without.push_back(row.contributor);
+    }
+  }
+  if (!without.empty()) {
+    input.notes.push_back(absl::StrCat("the oracle is left out, it was measured without ",
+                                       absl::StrJoin(without, ", ")));
+    return;
+  }
+  input.oracle = oracle.estimate;
+  input.oracle_over_base_percent = oracle.over_base_percent;
 }
 
 absl::Status NotEnough(size_t members) {
@@ -129,12 +142,11 @@ absl::StatusOr<ForecastInput> PredictionService::Collect(const CooperativeRow& c
                       .fix = "let these members run: kalavai train --pilot, then kalavai predict",
                       .metadata = {{"missing", names}}});
   }
-  ASSIGN_OR_RETURN(input.oracle, parts_.fusions.oracle(cooperative.id));
-  if (input.oracle.has_value()) {
-    ASSIGN_OR_RETURN(const v1::LossMatrix matrix, parts_.fusions.loss_matrix(cooperative.id));
-    ASSIGN_OR_RETURN(const ForecastFile measured, ReadLossMatrix(matrix));
-    input.oracle_over_base_percent = OverBase(measured.matrix);
+  if (!missing.empty()) {
+    input.notes.push_back(absl::StrCat("not yet reported: ", absl::StrJoin(missing, ", ")));
   }
+  ASSIGN_OR_RETURN(const MeasuredOracle oracle, parts_.fusions.oracle(cooperative.id));
+  UseOracle(oracle, input);
   ASSIGN_OR_RETURN(input.finished_fusions, parts_.fusions.finished());
   return input;
 }

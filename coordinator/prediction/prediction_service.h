@@ -23,12 +23,20 @@
 
 namespace kalavai::coordinator {
 
+// The oracle gain on the newest measured matrix, if what was measured is what would be fused today.
+struct MeasuredOracle {
+  std::optional<Estimate> estimate = {};
+  // Gain over the base, where the base is better than every specialist.
+  std::optional<double> over_base_percent = {};
+  std::vector<std::string> contributors = {};  // whose specialists were measured; resource names
+  std::string note = {};  // why there is none although a fusion has measured one; else ""
+};
+
 // What finished fusions know (a later phase, wired by coordinator/server). `cooperative` is an id.
 struct FusionResults {
   // The newest measured matrix; EVALUATION_MISSING when there is none.
   std::function<absl::StatusOr<v1::LossMatrix>(const std::string& cooperative)> loss_matrix;
-  // Oracle gain on that matrix with its interval, or nothing.
-  std::function<absl::StatusOr<std::optional<Estimate>>(const std::string& cooperative)> oracle;
+  std::function<absl::StatusOr<MeasuredOracle>(const std::string& cooperative)> oracle;
   // Finished fusions of this coordinator as points of the line.
   std::function<absl::StatusOr<std::vector<CalibrationPoint>>()> finished;
 };

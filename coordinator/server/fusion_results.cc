@@ -5,10 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 #include "common/base/errors.h"
 #include "common/base/json_reader.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/forecast/loss_matrix.h"
+#include "common/prediction/loss_matrix_message.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
@@ -65,22 +70,43 @@ absl::StatusOr<v1::LossMatrix> LossMatrixMessage(const FusionStore& fusions,
   return message;
 }
 
-absl::StatusOr<std::optional<Estimate>> OracleOf(const FusionStore& fusions,
-                                                 const std::string& cooperative) {
+// Nothing where a specialist is at least as good as the base: it is the bar then.
+std::optional<double> OverBase(const LossMatrix& matrix) {
+  const double base = EqualWeightLoss(matrix.loss[0]);
+  if (FindBestSpecialist(matrix).equal_weight_loss <= base) return std::nullopt;
+  return GainPercent(base, ComputeDomainOracle(matrix).equal_weight_loss);
+}
+
+absl::StatusOr<MeasuredOracle> OracleOf(const FusionStore& fusions,
+                                        const std::string& cooperative) {
   const absl::StatusOr<FusionStore::LatestMatrix> latest =
       fusions.LatestLossMatrix(CooperativeName(cooperative));
-  if (GetErrorReason(latest.status()) == "EVALUATION_MISSING") return std::nullopt;
+  MeasuredOracle oracle;
+  if (GetErrorReason(latest.status()) == "EVALUATION_MISSING") return oracle;
   RETURN_IF_ERROR(latest.status());
+  ASSIGN_OR_RETURN(const std::vector<std::string> changed, fusions.ChangedSince(latest->fusion));
+  if (!changed.empty()) {
+    oracle.note = absl::StrCat("the oracle of ", latest->fusion,
+                               " is left out, it was measured before a change of ",
+                               absl::StrJoin(changed, ", "));
+    return oracle;
+  }
   ASSIGN_OR_RETURN(const nlohmann::json report, Report(fusions, latest->fusion));
   const auto predicted = report.find("predicted");
-  if (predicted == report.end() || !predicted->contains("oracle")) return std::nullopt;
-  const nlohmann::json& oracle = predicted->at("oracle");
-  if (!oracle.is_object()) return std::nullopt;
-  Estimate estimate;
-  ASSIGN_OR_RETURN(estimate.gain_percent, JsonNumber(oracle, "gain_percent"));
-  ASSIGN_OR_RETURN(estimate.interval.low, JsonNumber(oracle, "low"));
-  ASSIGN_OR_RETURN(estimate.interval.high, JsonNumber(oracle, "high"));
-  return estimate;
+  if (predicted == report.end() || !predicted->contains("oracle")) return oracle;
+  const nlohmann::json& figures = predicted->at("oracle");
+  if (!figures.is_object()) return oracle;
+  Estimate& estimate = oracle.estimate.emplace();
+  ASSIGN_OR_RETURN(estimate.gain_percent, JsonNumber(figures, "gain_percent"));
+  ASSIGN_OR_RETURN(estimate.interval.low, JsonNumber(figures, "low"));
+  ASSIGN_OR_RETURN(estimate.interval.high, JsonNumber(figures, "high"));
+  ASSIGN_OR_RETURN(const v1::LossMatrix message, LossMatrixMessage(fusions, cooperative));
+  ASSIGN_OR_RETURN(const ForecastFile measured, ReadLossMatrix(message));
+  oracle.over_base_percent = OverBase(measured.matrix);
+  for (const v1::LossMatrix::Row& row : message.rows()) {
+    if (!row.contributor().empty()) oracle.contributors.push_back(row.contributor());
+  }
+  return oracle;
 }
 
 absl::StatusOr<std::vector<CalibrationPoint>> FinishedPoints(const FusionStore& fusions) {

@@ -269,6 +269,17 @@ TEST_CASE("An invitation makes one member, once, within a day") {
                              &Admin::CreateInvitation, again),
                    absl::StatusCode::kAlreadyExists, "SLOT_TAKEN");
   }
+  SECTION("a name that tables give to a row of their own is refused") {
+    for (const char* name : {"base", "fused", "oracle"}) {
+      v1::CreateInvitationRequest request;
+      request.set_parent("cooperatives/nordic");
+      request.set_contributor_id(name);
+      request.set_domain("legal");
+      REQUIRE_STATUS(CallUnary(coordinator.address(), *coordinator.Administrator(),
+                               &Admin::CreateInvitation, request),
+                     absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+    }
+  }
   SECTION("expired: the same words") {
     coordinator.clock().Advance(absl::Seconds(limits::kInvitationSeconds));
     REQUIRE(Enroll(coordinator, secret).status() == unknown);

@@ -58,6 +58,18 @@ inline void Succeed(FusionStore& store, const std::string& id, const FusionFigur
   REQUIRE_OK(store.SetSucceeded(FusionName(id), figures, ExampleLosses(), kNow));
 }
 
+// Admits the specialists that QueuedFusion fuses.
+inline void AdmitExperts(Database& database) {
+  for (const FusionExpert& expert : QueuedFusion("").experts) {
+    if (expert.submission.empty()) continue;
+    REQUIRE_OK(
+        database.Execute("INSERT INTO submissions(name, cooperative, contributor, domain, state, "
+                         "nonce, create_time) "
+                         "VALUES (?1, 'cooperatives/nordic', ?2, ?3, 'ADMITTED', ?1, 1)",
+                         expert.submission, expert.contributor, expert.domain));
+  }
+}
+
 }  // namespace kalavai::coordinator
 
 #endif  // KALAVAI_TESTS_UNIT_COORDINATOR_FUSION_FUSION_FIXTURE_H_

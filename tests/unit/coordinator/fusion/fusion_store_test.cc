@@ -125,6 +125,23 @@ TEST_CASE("A finished fusion is remembered as a point of the line, whatever beco
   CHECK(finished[0].gain_percent == 12.5);
 }
 
+TEST_CASE("A fusion done again with the same specialists is one point of the line", "[fusion]") {
+  const CooperativeFixture fixture;
+  FusionStore store(*fixture.database);
+  FusionFigures again = ExampleFigures();
+  again.gain_percent = 12.75;  // another seed
+  FusionFigures others = ExampleFigures();
+  others.divergence_percent = 16;
+  Succeed(store, "first", ExampleFigures());
+  Succeed(store, "others", others);
+  Succeed(store, "again", again);
+  REQUIRE_OK_AND_ASSIGN(const auto finished, store.ListFinished());
+  REQUIRE(finished.size() == 2);
+  CHECK(finished[0].name == FusionName("others"));
+  CHECK(finished[1].name == FusionName("again"));
+  CHECK(finished[1].gain_percent == 12.75);
+}
+
 TEST_CASE("Fusions are numbered and listed in the order of their creation", "[fusion]") {
   const CooperativeFixture fixture;
   FusionStore store(*fixture.database);
