@@ -1,5 +1,6 @@
 #include "coordinator/admin/coop_command.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -109,8 +110,27 @@ absl::Status Launch(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(
       const v1::Cooperative launched,
       CallUnary(connection.address, *stub, &Stub::LaunchCooperative, request, {.attempts = 1}));
-  console.Result(MessageJson(launched),
+  v1::ListProbeTextsRequest texts;
+  texts.set_parent(launched.name());
+  ASSIGN_OR_RETURN(const v1::ListProbeTextsResponse probe_texts,
+                   CallUnary(connection.address, *stub, &Stub::ListProbeTexts, texts));
+  std::vector<std::string> without;
+  for (const std::string& domain : launched.domains()) {
+    if (std::none_of(probe_texts.probe_texts().begin(), probe_texts.probe_texts().end(),
+                     [&](const v1::ProbeText& text) { return text.domain() == domain; })) {
+      without.push_back(domain);
+    }
+  }
+  nlohmann::json object = MessageJson(launched);
+  object["domains_without_probe_text"] = without;
+  console.Result(object,
                  absl::StrCat("Launched ", launched.name(), ": the charter is signed and final"));
+  if (!without.empty()) {
+    console.Note(absl::StrCat(
+        "Domains without probe text: ", absl::StrJoin(without, ", "),
+        ". A fusion will need a sample that a member of each shares ('kalavai share-sample') or "
+        "its gate statistics ('kalavai statistics'), and a text in one domain at least"));
+  }
   console.Note(absl::StrCat("Next: kalavai-coordinator invite --cooperative ", flags.cooperative,
                             " --contributor ID --domain ", launched.domains(0)));
   return absl::OkStatus();

@@ -20,6 +20,8 @@
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
+#include "coordinator/admin/fusion_failure.h"
+#include "coordinator/admin/given_name.h"
 #include "coordinator/admin/message_json.h"
 #include "coordinator/admin/report_plots.h"
 #include "kalavai/v1/fusion.grpc.pb.h"
@@ -45,21 +47,14 @@ struct Flags {
 };
 
 std::string NextCommand(const Flags& flags, const v1::Fusion& fusion) {
-  const absl::StatusOr<ChildName> name = ParseFusionName(fusion.name());
-  std::string next =
-      absl::StrCat("Next: kalavai-coordinator release --cooperative ", flags.cooperative,
-                   " --fusion ", name.ok() ? name->id : fusion.name());
+  std::string next = absl::StrCat("Next: kalavai-coordinator release --cooperative ",
+                                  flags.cooperative, " --fusion ", IdOf(fusion.name()));
   if (!fusion.result().guard_met()) absl::StrAppend(&next, " --acknowledge REASON");
   return next;
 }
 
 absl::Status Outcome(const Flags& flags, const v1::Fusion& fusion, Console& console) {
-  if (fusion.state() != v1::Fusion::SUCCEEDED) {
-    const std::string reason =
-        fusion.failure_reason().empty() ? "INTERNAL" : fusion.failure_reason();
-    return MakeError(absl::StatusCode::kFailedPrecondition, reason,
-                     {.what = absl::StrCat(fusion.name(), ": ", fusion.failure_message())});
-  }
+  if (fusion.state() != v1::Fusion::SUCCEEDED) return FusionFailure(fusion);
   nlohmann::json object = MessageJson(fusion);
   // The report as an object, not as a text inside a text.
   object["result"].erase("report_markdown");
@@ -126,7 +121,7 @@ class WorkShown {
 
 // Follows the stream until the fusion ends. One that breaks, as when the coordinator is started
 // anew, is begun again: the fusion goes on there.
-absl::StatusOr<v1::Fusion> Watch(const AdminConnection& connection, Stub& stub,
+absl::StatusOr<v1::Fusion> Watch(const AdminConnection& connection, Stub& stub, const Flags& flags,
                                  const std::string& fusion, Console& console) {
   v1::GetFusionRequest request;
   request.set_name(fusion);
@@ -143,7 +138,8 @@ absl::StatusOr<v1::Fusion> Watch(const AdminConnection& connection, Stub& stub,
     if (Interrupted()) {
       context.TryCancel();
       return InterruptedError(
-          absl::StrCat("the fusion goes on; watch it with 'fuse --fusion ", fusion, "'"));
+          absl::StrCat("the fusion goes on; watch it with 'kalavai-coordinator fuse --cooperative ",
+                       flags.cooperative, " --fusion ", IdOf(fusion), "'"));
     }
     status = CallStatus(reader->Finish(), connection.address);
     if (status.ok()) return now;
@@ -159,7 +155,10 @@ absl::Status Fuse(const Flags& flags, Console& console) {
   const auto stub = v1::FusionService::NewStub(connection.channel);
   v1::CreateFusionRequest request;
   request.set_parent(CooperativeName(flags.cooperative));
-  request.set_fusion_id(flags.fusion);
+  if (!flags.fusion.empty()) {
+    ASSIGN_OR_RETURN(const std::string name, GivenFusion(flags.cooperative, flags.fusion));
+    request.set_fusion_id(IdOf(name));
+  }
   request.set_validate_only(flags.check);
   request.mutable_fusion()->set_seed(flags.seed);
   request.mutable_fusion()->set_steps(flags.steps);
@@ -167,7 +166,8 @@ absl::Status Fuse(const Flags& flags, Console& console) {
                                                                  : v1::Model::PROBABILITY);
   request.mutable_fusion()->set_weight_average(flags.weight_average);
   for (const std::string& submission : flags.submissions) {
-    request.mutable_fusion()->add_submissions(submission);
+    ASSIGN_OR_RETURN(*request.mutable_fusion()->add_submissions(),
+                     GivenSubmission(flags.cooperative, submission));
   }
   for (const std::string& reference : flags.references) {
     ASSIGN_OR_RETURN(*request.mutable_fusion()->add_reference_models(), ReferenceOf(reference));
@@ -181,7 +181,7 @@ absl::Status Fuse(const Flags& flags, Console& console) {
   if (exists) {
     console.Note("the fusion exists already: watching it");
     v1::GetFusionRequest get;
-    get.set_name(FusionName(flags.cooperative, flags.fusion));
+    get.set_name(FusionName(flags.cooperative, request.fusion_id()));
     fusion = CallUnary(connection.address, *stub, &Stub::GetFusion, get);
     RETURN_IF_ERROR(fusion.status());
   }
@@ -194,16 +194,14 @@ absl::Status Fuse(const Flags& flags, Console& console) {
   }
   if (!flags.watch) {
     console.Result(MessageJson(*fusion), absl::StrCat(fusion->name(), " is queued"));
-    const absl::StatusOr<ChildName> name = ParseFusionName(fusion->name());
     console.Note(absl::StrCat("Next: kalavai-coordinator fuse --cooperative ", flags.cooperative,
-                              " --fusion ", name.ok() ? name->id : fusion->name(),
-                              "   # watches it"));
+                              " --fusion ", IdOf(fusion->name()), "   # watches it"));
     return absl::OkStatus();
   }
   console.Note(absl::StrCat(fusion->name(), ": ", fusion->submissions_size(), " specialists, ",
                             absl::AsciiStrToLower(v1::Model::Mixture_Name(fusion->mixture())),
                             " mixture, seed ", fusion->seed()));
-  ASSIGN_OR_RETURN(const v1::Fusion done, Watch(connection, *stub, fusion->name(), console));
+  ASSIGN_OR_RETURN(const v1::Fusion done, Watch(connection, *stub, flags, fusion->name(), console));
   return Outcome(flags, done, console);
 }
 
@@ -219,7 +217,7 @@ Command MakeFuseCommand() {
           "  kalavai-coordinator fuse --cooperative nordic --seed 7 --steps 500\n"
           "  kalavai-coordinator fuse --cooperative nordic --reference monolithic=./pooled\n"
           "  kalavai-coordinator fuse --cooperative nordic --mixture logit\n"
-          "  kalavai-coordinator fuse --cooperative nordic --fusion 1 --report ./report\n"
+          "  kalavai-coordinator fuse --cooperative nordic --fusion fusion-1 --report ./report\n"
           "The same seed and inputs give the same router and figures. An existing --fusion\n"
           "is watched, not started again.\n"
           "A logit mixture is judged by a pass of its own, with base and specialists in memory\n"
@@ -229,9 +227,10 @@ Command MakeFuseCommand() {
           [flags](CLI::App& app) {
             AddAdminFlags(app, flags->admin);
             AddCooperativeFlag(app, flags->cooperative);
-            app.add_option("--fusion", flags->fusion, "id of the fusion (default: numbered)");
+            app.add_option("--fusion", flags->fusion,
+                           "id or name of the fusion (default: fusion-1, fusion-2, …)");
             app.add_option("--submission", flags->submissions,
-                           "resource name; repeat for several (default: all admitted)");
+                           "id or name; repeat for several (default: all admitted)");
             app.add_option("--reference", flags->references,
                            "a model on the coordinator's machine to compare with, never part "
                            "of the mixture; repeatable")

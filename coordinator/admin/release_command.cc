@@ -11,6 +11,7 @@
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
+#include "coordinator/admin/given_name.h"
 #include "coordinator/admin/message_json.h"
 #include "kalavai/v1/fusion.grpc.pb.h"
 
@@ -53,13 +54,17 @@ absl::Status Release(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
   const auto stub = v1::FusionService::NewStub(connection.channel);
   v1::ReleaseModelRequest request;
-  request.set_fusion(FusionName(flags.cooperative, flags.fusion));
-  if (flags.fusion.empty()) {
+  if (!flags.fusion.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_fusion(), GivenFusion(flags.cooperative, flags.fusion));
+  } else {
     ASSIGN_OR_RETURN(*request.mutable_fusion(),
                      NewestSucceeded(connection, *stub, flags.cooperative));
     console.Note(absl::StrCat("Releasing ", request.fusion(), ", the newest that succeeded"));
   }
-  request.set_model_id(flags.model);
+  if (!flags.model.empty()) {
+    ASSIGN_OR_RETURN(const std::string model, GivenModel(flags.cooperative, flags.model));
+    request.set_model_id(IdOf(model));
+  }
   request.set_acknowledged_reason(flags.acknowledge);
   ASSIGN_OR_RETURN(const v1::Model model, CallUnary(connection.address, *stub, &Stub::ReleaseModel,
                                                     request, {.attempts = 1}));
@@ -88,8 +93,9 @@ Command MakeReleaseCommand() {
                 AddAdminFlags(app, flags->admin);
                 AddCooperativeFlag(app, flags->cooperative);
                 app.add_option("--fusion", flags->fusion,
-                               "id of the fusion (default: the newest that succeeded)");
-                app.add_option("--model", flags->model, "id of the model (default: the fusion's)");
+                               "id or name of the fusion (default: the newest that succeeded)");
+                app.add_option("--model", flags->model,
+                               "id or name of the model (default: the fusion's)");
                 app.add_option("--acknowledge", flags->acknowledge,
                                "why a model that misses the guard is released");
               },

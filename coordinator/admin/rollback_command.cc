@@ -10,6 +10,7 @@
 #include "common/rpc/resource_name.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
+#include "coordinator/admin/given_name.h"
 #include "coordinator/admin/message_json.h"
 #include "kalavai/v1/inference.grpc.pb.h"
 
@@ -28,7 +29,9 @@ absl::Status Rollback(const Flags& flags, Console& console) {
   const auto stub = v1::InferenceService::NewStub(connection.channel);
   v1::RollbackModelRequest request;
   request.set_parent(CooperativeName(flags.cooperative));
-  if (!flags.model.empty()) request.set_model(ModelName(flags.cooperative, flags.model));
+  if (!flags.model.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_model(), GivenModel(flags.cooperative, flags.model));
+  }
   request.set_comment(flags.comment);
   // Once: without --model a repetition would return to yet another.
   ASSIGN_OR_RETURN(const v1::Model model,
@@ -59,7 +62,8 @@ Command MakeRollbackCommand() {
               [flags](CLI::App& app) {
                 AddAdminFlags(app, flags->admin);
                 AddCooperativeFlag(app, flags->cooperative);
-                app.add_option("--model", flags->model, "id of the model (default: the earlier)");
+                app.add_option("--model", flags->model,
+                               "id or name of the model (default: the earlier)");
                 app.add_option("--comment", flags->comment,
                                "who decided and why; goes into the log")
                     ->required();

@@ -222,6 +222,7 @@ grpc::ServerUnaryReactor* FusionService::ListFusions(grpc::CallbackServerContext
       [&](const Caller& caller) -> absl::Status {
         ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request->parent()));
         RETURN_IF_ERROR(caller.RequireCooperative(cooperative));
+        RETURN_IF_ERROR(dependencies_.sources.cooperatives.Get(cooperative).status());
         ASSIGN_OR_RETURN(const int64_t size, PageSize(request->page_size()));
         const std::string selector = absl::StrCat("ListFusions ", request->parent());
         ASSIGN_OR_RETURN(const std::string after, ParsePageToken(selector, request->page_token()));
@@ -250,6 +251,8 @@ grpc::ServerUnaryReactor* FusionService::ReleaseModel(grpc::CallbackServerContex
 absl::Status FusionService::Release(const Caller& caller, const v1::ReleaseModelRequest& request,
                                     v1::Model& response) {
   RETURN_IF_ERROR(caller.RequireAdministrator());
+  ASSIGN_OR_RETURN(const ChildName fusion, ParseFusionName(request.fusion()));
+  RETURN_IF_ERROR(dependencies_.sources.cooperatives.Get(fusion.cooperative).status());
   ASSIGN_OR_RETURN(
       const ReleasedModel released,
       dependencies_.publisher.Publish({.fusion = request.fusion(),

@@ -13,6 +13,7 @@
 #include "common/corpus/document_list.h"
 #include "common/corpus/probe_documents.h"
 #include "common/crypto/sha256.h"
+#include "common/probe/registered_text.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
@@ -65,6 +66,22 @@ absl::Status CheckTrainingText(const BlobStore& blobs, SubmissionStore& submissi
   return absl::OkStatus();
 }
 
+absl::Status CheckTexts(const BlobStore& blobs, const FusionPlan& plan) {
+  ChunkingFiles base;
+  for (const BlobFile& file : plan.expert_files[0]) {
+    if (file.path == "config.json") base.config = blobs.Path(file.digest);
+    if (file.path == "tokenizer.json") base.tokenizer = blobs.Path(file.digest);
+  }
+  std::vector<RegisteredText> texts;
+  for (const ProbeTextRow& text : plan.probe_texts) {
+    texts.push_back({.domain = text.domain,
+                     .public_class = text.public_class,
+                     .format = text.format,
+                     .path = blobs.Path(text.digest)});
+  }
+  return CheckTextsMeasurable(base, texts, plan.inputs.chunk_tokens);
+}
+
 }  // namespace
 
 absl::StatusOr<FusionRecord> FusionStarter::Start(const StartRequest& request) const {
@@ -73,6 +90,7 @@ absl::StatusOr<FusionRecord> FusionStarter::Start(const StartRequest& request) c
   ASSIGN_OR_RETURN(const FusionPlan plan, PlanFusion(dependencies_.sources, wish));
   RETURN_IF_ERROR(CheckBytes(dependencies_.blobs, plan));
   RETURN_IF_ERROR(CheckTrainingText(dependencies_.blobs, dependencies_.sources.submissions, plan));
+  RETURN_IF_ERROR(CheckTexts(dependencies_.blobs, plan));
   FusionRecord record;
   record.cooperative = CooperativeName(wish.cooperative);
   record.seed = wish.seed;

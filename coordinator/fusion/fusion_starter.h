@@ -2,7 +2,8 @@
 // worker's queue. For administrators (CreateFusion) and for the coordinator itself, which fuses the
 // others again when a member has left.
 //
-// Errors: those of PlanFusion, CheckBytes, FusionStore::Create and FusionWorker::Start, and
+// Errors: those of PlanFusion, CheckBytes, CheckTextsMeasurable, FusionStore::Create and
+// FusionWorker::Start, and
 // FAILED_PRECONDITION PROBE_TEXT_IS_TRAINING_TEXT (metadata `submission`, `domain`, `documents`)
 // when a probe text holds documents that a member says it trained on (training_documents.txt). A
 // fusion whose row was written and that could not be queued is queued at the next start. Any

@@ -43,6 +43,13 @@ absl::Status DomainUnknown(absl::string_view domain, const CooperativeRow& coope
                     .metadata = {{"domains", known}}});
 }
 
+absl::StatusOr<Digest> BaseFile(const BaseSummary& base, absl::string_view path) {
+  for (const BaseSummary::File& file : base.files) {
+    if (file.path == path) return file.digest;
+  }
+  return absl::DataLossError(absl::StrCat("the base was imported without its ", path));
+}
+
 absl::StatusOr<CooperativeRow> ReadCooperative(const v1::CreateCooperativeRequest& request,
                                                absl::Time now) {
   const v1::Cooperative& wanted = request.cooperative();
@@ -234,6 +241,8 @@ absl::StatusOr<v1::ProbeText> CooperativeAdminService::StoreProbeText(
                       .size_bytes = static_cast<int64_t>(text.size()),
                       .router_documents = static_cast<int64_t>(split.first.size()),
                       .evaluation_documents = static_cast<int64_t>(split.second.size())};
+  ASSIGN_OR_RETURN(const std::vector<ProbeTextRow> others, parts_.cooperatives.ListProbeTexts(id));
+  RETURN_IF_ERROR(CheckDocumentsApart(row.domain, split, TextFiles(parts_.blobs, others)));
   ASSIGN_OR_RETURN(row.digest, parts_.blobs.PutBytes(text));
   const absl::Status changed = parts_.database.Transact([&]() -> absl::Status {
     RETURN_IF_ERROR(CheckProbeText(header));  // the phase may have changed meanwhile
@@ -300,34 +309,59 @@ grpc::ServerUnaryReactor* CooperativeAdminService::ListProbeTexts(
   return HandleUnary(context, *request, parts_.resolver, "CooperativeAdmin/ListProbeTexts", body);
 }
 
+// What a charter will say, without the time.
+absl::StatusOr<Charter> CooperativeAdminService::DraftCharter(
+    const std::string& cooperative) const {
+  Charter charter;
+  ASSIGN_OR_RETURN(charter.cooperative,
+                   parts_.cooperatives.GetFor(cooperative, CooperativeAct::kLaunch));
+  ASSIGN_OR_RETURN(const auto base, parts_.later.find_base(cooperative));
+  if (!base.has_value()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "BASE_CHECKPOINT_MISSING",
+                     {.what = absl::StrCat(CooperativeName(cooperative),
+                                           ": no base checkpoint; must have one to be launched"),
+                      .why = "every specialist starts from the cooperative's base",
+                      .fix = "kalavai-coordinator base import DIRECTORY"});
+  }
+  charter.coordinator_id = parts_.signing_key.public_key().Hint();
+  charter.base_root_digest = base->root_digest;
+  ASSIGN_OR_RETURN(charter.tokenizer_digest, BaseFile(*base, "tokenizer.json"));
+  ASSIGN_OR_RETURN(charter.probe_texts, parts_.cooperatives.ListProbeTexts(cooperative));
+  return charter;
+}
+
+absl::Status CooperativeAdminService::CheckCharter(const Charter& charter) const {
+  ASSIGN_OR_RETURN(const auto base, parts_.later.find_base(charter.cooperative.id));
+  if (!base.has_value()) return absl::OkStatus();  // DraftCharter says so
+  ASSIGN_OR_RETURN(const Digest config, BaseFile(*base, "config.json"));
+  return CheckTextsMeasurable({.config = parts_.blobs.Path(config),
+                               .tokenizer = parts_.blobs.Path(charter.tokenizer_digest)},
+                              TextFiles(parts_.blobs, charter.probe_texts),
+                              charter.cooperative.chunk_tokens);
+}
+
 absl::Status CooperativeAdminService::Launch(const std::string& cooperative, const Caller& caller) {
-  return parts_.database.Transact([&]() -> absl::Status {
-    Charter charter;
-    ASSIGN_OR_RETURN(charter.cooperative,
-                     parts_.cooperatives.GetFor(cooperative, CooperativeAct::kLaunch));
-    ASSIGN_OR_RETURN(const auto base, parts_.later.find_base(cooperative));
-    if (!base.has_value()) {
-      return MakeError(absl::StatusCode::kFailedPrecondition, "BASE_CHECKPOINT_MISSING",
-                       {.what = absl::StrCat(CooperativeName(cooperative),
-                                             ": no base checkpoint; must have one to be launched"),
-                        .why = "every specialist starts from the cooperative's base",
-                        .fix = "kalavai-coordinator base import DIRECTORY"});
-    }
-    charter.coordinator_id = parts_.signing_key.public_key().Hint();
-    charter.base_root_digest = base->root_digest;
-    for (const BaseSummary::File& file : base->files) {
-      if (file.path == "tokenizer.json") charter.tokenizer_digest = file.digest;
-    }
-    ASSIGN_OR_RETURN(charter.probe_texts, parts_.cooperatives.ListProbeTexts(cooperative));
-    charter.launch_time = parts_.clock.Now();
-    ASSIGN_OR_RETURN(const std::string envelope, SignCharter(charter, parts_.signing_key));
-    RETURN_IF_ERROR(parts_.cooperatives.SetLaunched(cooperative, envelope, charter.launch_time));
-    return parts_.audit
-        .Append(caller.Name(), "LAUNCH_COOPERATIVE", CooperativeName(cooperative),
-                {{"charter_sha256", Sha256Of(FormatCharter(charter)).Hex()},
-                 {"base", base->root_digest.Hex()}})
-        .status();
-  });
+  for (;;) {
+    // Cutting texts takes seconds: before the transaction, and again where it finds others.
+    ASSIGN_OR_RETURN(Charter checked, DraftCharter(cooperative));
+    RETURN_IF_ERROR(CheckCharter(checked));
+    bool same = false;
+    const absl::Status written = parts_.database.Transact([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(Charter charter, DraftCharter(cooperative));
+      same = FormatCharter(charter) == FormatCharter(checked);
+      if (!same) return absl::OkStatus();
+      charter.launch_time = parts_.clock.Now();
+      ASSIGN_OR_RETURN(const std::string envelope, SignCharter(charter, parts_.signing_key));
+      RETURN_IF_ERROR(parts_.cooperatives.SetLaunched(cooperative, envelope, charter.launch_time));
+      return parts_.audit
+          .Append(caller.Name(), "LAUNCH_COOPERATIVE", CooperativeName(cooperative),
+                  {{"charter_sha256", Sha256Of(FormatCharter(charter)).Hex()},
+                   {"base", charter.base_root_digest.Hex()}})
+          .status();
+    });
+    RETURN_IF_ERROR(written);
+    if (same) return absl::OkStatus();
+  }
 }
 
 grpc::ServerUnaryReactor* CooperativeAdminService::LaunchCooperative(

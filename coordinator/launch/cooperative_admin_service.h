@@ -19,6 +19,7 @@
 #include "coordinator/audit.h"
 #include "coordinator/caller_identity.h"
 #include "coordinator/certificate_store.h"
+#include "coordinator/launch/charter.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/launch/later_phases.h"
 #include "coordinator/launch/sample_sharing.h"
@@ -105,6 +106,8 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
   absl::StatusOr<v1::ProbeText> StoreProbeText(const v1::AddProbeTextRequest::Header& header,
                                                const std::string& text, const Caller& caller);
   absl::Status CheckProbeText(const v1::AddProbeTextRequest::Header& header) const;
+  absl::StatusOr<Charter> DraftCharter(const std::string& cooperative) const;
+  absl::Status CheckCharter(const Charter& charter) const;
   absl::Status Launch(const std::string& cooperative, const Caller& caller);
   absl::Status Invite(const v1::CreateInvitationRequest& request, const Caller& caller,
                       v1::Invitation& response);

@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/corpus/probe_documents.h"
 #include "common/probe/probe_text.h"
+#include "common/probe/registered_text.h"
 #include "common/rpc/resource_name.h"
 #include "common/tokenizer/tokenizer.h"
 
@@ -39,6 +40,18 @@ int64_t CountTrained(const DocumentSplit& split, const std::vector<Digest>& trai
 }
 
 }  // namespace
+
+std::vector<RegisteredText> TextFiles(const BlobStore& blobs,
+                                      const std::vector<ProbeTextRow>& rows) {
+  std::vector<RegisteredText> texts;
+  for (const ProbeTextRow& row : rows) {
+    texts.push_back({.domain = row.domain,
+                     .public_class = row.public_class,
+                     .format = row.format,
+                     .path = blobs.Path(row.digest)});
+  }
+  return texts;
+}
 
 // A sample is never replaced, and one that gives too few chunks would stop every fusion. A
 // cooperative that was launched has a base; nothing is known without.
@@ -129,6 +142,11 @@ absl::StatusOr<ProbeTextRow> SampleSharing::Store(const Header& header, const st
          .metadata = {{"domain", row.domain}, {"documents", absl::StrCat(both)}}});
   }
   RETURN_IF_ERROR(CheckLength(row, split));
+  ASSIGN_OR_RETURN(std::vector<ProbeTextRow> others,
+                   parts_.cooperatives.ListProbeTexts(row.cooperative));
+  // Another member's sample is not compared: the answer would tell what the other has.
+  std::erase_if(others, [](const ProbeTextRow& other) { return !other.contributor.empty(); });
+  RETURN_IF_ERROR(CheckDocumentsApart(row.domain, split, TextFiles(parts_.blobs, others)));
   ASSIGN_OR_RETURN(row.digest, parts_.blobs.PutBytes(text));
   const absl::Status changed = parts_.database.Transact([&]() -> absl::Status {
     RETURN_IF_ERROR(Check(header, caller).status());  // phase, member and text as they are now

@@ -18,12 +18,14 @@
 #define KALAVAI_COORDINATOR_LAUNCH_SAMPLE_SHARING_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "common/base/clock.h"
 #include "common/corpus/documents.h"
+#include "common/probe/registered_text.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
 #include "coordinator/audit.h"
@@ -33,6 +35,10 @@
 #include "kalavai/v1/cooperative.pb.h"
 
 namespace kalavai::coordinator {
+
+// Where the bytes of registered texts lie.
+std::vector<RegisteredText> TextFiles(const BlobStore& blobs,
+                                      const std::vector<ProbeTextRow>& rows);
 
 class SampleSharing {
  public:

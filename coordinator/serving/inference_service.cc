@@ -230,6 +230,7 @@ grpc::ServerUnaryReactor* InferenceService::ListModels(grpc::CallbackServerConte
       [&](const Caller& caller) -> absl::Status {
         ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request->parent()));
         RETURN_IF_ERROR(caller.RequireCooperative(cooperative));
+        RETURN_IF_ERROR(dependencies_.cooperatives.Get(cooperative).status());
         ASSIGN_OR_RETURN(const int64_t size, PageSize(request->page_size()));
         const std::string selector = absl::StrCat("ListModels ", request->parent());
         ASSIGN_OR_RETURN(const std::string after, ParsePageToken(selector, request->page_token()));
@@ -252,6 +253,7 @@ absl::Status InferenceService::Rollback(const Caller& caller,
                                         v1::Model& response) {
   RETURN_IF_ERROR(caller.RequireAdministrator());
   ASSIGN_OR_RETURN(const std::string cooperative, ParseCooperativeName(request.parent()));
+  RETURN_IF_ERROR(dependencies_.cooperatives.Get(cooperative).status());
   if (!request.model().empty()) {
     ASSIGN_OR_RETURN(const ChildName name, ParseModelName(request.model()));
     if (name.cooperative != cooperative) {

@@ -27,6 +27,7 @@ v1::Model ModelToProto(const ModelRecord& model, const std::vector<uint8_t>& all
 class InferenceService final : public v1::InferenceService::CallbackService {
  public:
   struct Dependencies {
+    CooperativeStore& cooperatives;
     const ModelStore& models;
     const ExpertMask& mask;
     GenerationEngine& engine;

@@ -246,7 +246,35 @@ TEST_CASE("Probe text is checked before it is registered") {
   REQUIRE(added.evaluation_documents() > 0);
   REQUIRE_STATUS(coordinator.AddProbeText("nordic", "legal", lines, "jsonl"),
                  absl::StatusCode::kAlreadyExists, "PROBE_TEXT_EXISTS");
-  REQUIRE_OK(coordinator.AddProbeText("nordic", "public", lines, "jsonl", true));
+  REQUIRE_STATUS(coordinator.AddProbeText("nordic", "public", lines, "jsonl", true),
+                 absl::StatusCode::kInvalidArgument, "PROBE_TEXT_OVERLAPS");
+  REQUIRE_OK(coordinator.AddProbeText("nordic", "public", TinyText(1, 20), "txt", true));
+}
+
+TEST_CASE("A charter that no fusion could be measured by is not signed") {
+  InProcessCoordinator coordinator;
+  const TempDir base;
+  WriteTinyBase(base.path(), 1);  // a context of 64 tokens
+  const std::string name = "cooperatives/nordic";
+  coordinator.FoundCooperative("nordic", {"legal"}, 0, /*chunk_tokens=*/16);
+  REQUIRE_OK(Import(coordinator, name, base.path()));
+  const std::string six =
+      "{\"text\":\"a\"}\n{\"text\":\"b\"}\n{\"text\":\"c\"}\n"
+      "{\"text\":\"d\"}\n{\"text\":\"e\"}\n{\"text\":\"f\"}\n";
+  REQUIRE_OK(coordinator.AddProbeText("nordic", "legal", six, "jsonl"));
+  REQUIRE_STATUS(Launch(coordinator, name), absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT");
+  const auto still = CallUnary(coordinator.address(), *coordinator.Administrator(),
+                               &Admin::GetCooperative, Named(name));
+  REQUIRE_OK(still);
+  CHECK(still->state() == v1::Cooperative::DRAFT);
+
+  coordinator.FoundCooperative("alpine", {"legal"}, 0, /*chunk_tokens=*/65);
+  REQUIRE_OK(Import(coordinator, "cooperatives/alpine", base.path()));
+  REQUIRE_STATUS(Launch(coordinator, "cooperatives/alpine"), absl::StatusCode::kFailedPrecondition,
+                 "CHUNK_EXCEEDS_CONTEXT");
+  coordinator.FoundCooperative("baltic", {"legal"}, 0, /*chunk_tokens=*/64);
+  REQUIRE_OK(Import(coordinator, "cooperatives/baltic", base.path()));
+  REQUIRE_OK(Launch(coordinator, "cooperatives/baltic"));
 }
 
 TEST_CASE("An invitation makes one member, once, within a day") {
