@@ -197,7 +197,7 @@ std::string CreditPage(const ForecastFile& file) {
   const Credit nats = ComputeCredit(matrix);
   const Credit relative = ComputeCredit(matrix, CreditUnit::kPercentOfBase);
   const std::vector<MemberValue> values = MemberValues(file);
-  Table table = {{"member", "credit", "share", "leave-one-out", "relative", "share",
+  Table table = {{"member", "credit", "share", "leave-one-out", "relative", "its share",
                   "wins over own", "over base"}};
   for (size_t i = 0; i < matrix.own_domain.size(); ++i) {
     table.push_back({ShownName(matrix.models[i + 1]), absl::StrFormat("%.4f", nats.shapley[i]),

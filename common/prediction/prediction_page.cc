@@ -5,9 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "common/forecast/text_table.h"
 #include "common/rpc/resource_name.h"
+#include "common/rpc/timestamp.h"
 
 namespace kalavai {
 namespace {
@@ -67,7 +69,38 @@ std::string Members(const v1::Prediction& prediction, const std::string& own) {
   return FormatTable(rows);
 }
 
+// The estimate that the verdict rests on, as it stands in the message.
+const v1::Estimate* Basis(const v1::Prediction& prediction) {
+  const google::protobuf::FieldDescriptor* const field =
+      v1::Prediction::descriptor()->FindFieldByName(prediction.basis());
+  const google::protobuf::Reflection& reflection = *v1::Prediction::GetReflection();
+  if (field == nullptr || field->message_type() != v1::Estimate::descriptor() ||
+      !reflection.HasField(prediction, field)) {
+    return nullptr;
+  }
+  return google::protobuf::DynamicCastToGenerated<v1::Estimate>(
+      &reflection.GetMessage(prediction, field));
+}
+
 }  // namespace
+
+std::string PredictionListPage(const v1::ListPredictionsResponse& list) {
+  if (list.predictions().empty()) return "no prediction yet";
+  std::vector<std::vector<std::string>> rows = {
+      {"prediction", "time", "verdict", "rests on", "gain", "95 %", "members"}};
+  for (const v1::Prediction& prediction : list.predictions()) {
+    const v1::Estimate* const basis = Basis(prediction);
+    rows.push_back(
+        {prediction.name(),
+         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", FromTimestamp(prediction.create_time()),
+                          absl::UTCTimeZone()),
+         v1::Prediction::Verdict_Name(prediction.verdict()), prediction.basis(),
+         Percent(basis != nullptr, basis == nullptr ? 0 : basis->value()),
+         basis == nullptr ? "-" : absl::StrFormat("[%.2f, %.2f]", basis->low(), basis->high()),
+         absl::StrCat(prediction.measurements_size())});
+  }
+  return FormatTable(rows);
+}
 
 std::string PredictionPage(const v1::Prediction& prediction, const std::string& own) {
   return absl::StrCat(

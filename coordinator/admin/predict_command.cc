@@ -32,6 +32,7 @@ struct Flags {
   std::string calibration = "all";
   std::vector<std::string> without = {};
   std::vector<std::string> planned = {};
+  bool list = false;
 };
 
 absl::StatusOr<v1::Prediction> Ask(const Flags& flags, const AdminConnection& connection,
@@ -48,7 +49,31 @@ absl::StatusOr<v1::Prediction> Ask(const Flags& flags, const AdminConnection& co
   return CallUnary(connection.address, stub, &Stub::ForecastWhatIf, request);
 }
 
+// Every prediction that was stored, the oldest first.
+absl::Status List(const Flags& flags, Console& console) {
+  if (flags.offline.has_value() || flags.check || !flags.without.empty() ||
+      !flags.planned.empty()) {
+    return UsageError("--list shows what was predicted; it predicts nothing",
+                      "leave --offline, --check, --without and --with-planned out");
+  }
+  RETURN_IF_ERROR(RequireCooperativeOrFile(flags.cooperative));
+  ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
+  const auto stub = v1::PredictionService::NewStub(connection.channel);
+  v1::ListPredictionsRequest request;
+  request.set_parent(CooperativeName(flags.cooperative));
+  v1::ListPredictionsResponse all;
+  do {
+    ASSIGN_OR_RETURN(const v1::ListPredictionsResponse page,
+                     CallUnary(connection.address, *stub, &Stub::ListPredictions, request));
+    all.mutable_predictions()->MergeFrom(page.predictions());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  console.Result(MessageJson(all), PredictionListPage(all));
+  return absl::OkStatus();
+}
+
 absl::Status Predict(const Flags& flags, Console& console) {
+  if (flags.list) return List(flags, console);
   if (flags.offline.has_value()) {
     return PredictOffline({.file = *flags.offline,
                            .calibration = flags.calibration,
@@ -66,7 +91,10 @@ absl::Status Predict(const Flags& flags, Console& console) {
     RETURN_IF_ERROR(
         RequireGo(v1::Prediction::Verdict_Name(prediction.verdict()), prediction.reason()));
   }
-  console.Note(absl::StrCat("Next: kalavai-coordinator fuse --cooperative ", flags.cooperative));
+  // A question is about another cooperative, and what is not worth it is not done.
+  if (!prediction.name().empty() && prediction.verdict() != v1::Prediction::NO_GO) {
+    console.Note(absl::StrCat("Next: kalavai-coordinator fuse --cooperative ", flags.cooperative));
+  }
   return absl::OkStatus();
 }
 
@@ -80,6 +108,7 @@ Command MakePredictCommand() {
               "  kalavai-coordinator predict --cooperative nordic\n"
               "  kalavai-coordinator predict --cooperative nordic --check && "
               "kalavai-coordinator fuse …\n"
+              "  kalavai-coordinator predict --cooperative nordic --list\n"
               "  kalavai-coordinator predict --offline losses.json\n"
               "  kalavai-coordinator predict --cooperative nordic --without st-mary "
               "--with-planned welsh:5.7:4.4\n\n"
@@ -92,6 +121,8 @@ Command MakePredictCommand() {
                 AddCalibrationFlag(app, flags->calibration);
                 AddWhatIfFlags(app, flags->without, flags->planned);
                 app.add_flag("--check", flags->check, "exit with 1 unless the verdict is GO");
+                app.add_flag("--list", flags->list,
+                             "what was predicted so far; stored predictions never change");
               },
           .run = [flags](Console& console) { return Predict(*flags, console); }};
 }

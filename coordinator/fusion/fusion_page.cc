@@ -1,5 +1,7 @@
 #include "coordinator/fusion/fusion_page.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -63,11 +65,12 @@ std::string Interval(const Estimate& estimate) {
 
 void AppendGain(const ReportInputs& inputs, const FusionOutcome& outcome, std::string& page) {
   const ReportExpert& best = inputs.experts[static_cast<size_t>(outcome.best_specialist)];
+  const double gap = outcome.fused.equal_weight - outcome.oracle.equal_weight;
   absl::StrAppendFormat(&page,
                         "## Gain\n\n**%.2f %%** over the best single specialist, %s. The oracle "
-                        "gains %.2f %%; the fused model is %.4f nats/token above it.\n\n",
+                        "gains %.2f %%; the fused model is %.4f nats/token %s it.\n\n",
                         outcome.gain_percent, NameOf(best), outcome.oracle_gain_percent,
-                        outcome.fused.equal_weight - outcome.oracle.equal_weight);
+                        std::abs(gap), gap < 0 ? "below" : "above");
   if (outcome.efficiency.has_value()) {
     absl::StrAppendFormat(&page, "Router efficiency: %.1f %%.\n\n", 100 * *outcome.efficiency);
   }

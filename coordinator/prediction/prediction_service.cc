@@ -10,6 +10,7 @@
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/crypto/sha256.h"
 #include "common/forecast/loss_matrix.h"
 #include "common/prediction/loss_matrix_message.h"
 #include "common/rpc/page_token.h"
@@ -31,7 +32,10 @@ absl::StatusOr<std::string> ToJson(const v1::Prediction& message) {
 
 absl::StatusOr<v1::Prediction> FromJson(const std::string& json) {
   v1::Prediction message;
-  if (!google::protobuf::util::JsonStringToMessage(json, &message).ok()) {
+  // Estimates that this version no longer makes stay in the stored text.
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  if (!google::protobuf::util::JsonStringToMessage(json, &message, options).ok()) {
     return absl::InternalError("a stored prediction that is not one");
   }
   return message;
@@ -134,9 +138,8 @@ absl::StatusOr<ForecastInput> PredictionService::Collect(const CooperativeRow& c
   if (input.measurements.size() < 2) {
     const std::string names = absl::StrJoin(missing, ", ");
     return MakeError(absl::StatusCode::kFailedPrecondition, "MEASUREMENTS_MISSING",
-                     {.what = absl::StrCat(input.measurements.size(),
-                                           " measurements found; must be at least two; not yet "
-                                           "reported: ",
+                     {.what = absl::StrCat("measurements: ", input.measurements.size(),
+                                           " found; must be at least two; not yet reported: ",
                                            names),
                       .why = "the gain comes from what members know and others do not",
                       .fix = "let these members run: kalavai train --pilot, then kalavai predict",
@@ -173,7 +176,8 @@ absl::Status PredictionService::Predict(const v1::CreatePredictionRequest& reque
         .Append(caller.Name(), "CREATE_PREDICTION", response.name(),
                 {{"verdict", std::string(VerdictName(forecast.decision.verdict))},
                  {"basis", std::string(PredictorName(forecast.decision.predictor))},
-                 {"gain_percent", forecast.decision.estimate.gain_percent}})
+                 {"gain_percent", forecast.decision.estimate.gain_percent},
+                 {"body_sha256", Sha256Of(body).Hex()}})
         .status();
   });
 }

@@ -34,6 +34,27 @@ v1::Prediction Example() {
   return prediction;
 }
 
+TEST_CASE("A list has a line a prediction, with the estimate it rests on", "[prediction]") {
+  v1::ListPredictionsResponse list;
+  CHECK(PredictionListPage(list) == "no prediction yet");
+  *list.add_predictions() = Example();
+  list.mutable_predictions(0)->mutable_create_time()->set_seconds(1700000000);
+  v1::Prediction& other = *list.add_predictions() = Example();
+  other.set_verdict(v1::Prediction::NO_GO);
+  other.set_basis("oracle");
+  other.mutable_oracle()->set_value(0.25);
+  *list.add_predictions() = Example();
+  for (const char* strange : {"", "name", "of a later version"}) {
+    list.mutable_predictions(2)->set_basis(strange);
+    const std::string page = PredictionListPage(list);
+    INFO(page);
+    for (const char* part : {"prediction-00000001", "2023-11-14T22:13:20Z", "coverage  8.25 %",
+                             "[7.50, 9.00]", "NO_GO", "oracle  0.25 %"}) {
+      CHECK(absl::StrContains(page, part));
+    }
+  }
+}
+
 TEST_CASE("Every estimate has its interval; the reader is marked", "[prediction]") {
   v1::Prediction prediction = Example();
   const std::string page = PredictionPage(prediction, "cooperatives/c/contributors/bo");
