@@ -1,5 +1,6 @@
 #include "common/probe/probe_arrays.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -35,6 +36,11 @@ absl::StatusOr<ProbeArrays> ProbeArrays::Assemble(const ProbeText& probe,
   const size_t width = static_cast<size_t>(caches[0]->feature_width);
 
   ProbeArrays arrays;
+  // Both parts are as large as the caches: grown by doubling they would be three times that.
+  const auto chunks =
+      static_cast<size_t>(std::count(probe.chunk_part.begin(), probe.chunk_part.end(), part));
+  arrays.log_prob_.reserve(chunks * rows * caches.size());
+  arrays.hidden_.reserve(chunks * rows * width);
   for (size_t chunk = 0; chunk < probe.chunk_part.size(); ++chunk) {
     if (probe.chunk_part[chunk] != part) continue;
     arrays.chunk_.push_back(static_cast<int32_t>(chunk));

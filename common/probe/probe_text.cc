@@ -22,9 +22,8 @@ absl::Status FieldInvalid(std::string what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID", {.what = std::move(what)});
 }
 
-absl::Status CheckArguments(std::span<const ProbeDocuments> texts,
-                            const ProbeTextOptions& options) {
-  if (texts.empty()) return FieldInvalid("probe text: no domain found; must be at least one");
+absl::Status CheckArguments(size_t domains, const ProbeTextOptions& options) {
+  if (domains == 0) return FieldInvalid("probe text: no domain found; must be at least one");
   if (options.chunk_tokens < 2) {
     return FieldInvalid(
         absl::StrCat("chunk_tokens: ", options.chunk_tokens, " found; must be at least 2"));
@@ -32,12 +31,6 @@ absl::Status CheckArguments(std::span<const ProbeDocuments> texts,
   if (options.chunks_per_part < kProbeChunksMin) {
     return FieldInvalid(absl::StrCat("chunks_per_part: ", options.chunks_per_part,
                                      " found; must be at least ", kProbeChunksMin));
-  }
-  absl::flat_hash_set<absl::string_view> names;
-  for (const ProbeDocuments& text : texts) {
-    if (text.domain.empty() || !names.insert(text.domain).second) {
-      return FieldInvalid(absl::StrCat("domain '", text.domain, "': empty or given twice"));
-    }
   }
   return absl::OkStatus();
 }
@@ -89,10 +82,12 @@ absl::Status AppendPart(const Tokenizer& tokenizer, std::vector<Document> docume
   return absl::OkStatus();
 }
 
-absl::Status AppendDomain(const Tokenizer& tokenizer, const ProbeDocuments& text,
+absl::Status AppendDomain(const Tokenizer& tokenizer, ProbeDocuments text,
                           const ProbeTextOptions& options, ProbeText& probe) {
   std::vector<Document> documents;
-  for (const std::string& document : text.documents) documents.push_back(MakeDocument(document));
+  for (std::string& document : text.documents) {
+    documents.push_back(MakeDocument(std::move(document)));
+  }
   documents = Deduplicate(std::move(documents));
   if (documents.empty()) {
     return MakeError(absl::StatusCode::kInvalidArgument, "TEXT_EMPTY",
@@ -159,11 +154,24 @@ double ProbeText::BytesPerToken(int32_t domain) const {
 absl::StatusOr<ProbeText> BuildProbeText(const Tokenizer& tokenizer,
                                          std::span<const ProbeDocuments> texts,
                                          const ProbeTextOptions& options) {
-  RETURN_IF_ERROR(CheckArguments(texts, options));
+  const auto read = [&](size_t domain) -> absl::StatusOr<ProbeDocuments> { return texts[domain]; };
+  return BuildProbeText(tokenizer, texts.size(), read, options);
+}
+
+absl::StatusOr<ProbeText> BuildProbeText(
+    const Tokenizer& tokenizer, size_t domains,
+    const std::function<absl::StatusOr<ProbeDocuments>(size_t domain)>& read,
+    const ProbeTextOptions& options) {
+  RETURN_IF_ERROR(CheckArguments(domains, options));
   ProbeText probe;
   probe.chunk_tokens = options.chunk_tokens;
-  for (const ProbeDocuments& text : texts) {
-    RETURN_IF_ERROR(AppendDomain(tokenizer, text, options, probe));
+  absl::flat_hash_set<std::string> names;
+  for (size_t domain = 0; domain < domains; ++domain) {
+    ASSIGN_OR_RETURN(ProbeDocuments text, read(domain));
+    if (text.domain.empty() || !names.insert(text.domain).second) {
+      return FieldInvalid(absl::StrCat("domain '", text.domain, "': empty or given twice"));
+    }
+    RETURN_IF_ERROR(AppendDomain(tokenizer, std::move(text), options, probe));
   }
   probe.digest = DigestOf(probe);
   return probe;

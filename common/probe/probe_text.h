@@ -14,7 +14,9 @@
 #ifndef KALAVAI_COMMON_PROBE_PROBE_TEXT_H_
 #define KALAVAI_COMMON_PROBE_PROBE_TEXT_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,7 +53,7 @@ struct ProbeText {
   std::vector<int32_t> chunk_domain = {};  // [chunks] index into domains
   std::vector<ProbePart> chunk_part = {};  // [chunks]
   std::vector<int64_t> chunk_bytes = {};   // [chunks] UTF-8 bytes the chunk's tokens stand for
-  std::string digest = {};                 // lower-case hex SHA-256 of all of the above
+  std::string digest = {};                 // hex SHA-256: docs/formats/probe_cache.md
 
   int64_t chunk_count() const { return static_cast<int64_t>(chunk_domain.size()); }
   std::span<const int32_t> Chunk(int64_t chunk) const {
@@ -81,6 +83,13 @@ struct ProbeTextOptions {
 absl::StatusOr<ProbeText> BuildProbeText(const Tokenizer& tokenizer,
                                          std::span<const ProbeDocuments> texts,
                                          const ProbeTextOptions& options);
+
+// The same of `domains` texts that are asked for one after another, so that the documents of one
+// domain at a time are in memory. Errors also: those of `read`.
+absl::StatusOr<ProbeText> BuildProbeText(
+    const Tokenizer& tokenizer, size_t domains,
+    const std::function<absl::StatusOr<ProbeDocuments>(size_t domain)>& read,
+    const ProbeTextOptions& options);
 
 }  // namespace kalavai
 

@@ -15,8 +15,8 @@ namespace kalavai::coordinator {
 absl::StatusOr<ProbeText> ReadProbeText(std::span<const ProbeTextFile> texts,
                                         const std::string& tokenizer_path, int64_t chunk_tokens) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(tokenizer_path));
-  std::vector<ProbeDocuments> domains;
-  for (const ProbeTextFile& text : texts) {
+  const auto read = [&](size_t index) -> absl::StatusOr<ProbeDocuments> {
+    const ProbeTextFile& text = texts[index];
     // BuildProbeText splits again by the same hash; both parts go in.
     ASSIGN_OR_RETURN(const std::string bytes,
                      ReadFileBounded(text.path, limits::kProbeTextBytesMax));
@@ -25,9 +25,9 @@ absl::StatusOr<ProbeText> ReadProbeText(std::span<const ProbeTextFile> texts,
         .domain = text.domain, .public_class = text.public_class, .documents = {}};
     for (Document& document : split.first) domain.documents.push_back(std::move(document.text));
     for (Document& document : split.second) domain.documents.push_back(std::move(document.text));
-    domains.push_back(std::move(domain));
-  }
-  return BuildProbeText(*tokenizer, domains, {.chunk_tokens = chunk_tokens});
+    return domain;
+  };
+  return BuildProbeText(*tokenizer, texts.size(), read, {.chunk_tokens = chunk_tokens});
 }
 
 absl::StatusOr<ProbeText> LoadProbeText(const BlobStore& blobs, std::span<const ProbeTextRow> texts,

@@ -90,6 +90,23 @@ TEST_CASE("The digest depends on content, not on order or repetition", "[probe]"
   REQUIRE(more.digest != open.digest);
 }
 
+TEST_CASE("Domains are asked for one after another, to the same text", "[probe]") {
+  const auto tokenizer = Bytes();
+  const std::vector<ProbeDocuments> texts = {Domain("law", 60), Domain("sea", 60)};
+  REQUIRE_OK_AND_ASSIGN(const ProbeText whole, BuildProbeText(*tokenizer, texts, kSmall));
+  std::vector<size_t> asked;
+  const auto read = [&](size_t domain) -> absl::StatusOr<ProbeDocuments> {
+    asked.push_back(domain);
+    if (domain == 2) return absl::DataLossError("gone");
+    return texts[domain];
+  };
+  REQUIRE_OK_AND_ASSIGN(const ProbeText probe, BuildProbeText(*tokenizer, 2, read, kSmall));
+  CHECK(probe.digest == whole.digest);
+  CHECK(probe.tokens == whole.tokens);
+  CHECK(asked == std::vector<size_t>{0, 1});
+  CHECK(absl::IsDataLoss(BuildProbeText(*tokenizer, 3, read, kSmall).status()));
+}
+
 TEST_CASE("Too little probe text is refused with the count", "[probe]") {
   const auto tokenizer = Bytes();
   for (const int documents : {1, 2, 3}) {
