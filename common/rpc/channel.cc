@@ -10,6 +10,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
+#include "common/rpc/message_limits.h"
 #include "common/rpc/status_conversion.h"
 
 namespace kalavai {
@@ -40,7 +41,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // Each channel connects by itself: two identities in one process must never share a connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetMaxReceiveMessageSize(static_cast<int>(limits::kUploadMessageBytesMax));
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(kResponseBytesMax));
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 

@@ -8,8 +8,8 @@
 //
 // Unary calls: CallUnary (common/rpc/retry.h) does all of that and repeats what may be repeated.
 // Keepalive every 30 s while a call is open; compression is off in both directions (an inflated
-// message costs a thousand times its size before any limit applies); messages are at most
-// limits::kUploadMessageBytesMax. Thread-safe.
+// message costs a thousand times its size before any limit applies); answers are at most
+// kResponseBytesMax (message_limits.h). Thread-safe.
 #ifndef KALAVAI_COMMON_RPC_CHANNEL_H_
 #define KALAVAI_COMMON_RPC_CHANNEL_H_
 

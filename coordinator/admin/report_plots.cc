@@ -14,7 +14,9 @@
 
 #include "common/base/errors.h"
 #include "common/base/json_reader.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/message_limits.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/admin/svg_canvas.h"
 
@@ -226,8 +228,16 @@ absl::StatusOr<std::string> DrawGate(const json& report, const json& example) {
   ASSIGN_OR_RETURN(const std::string first, JsonString(example, "first"));
   ASSIGN_OR_RETURN(const std::string second, JsonString(example, "second"));
   ASSIGN_OR_RETURN(const int64_t change, JsonInt(example, "change"));
+  // Of a long text every stride-th row is there; reports of earlier versions have them all.
+  int64_t stride = 1;
+  if (example.contains("stride")) {
+    ASSIGN_OR_RETURN(stride, JsonInt(example, "stride"));
+  }
+  if (stride < 1 || stride > limits::kChunkTokensMax) return Lacks("spliced.example.stride");
   const size_t rows = series[0].weight.size();
-  if (change < 0 || change > static_cast<int64_t>(rows)) return Lacks("spliced.example.change");
+  if (change < 0 || change > stride * static_cast<int64_t>(rows)) {
+    return Lacks("spliced.example.change");
+  }
   constexpr double kLeft = 56, kTop = 84, kWidth = 700, kHeight = 220;
   SvgCanvas canvas(kLeft + kWidth + 200, kTop + kHeight + 60);
   canvas.Text(16, 28, "Who speaks while a text changes its subject", {.size = 16, .bold = true});
@@ -253,7 +263,7 @@ absl::StatusOr<std::string> DrawGate(const json& report, const json& example) {
     }
     canvas.Polygon(outline, one.colour, one.label);
   }
-  const double middle = x_of(static_cast<double>(change));
+  const double middle = x_of(static_cast<double>(change) / static_cast<double>(stride));
   canvas.Line({middle, kTop - 18}, {middle, kTop + kHeight}, "#000000", 1.5, "5 3");
   canvas.Text(middle - 8, kTop - 8, Shortened(first, kLabelCharacters),
               {.anchor = "end", .bold = true});
@@ -263,10 +273,10 @@ absl::StatusOr<std::string> DrawGate(const json& report, const json& example) {
     canvas.Line({kLeft - 4, y}, {kLeft, y}, "#222222");
     canvas.Text(kLeft - 8, y + 4, absl::StrFormat("%.0f %%", 100 * share), {.anchor = "end"});
   }
-  const size_t stride = rows > 100 ? 32 : 8;
-  for (size_t t = 0; t <= rows; t += stride) {
-    canvas.Text(x_of(static_cast<double>(t)), kTop + kHeight + 18, absl::StrCat(t),
-                {.anchor = "middle"});
+  const size_t tick = rows > 100 ? 32 : 8;
+  for (size_t t = 0; t <= rows; t += tick) {
+    canvas.Text(x_of(static_cast<double>(t)), kTop + kHeight + 18,
+                absl::StrCat(static_cast<int64_t>(t) * stride), {.anchor = "middle"});
   }
   canvas.Text(kLeft + kWidth / 2, kTop + kHeight + 42, "tokens read", {.anchor = "middle"});
   for (size_t i = 0; i < series.size(); ++i) {
@@ -387,7 +397,7 @@ absl::StatusOr<std::vector<ReportPlot>> DrawReportPlots(const json& report) {
 
 absl::Status WriteReportDirectory(const std::string& directory, const std::string& report_json,
                                   const std::string& report_markdown) {
-  ASSIGN_OR_RETURN(const json report, ReadJson(report_json));
+  ASSIGN_OR_RETURN(const json report, ReadJson(report_json, {.bytes_max = kReportBytesMax}));
   ASSIGN_OR_RETURN(const std::vector<ReportPlot> plots, DrawReportPlots(report));
   RETURN_IF_ERROR(EnsureDirectory(directory, 0755));
   std::string page = report_markdown;

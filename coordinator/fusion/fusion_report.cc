@@ -1,12 +1,18 @@
 #include "coordinator/fusion/fusion_report.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 
 #include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/json_reader.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/message_limits.h"
 #include "coordinator/fusion/fusion_page.h"
 
 namespace kalavai::coordinator {
@@ -84,10 +90,13 @@ json TrajectoryJson(const ReportRouter& router) {
   return points;
 }
 
+// A plot is not wider: of a longer text every stride-th row is kept.
+constexpr size_t kPermilleRowsMax = 256;
+
 // An expert's weights in thousandths, in one line: an array would be as long as all else together.
-std::string Permille(const SplicedExample& example, size_t expert, size_t experts) {
+std::string Permille(const SplicedExample& example, size_t expert, size_t experts, size_t stride) {
   std::string line;
-  for (size_t at = expert; at < example.weights.size(); at += experts) {
+  for (size_t at = expert; at < example.weights.size(); at += experts * stride) {
     absl::StrAppend(&line, line.empty() ? "" : " ", std::lround(1000 * example.weights[at]));
   }
   return line;
@@ -99,13 +108,15 @@ json SplicedJson(const FusionOutcome& outcome) {
       {"fused", outcome.spliced_loss}, {"oracle", outcome.spliced_oracle}, {"example", nullptr}};
   if (!outcome.spliced_example.has_value()) return spliced;
   const SplicedExample& example = *outcome.spliced_example;
+  const size_t experts = outcome.experts.size();
+  const size_t rows = example.weights.size() / experts;
+  const size_t stride = std::max<size_t>(1, (rows + kPermilleRowsMax - 1) / kPermilleRowsMax);
   json weights = json::array();
-  for (size_t i = 0; i < outcome.experts.size(); ++i) {
-    weights.push_back(Permille(example, i, outcome.experts.size()));
-  }
+  for (size_t i = 0; i < experts; ++i) weights.push_back(Permille(example, i, experts, stride));
   spliced["example"] = {{"first", example.first},
                         {"second", example.second},
                         {"change", example.change},
+                        {"stride", stride},
                         {"weights_permille", weights}};
   return spliced;
 }
@@ -223,6 +234,26 @@ json PositionsJson(const FusionOutcome& outcome) {
 }  // namespace
 
 std::string ReportInputsJson(const ReportInputs& inputs) { return InputsJson(inputs).dump(); }
+
+absl::StatusOr<std::vector<LeftOut>> LeftOutOf(absl::string_view inputs_json) {
+  ASSIGN_OR_RETURN(const json inputs, ReadJson(inputs_json, {.bytes_max = kReportBytesMax}));
+  const auto found = inputs.find("left_out");
+  if (found == inputs.end() || !found->is_array()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "JSON_INVALID",
+                     {.what = "inputs of a fusion: 'left_out' is missing; must be a list"});
+  }
+  std::vector<LeftOut> left_out;
+  for (const json& entry : *found) {
+    LeftOut out;
+    ASSIGN_OR_RETURN(out.submission, JsonString(entry, "submission"));
+    ASSIGN_OR_RETURN(out.contributor, JsonString(entry, "contributor"));
+    ASSIGN_OR_RETURN(out.domain, JsonString(entry, "domain"));
+    ASSIGN_OR_RETURN(out.state, JsonString(entry, "state"));
+    ASSIGN_OR_RETURN(out.reason, JsonString(entry, "reason"));
+    left_out.push_back(std::move(out));
+  }
+  return left_out;
+}
 
 FusionReport WriteFusionReport(const ReportInputs& inputs, const ReportRouter& router,
                                const FusionOutcome& outcome) {

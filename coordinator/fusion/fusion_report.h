@@ -12,6 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
 #include "common/router/member_statistics.h"
 #include "common/router/router_parameters.h"
 #include "common/router/router_training.h"
@@ -82,8 +85,13 @@ struct FusionReport {
 FusionReport WriteFusionReport(const ReportInputs& inputs, const ReportRouter& router,
                                const FusionOutcome& outcome);
 
-// The inputs alone, as canonical JSON: stored with a fusion when it is created.
+// The inputs alone, as canonical JSON: `inputs` of report.json without white space. Stored with a
+// fusion when it is created, then without what only its run tells (probe digest, LibTorch, vector
+// level); the SHA-256 of the whole is in the log leaf of the fusion's end.
 std::string ReportInputsJson(const ReportInputs& inputs);
+
+// Who was left out when a fusion was created, from what ReportInputsJson gave then. JSON_INVALID.
+absl::StatusOr<std::vector<LeftOut>> LeftOutOf(absl::string_view inputs_json);
 
 }  // namespace kalavai::coordinator
 

@@ -234,6 +234,8 @@ absl::Status FusionWorker::MayGoOn(const FusionRecord& record) {
 absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
   ASSIGN_OR_RETURN(job.record, dependencies_.fusions.Get(fusion));
   ASSIGN_OR_RETURN(job.plan, PlanAgain(job.record));
+  // As it was then: whatever is decided while it waits or runs changes nothing of it.
+  ASSIGN_OR_RETURN(job.plan.inputs.left_out, LeftOutOf(job.record.input_json));
   RETURN_IF_ERROR(SetThreads(job.record.threads));
   job.plan.inputs.torch_version = std::string(TorchVersion());
   job.plan.inputs.vector_level = std::string(
@@ -468,6 +470,9 @@ absl::Status FusionWorker::Finish(Job& job) {
   for (const ProbeCache& cache : job.caches) caches.push_back(&cache);
   ASSIGN_OR_RETURN(const ProbeArrays router_part,
                    ProbeArrays::Assemble(job.probe, caches, ProbePart::kRouter));
+  ASSIGN_OR_RETURN(const ProbeArrays evaluation_part,
+                   ProbeArrays::Assemble(job.probe, caches, ProbePart::kEvaluation));
+  job.caches = {};  // copied: the base's hidden states are the largest thing there is
   RouterTrainingOptions options;
   options.seed = job.record.seed;
   options.steps = static_cast<int>(steps);
@@ -487,8 +492,6 @@ absl::Status FusionWorker::Finish(Job& job) {
 
   const std::string router_path = RouterPath(job.record.name);
   RETURN_IF_ERROR(EnsureDirectory(std::filesystem::path(router_path).parent_path().string(), 0700));
-  ASSIGN_OR_RETURN(const ProbeArrays evaluation_part,
-                   ProbeArrays::Assemble(job.probe, caches, ProbePart::kEvaluation));
   FiguresInput input{.router_part = &router_part.data(),
                      .evaluation_part = &evaluation_part.data(),
                      .public_class = {},
@@ -550,7 +553,8 @@ absl::Status FusionWorker::Save(const Job& job, const FusionOutcome& outcome,
                                                        dependencies_.clock.Now()));
     return dependencies_.audit
         .Append("coordinator", "FINISH_FUSION", job.record.name,
-                {{"router_digest", figures.router_digest.Hex()},
+                {{"inputs_digest", Sha256Of(ReportInputsJson(job.plan.inputs)).Hex()},
+                 {"router_digest", figures.router_digest.Hex()},
                  {"report_digest", figures.report_digest.Hex()},
                  {"gain_percent", figures.gain_percent},
                  {"guard_met", figures.guard_met}})

@@ -13,6 +13,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
+#include "common/rpc/message_limits.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/router_safetensors.h"
 
@@ -69,7 +70,8 @@ absl::Status CheckReleasable(const FusionRecord& fusion, absl::string_view ackno
 
 absl::StatusOr<std::string> ModelJson(const FusionRecord& fusion,
                                       absl::string_view acknowledged_reason) {
-  ASSIGN_OR_RETURN(const nlohmann::json report, ReadJson(fusion.figures->report_json));
+  ASSIGN_OR_RETURN(const nlohmann::json report,
+                   ReadJson(fusion.figures->report_json, {.bytes_max = kReportBytesMax}));
   if (!report.is_object() || !report.contains("inputs")) {
     return MakeError(absl::StatusCode::kInvalidArgument, "JSON_INVALID",
                      {.what = absl::StrCat(fusion.name, ": its report has no inputs")});

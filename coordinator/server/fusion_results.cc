@@ -10,10 +10,10 @@
 
 #include "common/base/errors.h"
 #include "common/base/json_reader.h"
-#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/forecast/loss_matrix.h"
 #include "common/prediction/loss_matrix_message.h"
+#include "common/rpc/message_limits.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
@@ -23,7 +23,7 @@ namespace {
 absl::StatusOr<nlohmann::json> Report(const FusionStore& fusions, const std::string& fusion) {
   ASSIGN_OR_RETURN(const FusionRecord record, fusions.Get(fusion));
   if (!record.figures.has_value()) return nlohmann::json();
-  return ReadJson(record.figures->report_json, {.bytes_max = limits::kModelSignatureBytesMax});
+  return ReadJson(record.figures->report_json, {.bytes_max = kReportBytesMax});
 }
 
 // What only the report knows: the fused model's losses, and which domains are public.

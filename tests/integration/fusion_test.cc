@@ -64,6 +64,26 @@ TEST_CASE("a domain without probe text takes part through its member's statistic
   CHECK(site.Fuse("again", 7).figures->router_digest == figures.router_digest);
 }
 
+TEST_CASE("Who comes or is decided about while a fusion waits is not in its report", "[fusion]") {
+  Site site;
+  site.Admit("bergen", "tide");
+  site.Admit("oslo", "stone");
+  const std::string name = site.Create("waiting", 7);
+  site.Admit("voss", "tide");
+  const std::unique_ptr<FusionWorker> worker = site.Worker();
+  REQUIRE_OK(worker->Start(name));
+  const FusionRecord fusion = site.Wait(name);
+  REQUIRE(fusion.state == FusionState::kSucceeded);
+  const nlohmann::json report = nlohmann::json::parse(fusion.figures->report_json);
+  CHECK(report["inputs"]["left_out"].empty());
+  // Anybody who gets the report can check it against the leaf of the fusion's end.
+  const int64_t size = site.log.Size().value();
+  const nlohmann::json leaf = nlohmann::json::parse(site.log.List(size - 1, 1).value().at(0).leaf);
+  CHECK(leaf["action"] == "FINISH_FUSION");
+  CHECK(leaf["fields"]["inputs_digest"] == Sha256Of(report["inputs"].dump()).Hex());
+  CHECK(leaf["fields"]["report_digest"] == Sha256Of(fusion.figures->report_json).Hex());
+}
+
 TEST_CASE("fuse, release, load, ask: each domain is answered by its own specialist", "[fusion]") {
   Site site;
   site.Admit("bergen", "tide");

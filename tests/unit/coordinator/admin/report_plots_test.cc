@@ -63,6 +63,18 @@ TEST_CASE("A report has its three plots, and they show its figures", "[admin]") 
   for (size_t i = 0; i < plots.size(); ++i) CHECK(plots[i].svg == again[i].svg);
 }
 
+TEST_CASE("Of a long text every stride-th row is drawn, at its place", "[admin]") {
+  json report = Parsed(ExampleReport());
+  const std::string whole = DrawReportPlots(report).value()[1].svg;
+  json& example = report["spliced"]["example"];
+  example["stride"] = 16;
+  example["change"] = 16 * example["change"].get<int64_t>();
+  const std::string thinned = DrawReportPlots(report).value()[1].svg;
+  CHECK(whole == thinned);  // the axis has one label, 0
+  example.erase("stride");
+  CHECK_FALSE(DrawReportPlots(report).ok());  // the change lies behind the last row
+}
+
 TEST_CASE("What was not measured is not drawn", "[admin]") {
   json report = Parsed(ExampleReport());
   report["spliced"] = nullptr;
@@ -106,6 +118,9 @@ TEST_CASE("A damaged report is refused with the field", "[admin]") {
       [](json& r) { r["spliced"]["example"].erase("first"); },
       [](json& r) { r["spliced"]["example"]["change"] = 1.5; },
       [](json& r) { r["spliced"]["example"]["change"] = 5; },
+      [](json& r) { r["spliced"]["example"]["stride"] = 0; },
+      [](json& r) { r["spliced"]["example"]["stride"] = "1"; },
+      [](json& r) { r["spliced"]["example"]["stride"] = 4097; },
       [](json& r) { r["spliced"]["example"]["change"] = -1; },
   };
   int number = 0;

@@ -2,12 +2,16 @@
 // Method: an outcome by hand, read back figure by figure; one input changed at a time.
 #include "coordinator/fusion/fusion_report.h"
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <string>
 
 #include "nlohmann/json.hpp"
 
+#include "common/base/json_reader.h"
+#include "common/base/limits.h"
+#include "common/rpc/message_limits.h"
 #include "tests/support/catch.h"
 #include "tests/unit/coordinator/fusion/outcome_fixture.h"
 
@@ -68,6 +72,7 @@ TEST_CASE("What the plots are drawn from is in the report", "[fusion]") {
   CHECK(report["spliced"]["fused"] == 1.5);
   CHECK(report["spliced"]["example"]["weights_permille"] ==
         nlohmann::json({"500 0", "250 1000", "250 0"}));
+  CHECK(report["spliced"]["example"]["stride"] == 1);
   const nlohmann::json& trajectory = report["router"]["trajectory"];
   REQUIRE(trajectory.size() == 4);
   CHECK(trajectory[0]["step"] == 1);
@@ -91,6 +96,82 @@ TEST_CASE("A prediction by the line says what it rests on", "[fusion]") {
   CHECK(report["predicted"]["line"]["range_note"] == "divergence 50 %");
   CHECK(report["predicted"]["line"]["low"] == -1);
   CHECK(report["predicted"]["coverage"]["high"] == 18);
+}
+
+TEST_CASE("A member can check the inputs of a report against their digest", "[fusion]") {
+  const FusionReport written = WriteFusionReport(ExampleInputs(), {}, ExampleOutcome());
+  CHECK(nlohmann::json::parse(written.json)["inputs"].dump() == ReportInputsJson(ExampleInputs()));
+}
+
+TEST_CASE("Who was left out is read back as it was written", "[fusion]") {
+  const ReportInputs inputs = ExampleInputs();
+  REQUIRE_OK_AND_ASSIGN(const std::vector<LeftOut> read, LeftOutOf(ReportInputsJson(inputs)));
+  REQUIRE(read.size() == 1);
+  CHECK(read[0].submission == inputs.left_out[0].submission);
+  CHECK(read[0].contributor == inputs.left_out[0].contributor);
+  CHECK(read[0].domain == inputs.left_out[0].domain);
+  CHECK(read[0].state == inputs.left_out[0].state);
+  CHECK(read[0].reason == inputs.left_out[0].reason);
+  CHECK(LeftOutOf("{\"left_out\":[]}").value().empty());
+  for (const char* const bad :
+       {"", "[]", "{}", "{\"left_out\":{}}", "{\"left_out\":[5]}", "{\"left_out\":[{}]}"}) {
+    INFO(bad);
+    REQUIRE_STATUS(LeftOutOf(bad), absl::StatusCode::kInvalidArgument, "JSON_INVALID");
+  }
+}
+
+// As many specialists, domains and tokens as the limits allow, with numbers of full length.
+TEST_CASE("The report of the largest cooperative can be read and sent", "[fusion]") {
+  const auto n = static_cast<size_t>(limits::kContributorsMax) + 1;
+  const auto domains = static_cast<size_t>(limits::kDomainsMax);
+  const std::string digest(64, 'd');
+  const std::string id(40, 'x');
+  const double third = 10.0 / 3;
+  ReportInputs inputs = ExampleInputs();
+  FusionOutcome outcome = ExampleOutcome();
+  ReportRouter router = ExampleRouter();
+  inputs.experts.clear();
+  for (size_t i = 0; i < n; ++i) {
+    inputs.experts.push_back({.label = id,
+                              .submission = "cooperatives/" + id + "/submissions/" + id,
+                              .contributor = "cooperatives/" + id + "/contributors/" + id,
+                              .domain = id,
+                              .root_digest = digest});
+  }
+  const DomainLosses losses{std::vector<double>(domains, third), third};
+  outcome.domains.assign(domains, id);
+  outcome.public_class.assign(domains, 0);
+  outcome.tokens.assign(domains, 262080);
+  outcome.chunks.assign(domains, 64);
+  outcome.experts.assign(n, losses);
+  outcome.uniform = outcome.oracle = outcome.token_oracle = outcome.fused = losses;
+  outcome.weight_average = losses;
+  outcome.share.assign(domains, std::vector<double>(n, third / 1000));
+  outcome.guard.assign(domains, {third, -third, false});
+  outcome.divergence.specialist_percent.assign(n - 1, third);
+  outcome.credit_nats = {.shapley = std::vector<double>(n - 1, third),
+                         .leave_one_out = std::vector<double>(n - 1, third),
+                         .total = third};
+  outcome.credit_percent = outcome.credit_nats;
+  outcome.spliced_oracle = third;
+  outcome.spliced_example = SplicedExample{
+      .first = id,
+      .second = id,
+      .change = limits::kChunkTokensMax / 2,
+      .weights = std::vector<float>(n * static_cast<size_t>(limits::kChunkTokensMax - 1), 0.002F)};
+  for (int step = 1; step <= limits::kFusionStepsMax; ++step) {
+    router.trajectory.push_back({.step = step, .batch_loss = third, .alpha = third / 1000});
+  }
+  const FusionReport written = WriteFusionReport(inputs, router, outcome);
+  CHECK(static_cast<int64_t>(written.json.size()) < kReportBytesMax);
+  CHECK(static_cast<int64_t>(written.json.size() + written.markdown.size()) <
+        kResponseBytesMax - limits::kMiB);
+  REQUIRE_OK_AND_ASSIGN(const nlohmann::json report,
+                        ReadJson(written.json, {.bytes_max = kReportBytesMax}));
+  const nlohmann::json& example = report["spliced"]["example"];
+  CHECK(example["stride"] == 16);
+  const auto line = example["weights_permille"][0].get<std::string>();
+  CHECK(std::count(line.begin(), line.end(), ' ') == 255);
 }
 
 TEST_CASE("Every input is part of the report's bytes", "[fusion]") {
