@@ -85,6 +85,9 @@ absl::StatusOr<TrainingReport> ParseTrainingReport(const nlohmann::json& json) {
     ASSIGN_OR_RETURN(report.improvement_standard_error,
                      JsonNumber(json, "improvement_standard_error"));
   }
+  if (json.contains("measured_loss")) {
+    ASSIGN_OR_RETURN(report.measured_loss, JsonNumber(json, "measured_loss"));
+  }
   return report;
 }
 
@@ -124,6 +127,7 @@ std::string Workspace::TrainingReportFile() const {
 std::string Workspace::PrivacyReportFile() const {
   return absl::StrCat(root_, "/training/privacy.json");
 }
+std::string Workspace::MeasuredRowFile() const { return absl::StrCat(root_, "/training/row.json"); }
 std::string Workspace::SpecialistDirectory() const { return absl::StrCat(root_, "/specialist"); }
 std::string Workspace::GateStatisticsFile() const {
   return absl::StrCat(root_, "/gate_statistics.safetensors");
@@ -246,7 +250,8 @@ absl::Status Workspace::SaveTrainingReport(const TrainingReport& report) const {
                                {"held_out_tokens", report.held_out_tokens},
                                {"steps", report.steps},
                                {"pilot", report.pilot},
-                               {"improvement_standard_error", report.improvement_standard_error}};
+                               {"improvement_standard_error", report.improvement_standard_error},
+                               {"measured_loss", report.measured_loss}};
   return WriteFileAtomically(TrainingReportFile(), json.dump(2) + "\n", kPrivateFile);
 }
 

@@ -12,7 +12,8 @@
 //     log/tree_head             the last tree head seen, a signed note; log/lock guards it
 //     base/                     the canonical base, verified; base.partial/ while it arrives
 //     training/                 training state, report.json (measured losses), privacy.json
-//                               (audit), documents.txt (digests of what was trained on; stays)
+//                               (audit), row.json (losses on probe text), documents.txt
+//                               (digests of what was trained on; stays)
 //     specialist/               the trained specialist: config.json, model.safetensors, …
 //     submission/               the flat signed directory that is uploaded
 //     receipts/                 what the coordinator signed for this member; withdrawal.json when
@@ -69,6 +70,7 @@ struct TrainingReport {
   // Of base_loss − own_loss, nats/token: sampling of the text, or a pilot's forecast error; 0 = not
   // known.
   double improvement_standard_error = 0;
+  double measured_loss = 0;  // of the specialist as written, own_loss unless a pilot; 0 = not known
 
   // 100·(base_loss − own_loss) / base_loss, percent (design §2); may be negative.
   double DivergencePercent() const;
@@ -91,6 +93,7 @@ class Workspace {
   std::string TrainingDirectory() const;
   std::string TrainingReportFile() const;
   std::string PrivacyReportFile() const;
+  std::string MeasuredRowFile() const;     // of `predict --rows`; may be absent
   std::string GateStatisticsFile() const;  // of `statistics`; may be absent
   std::string TrainingDocumentsFile() const;
   std::string SpecialistDirectory() const;

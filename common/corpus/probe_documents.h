@@ -17,6 +17,8 @@ namespace kalavai {
 // Of a sample that a member shares, 4 MiB: a server holds it in memory while it arrives, and every
 // member may send one.
 inline constexpr int64_t kSampleBytesMax = limits::kProbeTextBytesMax / 16;
+// Of the router part of a domain that members read, as much: some thousand chunks.
+inline constexpr int64_t kProbeReadBytesMax = limits::kProbeTextBytesMax / 16;
 
 // `first` = router part, `second` = evaluation part; duplicates removed. `format` is "jsonl" or
 // "txt". Errors of ParseDocuments (TEXT_NOT_UTF8, TEXT_EMPTY, JSON_INVALID,

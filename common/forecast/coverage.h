@@ -11,7 +11,6 @@
 #ifndef KALAVAI_COMMON_FORECAST_COVERAGE_H_
 #define KALAVAI_COMMON_FORECAST_COVERAGE_H_
 
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,7 +24,6 @@ struct MemberLosses {
   double specialist_loss = 0;  // s_i, the same text
   // Standard error of b_i - s_i over the chunks of that text; only for the interval.
   double improvement_standard_error = 0;
-  std::optional<double> transfer = {};  // φ_i (transfer.h); not used by EstimateCoverage
 };
 
 struct Coverage {

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include <boost/math/distributions/normal.hpp>
 
@@ -14,7 +15,6 @@
 #include "common/base/errors.h"
 #include "common/base/seeded_random.h"
 #include "common/base/status_macros.h"
-#include "common/forecast/transfer.h"
 
 namespace kalavai {
 namespace {
@@ -101,60 +101,22 @@ absl::Status ValidateChunks(const std::vector<double>& losses, absl::string_view
   return absl::OkStatus();
 }
 
-absl::StatusOr<double> PlainGain(std::span<const MemberLosses> members,
-                                 std::span<const double> base_loss) {
-  ASSIGN_OR_RETURN(const Coverage coverage, EstimateCoverage(members, base_loss));
-  return coverage.gain_percent;
-}
-
 double ImprovementPercent(const Coverage& coverage, std::span<const double> base_loss) {
   const std::vector<double>& won = coverage.domain_improvement;
   return 100 * std::accumulate(won.begin(), won.end(), 0.0) /
          std::accumulate(base_loss.begin(), base_loss.end(), 0.0);
 }
 
-using GainFunction = absl::StatusOr<double> (*)(std::span<const MemberLosses>,
-                                                std::span<const double>);
-
-absl::StatusOr<Estimate> FromStandardErrors(std::span<const MemberLosses> members,
-                                            std::span<const double> base_loss,
-                                            const BootstrapOptions& options, GainFunction gain) {
-  CheckOptions(options);
-  ASSIGN_OR_RETURN(const double point, gain(members, base_loss));
-  ASSIGN_OR_RETURN(const Coverage coverage, EstimateCoverage(members, base_loss));
-  const double improvement = ImprovementPercent(coverage, base_loss);
-  const double model_error = gain == PlainGain
-                                 ? CoverageModelError(improvement)
-                                 : TransferModelError(improvement, point - coverage.gain_percent);
-  for (size_t i = 0; i < members.size(); ++i) {
-    const double error = members[i].improvement_standard_error;
-    if (!std::isfinite(error) || error < 0) {
-      return Invalid(absl::StrFormat("standard error of member %d: %g; must be finite, not below 0",
-                                     i, error));
-    }
-  }
-  SeededRandom random(options.seed);
-  std::vector<double> gains;
-  for (int r = 0; r < options.resamples; ++r) {
-    std::vector<MemberLosses> drawn(members.begin(), members.end());
-    for (MemberLosses& member : drawn) {
-      member.specialist_loss -= member.improvement_standard_error * random.Normal();
-    }
-    const absl::StatusOr<double> value = gain(drawn, base_loss);
-    if (value.ok()) gains.push_back(*value);
-  }
-  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
-  return Summarise(point, std::move(gains), model_error, options);
+absl::Status ValidateStandardError(double error, absl::string_view whose) {
+  if (std::isfinite(error) && error >= 0) return absl::OkStatus();
+  return Invalid(
+      absl::StrFormat("standard error of %s: %g; must be finite, not below 0", whose, error));
 }
 
 }  // namespace
 
 double CoverageModelError(double improvement_percent) {
   return 0.43 * std::sqrt(improvement_percent);
-}
-
-double TransferModelError(double improvement_percent, double correction_percent) {
-  return std::hypot(0.07 * improvement_percent, correction_percent / 2);
 }
 
 double PairedStandardError(std::span<const double> before, std::span<const double> after) {
@@ -260,16 +222,55 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
                    CoverageModelError(ImprovementPercent(point, base)), options);
 }
 
+absl::StatusOr<Estimate> OracleFromStandardErrors(
+    const LossMatrix& matrix, const std::vector<std::vector<double>>& standard_error,
+    const BootstrapOptions& options) {
+  CheckOptions(options);
+  for (size_t i = 0; i < standard_error.size(); ++i) {
+    for (const double error : standard_error[i]) {
+      RETURN_IF_ERROR(ValidateStandardError(error, matrix.models[i + 1]));
+    }
+  }
+  const double point = OracleGainPercent(matrix);
+  SeededRandom random(options.seed);
+  std::vector<double> gains;
+  for (int r = 0; r < options.resamples; ++r) {
+    LossMatrix drawn = matrix;
+    bool valid = true;
+    for (size_t i = 0; i < standard_error.size(); ++i) {
+      for (size_t d = 0; d < standard_error[i].size(); ++d) {
+        drawn.loss[i + 1][d] += standard_error[i][d] * random.Normal();
+        valid = valid && drawn.loss[i + 1][d] > 0;
+      }
+    }
+    if (valid) gains.push_back(OracleGainPercent(drawn));
+  }
+  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
+  return Summarise(point, std::move(gains), /*model_error=*/0, options);
+}
+
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
                                                     std::span<const double> base_loss,
                                                     const BootstrapOptions& options) {
-  return FromStandardErrors(members, base_loss, options, PlainGain);
-}
-
-absl::StatusOr<Estimate> CoverageWithTransferFromStandardErrors(
-    std::span<const MemberLosses> members, std::span<const double> base_loss,
-    const BootstrapOptions& options) {
-  return FromStandardErrors(members, base_loss, options, CoverageWithTransfer);
+  CheckOptions(options);
+  ASSIGN_OR_RETURN(const Coverage point, EstimateCoverage(members, base_loss));
+  for (size_t i = 0; i < members.size(); ++i) {
+    RETURN_IF_ERROR(
+        ValidateStandardError(members[i].improvement_standard_error, absl::StrCat("member ", i)));
+  }
+  SeededRandom random(options.seed);
+  std::vector<double> gains;
+  for (int r = 0; r < options.resamples; ++r) {
+    std::vector<MemberLosses> drawn(members.begin(), members.end());
+    for (MemberLosses& member : drawn) {
+      member.specialist_loss -= member.improvement_standard_error * random.Normal();
+    }
+    const absl::StatusOr<Coverage> value = EstimateCoverage(drawn, base_loss);
+    if (value.ok()) gains.push_back(value->gain_percent);
+  }
+  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
+  return Summarise(point.gain_percent, std::move(gains),
+                   CoverageModelError(ImprovementPercent(point, base_loss)), options);
 }
 
 }  // namespace kalavai

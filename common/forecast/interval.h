@@ -10,7 +10,7 @@
 // forecast that will be compared with the mean over other text, finite as well, misses it by the
 // noise of both: BootstrapOptions::later_share widens the interval for that.
 //
-// Coverage is a formula on two or three numbers a member, and wrong by more than sampling: its own
+// Coverage is a formula on two numbers a member, and wrong by more than sampling: its own
 // error, measured on the published loss matrices, is added to the interval (variances add).
 //
 // Deterministic: the same inputs and seed give the same bits on every platform. Thread-safe: pure
@@ -47,15 +47,12 @@ struct MemberChunkLosses {
   std::vector<double> specialist_loss = {};  // the same chunks
 };
 
-// Root mean square errors of the two formulas against the oracle of the same matrix, percentage
-// points of gain, for members who together improve on the base by `improvement_percent`
+// Root mean square error of the formula against the oracle of the same matrix, percentage points
+// of gain, for members who together improve on the base by `improvement_percent`
 // (100·ΣR_d / ΣB_d): members who change nothing cannot forget either. From 126 leave-one-domain-out
 // cooperatives of 23 published conditions, each condition with equal weight
 // (docs/benchmarks/2026-11-23-forecast.md).
 double CoverageModelError(double improvement_percent);  // 0.43 · sqrt(improvement)
-// 0.07 · improvement, and half of what transfer made of the plain estimate (variances add): on
-// bases that know little, φ on one text says nothing of another.
-double TransferModelError(double improvement_percent, double correction_percent);
 
 // Standard error of mean(before) - mean(after), one value a chunk in the order of the text: from
 // the differences of runs of ⌈n^(1/3)⌉ chunks. 0 for fewer than two runs. Both have the same size.
@@ -85,13 +82,15 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
                                            const std::vector<std::vector<double>>& base_loss,
                                            const BootstrapOptions& options = {});
 
-// CoverageWithTransfer (transfer.h) with its interval: improvements are drawn as below, φ is held
-// fixed. Requires HasTransfer.
-absl::StatusOr<Estimate> CoverageWithTransferFromStandardErrors(
-    std::span<const MemberLosses> members, std::span<const double> base_loss,
+// Oracle gain of a matrix of which only means and standard errors are known: improvements on the
+// base are drawn from normal distributions around B[d] - L[i][d], base losses are held fixed.
+// `standard_error` is [N][D] of those differences, nats/token, 0 where exact. LOSS_MATRIX_INVALID:
+// a standard error that is negative or not finite; MEASUREMENT_INVALID: errors larger than losses.
+absl::StatusOr<Estimate> OracleFromStandardErrors(
+    const LossMatrix& matrix, const std::vector<std::vector<double>>& standard_error,
     const BootstrapOptions& options = {});
 
-// The same when members report only their two means and a standard error
+// The coverage estimate when members report only their two means and a standard error
 // (MemberLosses::improvement_standard_error): improvements are drawn from a normal distribution
 // around b_i - s_i, base losses are held fixed.
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,

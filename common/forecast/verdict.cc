@@ -15,11 +15,25 @@ Verdict Judge(const Estimate& estimate) {
   return Verdict::kUnsure;
 }
 
+absl::string_view Speaking(Predictor predictor) {
+  switch (predictor) {
+    case Predictor::kOracle:
+      return "the oracle expects";
+    case Predictor::kRows:
+      return "the members' rows give";
+    case Predictor::kCoverage:
+      return "the coverage expects";
+    case Predictor::kLine:
+      return "the line expects";
+  }
+  return "the line expects";
+}
+
 std::string Explain(const Decision& decision, absl::string_view bar) {
   const Estimate& estimate = decision.estimate;
-  const std::string figures = absl::StrFormat(
-      "the %s expects a gain of %.2f %% [%.2f, %.2f] over %s", PredictorName(decision.predictor),
-      estimate.gain_percent, estimate.interval.low, estimate.interval.high, bar);
+  const std::string figures =
+      absl::StrFormat("%s a gain of %.2f %% [%.2f, %.2f] over %s", Speaking(decision.predictor),
+                      estimate.gain_percent, estimate.interval.low, estimate.interval.high, bar);
   switch (decision.verdict) {
     case Verdict::kGo:
       return absl::StrFormat("%s: the whole interval is above 0 and the gain is at least %g %%",
@@ -52,8 +66,8 @@ absl::string_view PredictorName(Predictor predictor) {
   switch (predictor) {
     case Predictor::kOracle:
       return "oracle";
-    case Predictor::kCoverageWithTransfer:
-      return "coverage_with_transfer";
+    case Predictor::kRows:
+      return "rows";
     case Predictor::kCoverage:
       return "coverage";
     case Predictor::kLine:
@@ -64,12 +78,15 @@ absl::string_view PredictorName(Predictor predictor) {
 
 absl::StatusOr<Decision> Decide(const Predictions& predictions) {
   Decision decision;
+  std::optional<double> over_base;
   if (predictions.oracle.has_value()) {
     decision.predictor = Predictor::kOracle;
     decision.estimate = *predictions.oracle;
-  } else if (predictions.coverage_with_transfer.has_value()) {
-    decision.predictor = Predictor::kCoverageWithTransfer;
-    decision.estimate = *predictions.coverage_with_transfer;
+    over_base = predictions.oracle_over_base_percent;
+  } else if (predictions.rows.has_value()) {
+    decision.predictor = Predictor::kRows;
+    decision.estimate = *predictions.rows;
+    over_base = predictions.rows_over_base_percent;
   } else if (predictions.coverage.has_value()) {
     decision.predictor = Predictor::kCoverage;
     decision.estimate = *predictions.coverage;
@@ -77,10 +94,11 @@ absl::StatusOr<Decision> Decide(const Predictions& predictions) {
     decision.predictor = Predictor::kLine;
     decision.estimate = predictions.line->estimate;
   } else {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "MEASUREMENTS_MISSING",
-                     {.what = "predictions: none; must be an oracle, a coverage estimate or a line",
-                      .why = "nobody has reported a loss yet",
-                      .fix = "have at least one member run 'kalavai predict' or submit"});
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "MEASUREMENTS_MISSING",
+        {.what = "predictions: none; must be an oracle, rows, a coverage estimate or a line",
+         .why = "nobody has reported a loss yet",
+         .fix = "have at least one member run 'kalavai predict' or submit"});
   }
   if (decision.predictor == Predictor::kLine && !predictions.line->in_range) {
     decision.verdict = Verdict::kUnsure;
@@ -89,9 +107,7 @@ absl::StatusOr<Decision> Decide(const Predictions& predictions) {
     return decision;
   }
   absl::string_view bar = "the best specialist";
-  const std::optional<double>& over_base = predictions.oracle_over_base_percent;
-  if (decision.predictor == Predictor::kOracle && over_base.has_value() &&
-      *over_base < decision.estimate.gain_percent) {
+  if (over_base.has_value() && *over_base < decision.estimate.gain_percent) {
     bar = "the base, which is better than every specialist";
     const double lower = decision.estimate.gain_percent - *over_base;
     decision.estimate.gain_percent = *over_base;

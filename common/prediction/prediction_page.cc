@@ -20,7 +20,7 @@ std::string Percent(bool present, double value) {
 
 void AppendEstimate(absl::string_view name, const v1::Estimate& estimate, absl::string_view basis,
                     absl::string_view note, std::string* text) {
-  absl::StrAppendFormat(text, "  %-22s %6.2f %%  [%.2f, %.2f]%s%s\n", name, estimate.value(),
+  absl::StrAppendFormat(text, "  %-10s %6.2f %%  [%.2f, %.2f]%s%s\n", name, estimate.value(),
                         estimate.low(), estimate.high(),
                         name == basis ? "  <- the verdict rests on this" : "", note);
 }
@@ -29,8 +29,8 @@ std::string Estimates(const v1::Prediction& prediction) {
   std::string text;
   const std::string& basis = prediction.basis();
   if (prediction.has_oracle()) AppendEstimate("oracle", prediction.oracle(), basis, "", &text);
-  if (prediction.has_coverage_with_transfer()) {
-    AppendEstimate("coverage_with_transfer", prediction.coverage_with_transfer(), basis, "", &text);
+  if (prediction.has_rows()) {
+    AppendEstimate("rows", prediction.rows(), basis, "  measured by the members at home", &text);
   }
   if (prediction.has_coverage()) {
     AppendEstimate("coverage", prediction.coverage(), basis, "", &text);
@@ -40,6 +40,9 @@ std::string Estimates(const v1::Prediction& prediction) {
         absl::StrCat("  ", prediction.calibration(), ", ", prediction.calibration_points(),
                      " points", prediction.outside_fitted_range() ? ", outside their range" : "");
     AppendEstimate("line", prediction.line(), basis, note, &text);
+  }
+  if (!prediction.rows_note().empty() && !prediction.has_oracle()) {
+    absl::StrAppend(&text, "  no estimate from rows: ", prediction.rows_note(), "\n");
   }
   return text;
 }

@@ -1,8 +1,5 @@
 #include "common/prediction/what_if_request.h"
 
-#include "absl/strings/str_cat.h"
-
-#include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/forecast/what_if.h"
 
@@ -24,21 +21,6 @@ absl::StatusOr<v1::ForecastWhatIfRequest> WhatIfRequest(const std::string& coope
     message.set_own_loss(member.own_loss);
   }
   return request;
-}
-
-absl::Status SetPublicLosses(const std::string& text, v1::Measurement& measurement) {
-  const absl::StatusOr<PlannedMember> losses = ParsePlannedMember(absl::StrCat("public:", text));
-  if (!losses.ok() || losses->domain != "public") {
-    return MakeError(absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID",
-                     {.what = absl::StrCat("public losses: '", text.substr(0, 80),
-                                           "' found; must be BASE:OWN, two losses"),
-                      .why = "they say how much the specialist forgets or helps elsewhere",
-                      .fix = "measure both models on one public text with 'kalavai evaluate', then "
-                             "write 2.54:2.61"});
-  }
-  measurement.set_public_base_loss(losses->base_loss);
-  measurement.set_public_own_loss(losses->own_loss);
-  return absl::OkStatus();
 }
 
 }  // namespace kalavai

@@ -17,10 +17,6 @@ absl::StatusOr<v1::ForecastWhatIfRequest> WhatIfRequest(const std::string& coope
                                                         const std::vector<std::string>& without,
                                                         const std::vector<std::string>& planned);
 
-// "BASE:OWN", the losses of base and specialist on public text, into `measurement`.
-// MEASUREMENT_INVALID when it is not two losses.
-absl::Status SetPublicLosses(const std::string& text, v1::Measurement& measurement);
-
 }  // namespace kalavai
 
 #endif  // KALAVAI_COMMON_PREDICTION_WHAT_IF_REQUEST_H_

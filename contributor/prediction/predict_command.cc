@@ -1,20 +1,29 @@
 #include "contributor/prediction/predict_command.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include <CLI/CLI.hpp>
 
 #include "common/base/status_macros.h"
+#include "common/cli/device_option.h"
+#include "common/cli/number_checks.h"
+#include "common/model/determinism.h"
 #include "common/prediction/offline_forecast.h"
 #include "common/prediction/prediction_page.h"
 #include "common/prediction/verdict_check.h"
 #include "common/prediction/what_if_request.h"
+#include "common/probe/probe_text.h"
 #include "common/rpc/retry.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/egress_receipt.h"
+#include "contributor/prediction/row_measurement.h"
+#include "contributor/prediction/row_page.h"
 #include "contributor/workspace.h"
 #include "kalavai/v1/prediction.grpc.pb.h"
 
@@ -30,11 +39,65 @@ struct Flags {
   std::string calibration = "all";
   std::vector<std::string> without = {};
   std::vector<std::string> planned = {};
-  std::optional<std::string> public_losses = {};
+  bool rows = false;
+  int64_t row_chunks = kRowChunks;
+  int64_t threads = 0;
+  std::string device = "cpu";
 };
 
-absl::Status ReportMeasurement(const Flags& flags, const Workspace& workspace,
-                               const CoordinatorConnection& coordinator, Stub& stub) {
+absl::StatusOr<RowOutcome> MeasureNow(const Flags& flags, const Workspace& workspace,
+                                      const CoordinatorConnection& coordinator, Console& console) {
+  RETURN_IF_ERROR(SetThreads(flags.threads));
+  RowOptions options{.chunks_max = flags.row_chunks};
+  ASSIGN_OR_RETURN(options.device, OpenDevice(flags.device));
+  std::string name;
+  std::optional<Progress> progress;
+  options.progress = [&](const std::string& text, int64_t done, int64_t total) -> absl::Status {
+    if (Interrupted()) return InterruptedError("run the same command again: it goes on there");
+    if (text != name || !progress.has_value()) {
+      progress.reset();
+      progress.emplace(console, absl::StrCat("Measuring ", text), total, "chunks");
+      name = text;
+    }
+    progress->Update(done);
+    return absl::OkStatus();
+  };
+  return MeasureRow(workspace, coordinator, options);
+}
+
+// This member's row: measured now if that was asked for, else as it was measured earlier.
+absl::StatusOr<std::optional<RowReport>> RowToReport(const Flags& flags, const Workspace& workspace,
+                                                     const CoordinatorConnection& coordinator,
+                                                     Console& console) {
+  ASSIGN_OR_RETURN(const TrainingReport training, workspace.LoadTrainingReport());
+  const absl::StatusOr<Growth> growth = GrowthOf(training);
+  RowReport report;
+  if (flags.rows) {
+    RETURN_IF_ERROR(growth.status());  // before hours of work for nothing
+    ASSIGN_OR_RETURN(RowOutcome outcome, MeasureNow(flags, workspace, coordinator, console));
+    report.measured = std::move(outcome.row);
+    report.refused = std::move(outcome.refused);
+  } else {
+    ASSIGN_OR_RETURN(std::optional<MeasuredRow> saved, SavedRow(workspace));
+    if (!saved.has_value()) return std::nullopt;
+    RETURN_IF_ERROR(growth.status());
+    report.measured = *std::move(saved);
+  }
+  report.growth = *growth;
+  ASSIGN_OR_RETURN(report.reported, ReportedRow(report.measured, report.growth));
+  return report;
+}
+
+// How the receipt calls it: numbers, and of which domains.
+std::string ItemName(const v1::Measurement& measurement) {
+  std::vector<std::string> domains;
+  for (const v1::DomainLosses& losses : measurement.row()) domains.push_back(losses.domain());
+  if (domains.empty()) return "measurement";
+  return absl::StrCat("measurement with losses on ", absl::StrJoin(domains, ", "));
+}
+
+absl::Status ReportMeasurement(const Workspace& workspace, const CoordinatorConnection& coordinator,
+                               const std::optional<RowReport>& row, Stub& stub) {
   ASSIGN_OR_RETURN(const TrainingReport report, workspace.LoadTrainingReport());
   v1::ReportMeasurementRequest request;
   request.set_parent(coordinator.membership.cooperative);
@@ -47,16 +110,17 @@ absl::Status ReportMeasurement(const Flags& flags, const Workspace& workspace,
   measurement->set_steps(report.steps);
   measurement->set_pilot(report.pilot);
   measurement->set_improvement_standard_error(report.improvement_standard_error);
-  if (flags.public_losses.has_value()) {
-    RETURN_IF_ERROR(SetPublicLosses(*flags.public_losses, *measurement));
+  if (row.has_value()) {
+    for (const v1::DomainLosses& losses : row->reported) *measurement->add_row() = losses;
   }
   const std::string bytes = request.SerializeAsString();
-  RETURN_IF_ERROR(SaveEgressReceipt(workspace, coordinator.membership,
-                                    {.act = "predict",
-                                     .subject = coordinator.membership.contributor,
-                                     .items = {{"measurement", static_cast<int64_t>(bytes.size()),
-                                                Sha256Of(bytes)}}})
-                      .status());
+  RETURN_IF_ERROR(
+      SaveEgressReceipt(workspace, coordinator.membership,
+                        {.act = "predict",
+                         .subject = coordinator.membership.contributor,
+                         .items = {{ItemName(*measurement), static_cast<int64_t>(bytes.size()),
+                                    Sha256Of(bytes)}}})
+          .status());
   return CallUnary(coordinator.address(), stub, &Stub::ReportMeasurement, request).status();
 }
 
@@ -76,9 +140,8 @@ nlohmann::json ToJson(const v1::Prediction& prediction, const std::string& contr
                          {"members", prediction.measurements_size()}};
   if (prediction.has_line()) json["line"] = EstimateJson(prediction.line());
   if (prediction.has_coverage()) json["coverage"] = EstimateJson(prediction.coverage());
-  if (prediction.has_coverage_with_transfer()) {
-    json["coverage_with_transfer"] = EstimateJson(prediction.coverage_with_transfer());
-  }
+  if (prediction.has_rows()) json["rows"] = EstimateJson(prediction.rows());
+  if (!prediction.rows_note().empty()) json["rows_note"] = prediction.rows_note();
   if (prediction.has_oracle()) json["oracle"] = EstimateJson(prediction.oracle());
   for (const v1::MemberValue& value : prediction.member_values()) {
     if (value.contributor() != contributor) continue;
@@ -92,26 +155,30 @@ nlohmann::json ToJson(const v1::Prediction& prediction, const std::string& contr
 }
 
 absl::StatusOr<v1::Prediction> Ask(const Flags& flags, const Workspace& workspace,
-                                   const CoordinatorConnection& coordinator, Stub& stub) {
+                                   const CoordinatorConnection& coordinator, Console& console,
+                                   std::optional<RowReport>& row) {
+  const auto stub = v1::PredictionService::NewStub(coordinator.channel);
   const std::string& parent = coordinator.membership.cooperative;
   if (!flags.without.empty() || !flags.planned.empty()) {
     ASSIGN_OR_RETURN(const v1::ForecastWhatIfRequest request,
                      WhatIfRequest(parent, flags.calibration, flags.without, flags.planned));
-    return CallUnary(coordinator.address(), stub, &Stub::ForecastWhatIf, request);
+    return CallUnary(coordinator.address(), *stub, &Stub::ForecastWhatIf, request);
   }
-  RETURN_IF_ERROR(ReportMeasurement(flags, workspace, coordinator, stub));
+  ASSIGN_OR_RETURN(row, RowToReport(flags, workspace, coordinator, console));
+  RETURN_IF_ERROR(ReportMeasurement(workspace, coordinator, row, *stub));
   v1::CreatePredictionRequest request;
   request.set_parent(parent);
   request.set_calibration(flags.calibration);
-  return CallUnary(coordinator.address(), stub, &Stub::CreatePrediction, request);
+  return CallUnary(coordinator.address(), *stub, &Stub::CreatePrediction, request);
 }
 
 absl::Status Predict(const Flags& flags, Console& console) {
+  if (flags.rows &&
+      (flags.offline.has_value() || !flags.without.empty() || !flags.planned.empty())) {
+    return UsageError("--rows measures and reports; --offline and questions report nothing",
+                      "run 'kalavai predict --rows' alone, then ask");
+  }
   if (flags.offline.has_value()) {
-    if (flags.public_losses.has_value()) {
-      return UsageError("--public-losses is reported to a coordinator; --offline asks none",
-                        "leave one of the two out");
-    }
     return PredictOffline({.file = *flags.offline,
                            .calibration = flags.calibration,
                            .check = flags.check,
@@ -121,10 +188,17 @@ absl::Status Predict(const Flags& flags, Console& console) {
   }
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
-  const auto stub = v1::PredictionService::NewStub(coordinator.channel);
-  ASSIGN_OR_RETURN(const v1::Prediction prediction, Ask(flags, workspace, coordinator, *stub));
+  std::optional<RowReport> row;
+  ASSIGN_OR_RETURN(const v1::Prediction prediction,
+                   Ask(flags, workspace, coordinator, console, row));
   const std::string& own = coordinator.membership.contributor;
-  console.Result(ToJson(prediction, own), PredictionPage(prediction, own));
+  nlohmann::json json = ToJson(prediction, own);
+  std::string page = PredictionPage(prediction, own);
+  if (row.has_value()) {
+    json.update(RowJson(*row));
+    absl::StrAppend(&page, "\n", RowPage(*row));
+  }
+  console.Result(json, page);
   console.Note(prediction.verdict() == v1::Prediction::NO_GO
                    ? "Next: nothing, or more text and members of other domains"
                    : "Next: kalavai train --data FILE");
@@ -137,11 +211,17 @@ absl::Status Predict(const Flags& flags, Console& console) {
 Command MakePredictCommand() {
   auto flags = std::make_shared<Flags>();
   return {.name = "predict",
-          .summary = "is it worth it? two measured losses in, an expected gain out",
+          .summary = "is it worth it? measured losses in, an expected gain out",
           .details =
-              "  kalavai predict\n  kalavai predict --check && kalavai train --data FILE\n"
+              "  kalavai predict\n  kalavai predict --rows\n  kalavai predict --check && kalavai "
+              "train --data FILE\n"
               "  kalavai predict --offline losses.json\n"
               "  kalavai predict --without st-mary --with-planned welsh:5.7:4.4\n\n"
+              "Two losses on your own text are reported. With --rows first base and specialist (or "
+              "pilot) run\nhere on the launcher's public probe text of every domain: minutes of "
+              "CPU, and the estimate is far\nbetter once every member has done it. Documents you "
+              "trained on are left out. Only numbers leave;\nthey are kept, sent again by each "
+              "'predict', and listed in a receipt.\n\n"
               "A computed NO_GO exits with 0; --check turns NO_GO and UNSURE into 1.\n",
           .configure =
               [flags](CLI::App& app) {
@@ -149,11 +229,17 @@ Command MakePredictCommand() {
                 AddOfflineFlag(app, flags->offline);
                 AddCalibrationFlag(app, flags->calibration);
                 AddWhatIfFlags(app, flags->without, flags->planned);
-                app.add_option(
-                       "--public-losses", flags->public_losses,
-                       "losses of the base and of your specialist on one public text that the "
-                       "base was not trained on: how much it forgets or helps elsewhere")
-                    ->type_name("BASE:OWN");
+                app.add_flag("--rows", flags->rows,
+                             "first measure base and specialist on every domain's probe text");
+                app.add_option("--row-chunks", flags->row_chunks,
+                               "with --rows: at most so many chunks a domain, spread over its text")
+                    ->type_name("N")
+                    ->check(WholeBetween(kProbeChunksMin, kRowChunksMax))
+                    ->capture_default_str();
+                app.add_option("--threads", flags->threads, "with --rows; 0: one a core")
+                    ->check(WholeFromZero())
+                    ->capture_default_str();
+                AddDeviceOption(app, &flags->device);
                 AddWorkspaceOption(app, &flags->workspace);
               },
           .run = [flags](Console& console) { return Predict(*flags, console); }};

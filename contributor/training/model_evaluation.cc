@@ -86,19 +86,29 @@ absl::StatusOr<int64_t> ChunkTokens(const std::string& directory, const ModelCon
                                  {"max", absl::StrCat(config.context_length)}}});
 }
 
-// Σ −log p over all predictions, in chunk order.
-absl::StatusOr<double> LossSum(const Transformer& model, const std::string& name,
-                               const TokenChunks& chunks, const EvaluationOptions& options) {
-  double sum = 0;
+// Σ −log p over the predictions.
+struct LossSums {
+  double all = 0;
+  std::vector<double> by_chunk = {};
+};
+
+absl::StatusOr<LossSums> SumLosses(const Transformer& model, const std::string& name,
+                                   const TokenChunks& chunks, const EvaluationOptions& options) {
+  LossSums sums;
+  const auto predictions = static_cast<size_t>(chunks.chunk_tokens - 1);
   if (options.progress) RETURN_IF_ERROR(options.progress(name, 0, chunks.count()));
   RETURN_IF_ERROR(TokenLogProbs(model, SpanOf(chunks), {}, [&](const TokenBatch& batch) {
-    for (const float log_prob : batch.log_probs) sum -= static_cast<double>(log_prob);
+    for (size_t i = 0; i < batch.log_probs.size(); ++i) {
+      if (i % predictions == 0) sums.by_chunk.push_back(0);
+      sums.by_chunk.back() -= static_cast<double>(batch.log_probs[i]);
+      sums.all -= static_cast<double>(batch.log_probs[i]);
+    }
     if (!options.progress) return absl::OkStatus();
     return options.progress(name, batch.first_chunk + batch.chunk_count, chunks.count());
   }));
-  if (std::isfinite(sum)) return sum;
+  if (std::isfinite(sums.all)) return sums;
   return MakeError(absl::StatusCode::kInvalidArgument, "WEIGHTS_NOT_FINITE",
-                   {.what = absl::StrCat(name, ": a loss of ", sum, " found; must be finite"),
+                   {.what = absl::StrCat(name, ": a loss of ", sums.all, " found; must be finite"),
                     .why = "finite weights can still overflow on a text",
                     .fix = "use --dtype float32, or a model trained with a lower learning rate"});
 }
@@ -138,11 +148,29 @@ absl::StatusOr<std::vector<TextLoss>> EvaluateModel(const std::string& directory
                        .chunks = chunks[i].count(),
                        .tokens = Predictions(chunks[i]),
                        .text_bytes = TextBytes(*opened.tokenizer, chunks[i].tokens, used.packing)};
-    ASSIGN_OR_RETURN(const double sum, LossSum(model, result.name, chunks[i], used));
-    result.loss = sum / static_cast<double>(result.tokens);
+    ASSIGN_OR_RETURN(const LossSums sums, SumLosses(model, result.name, chunks[i], used));
+    result.loss = sums.all / static_cast<double>(result.tokens);
     losses.push_back(std::move(result));
   }
   return losses;
+}
+
+absl::Status MeasureChunks(const std::string& directory, const std::vector<ChunkedText>& texts,
+                           const EvaluationOptions& options, const ChunkLossesVisitor& done) {
+  ASSIGN_OR_RETURN(const ModelDirectory opened, OpenModelDirectory(directory));
+  for (const ChunkedText& text : texts) {
+    RETURN_IF_ERROR(ChunkTokens(directory, opened.config, text.chunks.chunk_tokens).status());
+  }
+  ASSIGN_OR_RETURN(const Transformer model,
+                   LoadTransformer(directory, {.type = options.type, .device = options.device}));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    ASSIGN_OR_RETURN(LossSums sums, SumLosses(model, texts[i].name, texts[i].chunks, options));
+    for (double& loss : sums.by_chunk) {
+      loss /= static_cast<double>(texts[i].chunks.chunk_tokens - 1);
+    }
+    RETURN_IF_ERROR(done(i, std::move(sums.by_chunk)));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<OwnEvaluation> EvaluateOwn(const std::string& base_directory,

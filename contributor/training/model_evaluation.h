@@ -5,6 +5,7 @@
 #ifndef KALAVAI_CONTRIBUTOR_TRAINING_MODEL_EVALUATION_H_
 #define KALAVAI_CONTRIBUTOR_TRAINING_MODEL_EVALUATION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "common/corpus/packing.h"
 #include "common/model/device.h"
 #include "common/model/model_config.h"
 #include "contributor/training/named_text.h"
@@ -68,6 +70,20 @@ struct EvaluationOptions {
 absl::StatusOr<std::vector<TextLoss>> EvaluateModel(const std::string& directory,
                                                     const std::vector<NamedText>& texts,
                                                     const EvaluationOptions& options);
+
+// A text that is chunks already.
+struct ChunkedText {
+  std::string name = {};
+  TokenChunks chunks = {};
+};
+
+// Mean loss of every chunk of each text, nats/token. `done` gets a text's index and its losses as
+// soon as they are there; a status from it ends the evaluation and is returned. Of the options only
+// type, device and progress are read. Errors: those of LoadTransformer and TokenLogProbs;
+// CONTEXT_EXCEEDED; WEIGHTS_NOT_FINITE.
+using ChunkLossesVisitor = std::function<absl::Status(size_t text, std::vector<double> losses)>;
+absl::Status MeasureChunks(const std::string& directory, const std::vector<ChunkedText>& texts,
+                           const EvaluationOptions& options, const ChunkLossesVisitor& done);
 
 struct OwnEvaluation {
   double base_loss = 0;

@@ -21,6 +21,7 @@
 #include "coordinator/launch/cooperative_message.h"
 #include "coordinator/launch/invitation.h"
 #include "coordinator/launch/probe_text_stream.h"
+#include "coordinator/launch/router_part_stream.h"
 #include "coordinator/unary_handler.h"
 
 namespace kalavai::coordinator {
@@ -338,6 +339,17 @@ absl::Status CooperativeAdminService::CheckCharter(const Charter& charter) const
                                .tokenizer = parts_.blobs.Path(charter.tokenizer_digest)},
                               TextFiles(parts_.blobs, charter.probe_texts),
                               charter.cooperative.chunk_tokens);
+}
+
+grpc::ServerWriteReactor<v1::ReadProbeTextResponse>* CooperativeAdminService::ReadProbeText(
+    grpc::CallbackServerContext* context, const v1::ReadProbeTextRequest* request) {
+  RequestLog log("CooperativeAdmin/ReadProbeText");
+  const auto text = [&]() -> absl::StatusOr<ProbeTextRow> {
+    ASSIGN_OR_RETURN(const Caller caller, parts_.resolver.Resolve(*context, *request));
+    log.SetCaller(caller);
+    return router_parts_.Check(*request, caller);
+  }();
+  return new RouterPartStream(std::move(log), text, router_parts_, parts_.workers);
 }
 
 absl::Status CooperativeAdminService::Launch(const std::string& cooperative, const Caller& caller) {

@@ -22,6 +22,7 @@
 #include "coordinator/launch/charter.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/launch/later_phases.h"
+#include "coordinator/launch/router_part.h"
 #include "coordinator/launch/sample_sharing.h"
 #include "kalavai/v1/cooperative.grpc.pb.h"
 
@@ -57,7 +58,8 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
                   .cooperatives = parts.cooperatives,
                   .audit = parts.audit,
                   .later = parts.later,
-                  .clock = parts.clock}) {}
+                  .clock = parts.clock}),
+        router_parts_(parts.blobs, parts.cooperatives) {}
 
   grpc::ServerUnaryReactor* CreateCooperative(grpc::CallbackServerContext* context,
                                               const v1::CreateCooperativeRequest* request,
@@ -76,6 +78,8 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
   grpc::ServerUnaryReactor* ListProbeTexts(grpc::CallbackServerContext* context,
                                            const v1::ListProbeTextsRequest* request,
                                            v1::ListProbeTextsResponse* response) override;
+  grpc::ServerWriteReactor<v1::ReadProbeTextResponse>* ReadProbeText(
+      grpc::CallbackServerContext* context, const v1::ReadProbeTextRequest* request) override;
   grpc::ServerReadReactor<v1::AddProbeTextRequest>* ShareSample(
       grpc::CallbackServerContext* context, v1::ProbeText* response) override;
   grpc::ServerUnaryReactor* LaunchCooperative(grpc::CallbackServerContext* context,
@@ -123,6 +127,7 @@ class CooperativeAdminService final : public v1::CooperativeAdmin::CallbackServi
 
   const Parts parts_;
   const SampleSharing samples_;
+  RouterParts router_parts_;
 };
 
 }  // namespace kalavai::coordinator

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <map>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +15,8 @@
 #include "common/forecast/coverage.h"
 #include "common/forecast/interval.h"
 #include "common/forecast/loss_matrix.h"
-#include "common/forecast/transfer.h"
+#include "common/forecast/rows.h"
+#include "common/probe/probe_text.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -63,44 +63,126 @@ std::vector<MemberLosses> Losses(const ForecastInput& input, const Domains& doma
                       .base_loss = row.base_loss,
                       .specialist_loss = row.own_loss,
                       .improvement_standard_error = StandardError(row, input.chunk_tokens)});
-    if (row.public_base_loss.has_value() && row.public_own_loss.has_value()) {
-      losses.back().transfer = TransferOf(*row.public_base_loss, *row.public_own_loss);
-    }
   }
   return losses;
 }
 
-// The coverage estimate without member number `leaving`, and without the domain that only it has.
+// The same domains by name, in the order of their indices.
+std::vector<std::string> NamesOf(const Domains& domains) {
+  std::vector<std::string> names(domains.index.size());
+  for (const auto& [name, d] : domains.index) names[static_cast<size_t>(d)] = name;
+  return names;
+}
+
+RowLosses OwnTextLosses(const MeasurementRow& row, int64_t chunk_tokens) {
+  return {.base_loss = row.base_loss,
+          .own_loss = row.own_loss,
+          .standard_error = StandardError(row, chunk_tokens),
+          .chunks = std::max<int64_t>(1, row.held_out_tokens / chunk_tokens),
+          .own_text = true};
+}
+
+std::vector<MemberRow> RowsOf(const ForecastInput& input, const Domains& domains) {
+  std::vector<MemberRow> rows;
+  for (const MeasurementRow& measurement : input.measurements) {
+    MemberRow row{.member = measurement.contributor,
+                  .own_domain = domains.index.at(measurement.domain)};
+    row.losses.resize(domains.index.size());
+    for (const DomainLossesRow& losses : measurement.row) {
+      const auto found = domains.index.find(losses.domain);
+      if (found == domains.index.end()) continue;  // nobody's who counts
+      const auto chunks = std::max<int64_t>(1, losses.tokens / (input.chunk_tokens - 1));
+      const double assumed =
+          kChunkDeviationShare * losses.base_loss / std::sqrt(static_cast<double>(chunks));
+      const double error = losses.improvement_standard_error;
+      row.losses[static_cast<size_t>(found->second)] =
+          RowLosses{.base_loss = losses.base_loss,
+                    .own_loss = losses.own_loss,
+                    .standard_error = error > 0 ? error : assumed,
+                    .chunks = chunks,
+                    .text = losses.text.Hex()};
+    }
+    std::optional<RowLosses>& own = row.losses[static_cast<size_t>(row.own_domain)];
+    if (!own.has_value() && !measurement.row.empty()) {
+      own = OwnTextLosses(measurement, input.chunk_tokens);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+bool AnyRow(const ForecastInput& input) {
+  return std::any_of(input.measurements.begin(), input.measurements.end(),
+                     [](const MeasurementRow& row) { return !row.row.empty(); });
+}
+
+// The matrix that members measured at home, or nothing and why.
+struct HomeMatrix {
+  std::optional<LossMatrix> matrix = {};
+  std::string note = {};
+};
+
+absl::StatusOr<HomeMatrix> MatrixAtHome(const ForecastInput& input, const Domains& domains) {
+  HomeMatrix home;
+  if (!AnyRow(input)) {
+    home.note = "no member has measured its row: kalavai predict --rows";
+    return home;
+  }
+  const std::vector<MemberRow> rows = RowsOf(input, domains);
+  const std::vector<std::string> names = NamesOf(domains);
+  if (const std::string missing = MissingRows(rows, names); !missing.empty()) {
+    home.note = absl::StrCat("rows not yet measured: ", missing);
+  } else if (const std::string disputed = ContradictoryRows(rows, names); !disputed.empty()) {
+    home.note = absl::StrCat(
+        "reports of the base's loss, which is one model, contradict each other: ", disputed);
+  } else {
+    ASSIGN_OR_RETURN(home.matrix, MatrixOfRows(rows, names));
+  }
+  return home;
+}
+
+// The best estimate there is of the gain without member number `leaving`, and without the domain
+// that only it has.
 std::optional<double> GainWithout(const ForecastInput& input, size_t leaving) {
   if (input.measurements.size() < 3) return std::nullopt;
   ForecastInput rest{.measurements = input.measurements, .chunk_tokens = input.chunk_tokens};
   rest.measurements.erase(rest.measurements.begin() + static_cast<std::ptrdiff_t>(leaving));
   const Domains domains = CollectDomains(rest.measurements);
-  const std::vector<MemberLosses> losses = Losses(rest, domains);
-  if (HasTransfer(losses)) {
-    const absl::StatusOr<double> gain = CoverageWithTransfer(losses, domains.base_loss);
-    return gain.ok() ? std::optional<double>(*gain) : std::nullopt;
-  }
-  const absl::StatusOr<Coverage> coverage = EstimateCoverage(losses, domains.base_loss);
+  const absl::StatusOr<HomeMatrix> home = MatrixAtHome(rest, domains);
+  if (home.ok() && home->matrix.has_value()) return OracleGainPercent(*home->matrix);
+  const absl::StatusOr<Coverage> coverage =
+      EstimateCoverage(Losses(rest, domains), domains.base_loss);
   return coverage.ok() ? std::optional<double>(coverage->gain_percent) : std::nullopt;
 }
 
+// What member i wins on the domains of the others, percent of what `mine` loses there.
+double WinsElsewhere(const std::vector<double>& mine, const std::vector<double>& fused,
+                     size_t own) {
+  double before = 0;
+  double after = 0;
+  for (size_t d = 0; d < mine.size(); ++d) {
+    if (d == own) continue;
+    before += mine[d];
+    after += fused[d];
+  }
+  return before > 0 ? 100 * (before - after) / before : 0;
+}
+
 std::vector<MemberExpectation> Expectations(const ForecastInput& input, const Domains& domains,
-                                            const std::vector<MemberLosses>& losses,
-                                            const std::vector<double>& improvement) {
-  const double base_sum = std::accumulate(domains.base_loss.begin(), domains.base_loss.end(), 0.0);
-  const double gain_sum = std::accumulate(improvement.begin(), improvement.end(), 0.0);
+                                            const std::vector<double>& improvement,
+                                            const std::optional<LossMatrix>& home) {
+  const std::vector<double>& base = home.has_value() ? home->loss[0] : domains.base_loss;
+  std::vector<double> fused = base;
+  for (size_t d = 0; d < fused.size(); ++d) fused[d] -= improvement[d];
+  if (home.has_value()) fused = ComputeDomainOracle(*home).loss;
   std::vector<MemberExpectation> members;
-  for (size_t i = 0; i < losses.size(); ++i) {
-    const auto own = static_cast<size_t>(losses[i].domain);
-    const double base = base_sum - domains.base_loss[own];
-    const double gain = gain_sum - improvement[own];
+  for (size_t i = 0; i < input.measurements.size(); ++i) {
+    const auto own = static_cast<size_t>(domains.index.at(input.measurements[i].domain));
     MemberExpectation member{.contributor = input.measurements[i].contributor,
-                             .other_domains_percent = base > 0 ? 100 * gain / base : 0,
+                             .other_domains_percent = WinsElsewhere(base, fused, own),
                              .gain_without_percent = GainWithout(input, i)};
-    if (losses[i].transfer.has_value() && base > 0) {
-      const double mine = base * (1 + *losses[i].transfer);
-      member.over_own_percent = 100 * (mine - (base - gain)) / mine;
+    if (home.has_value() && base.size() > 1) {
+      member.over_own_percent = WinsElsewhere(home->loss[i + 1], fused, own);
     }
     members.push_back(std::move(member));
   }
@@ -152,6 +234,29 @@ absl::StatusOr<MeasurementRow> PlannedRow(const PlannedMember& member, size_t nu
                         .pilot = true};
 }
 
+// The estimate `rows` and its note; what it gains over the base where that is better than every
+// specialist.
+absl::StatusOr<std::optional<double>> AddRows(const ForecastInput& input, const Domains& domains,
+                                              const HomeMatrix& home, Forecast& forecast) {
+  forecast.rows_note = home.note;
+  if (!home.matrix.has_value()) return std::nullopt;
+  const std::vector<MemberRow> rows = RowsOf(input, domains);
+  double chunks = 0;
+  for (const MemberRow& row : rows) {
+    for (const std::optional<RowLosses>& losses : row.losses) {
+      chunks += static_cast<double>(losses->chunks) /
+                static_cast<double>(rows.size() * row.losses.size());
+    }
+  }
+  // The evaluation part is as finite as this text.
+  RowsOptions options{.chunk_tokens = input.chunk_tokens};
+  options.bootstrap.later_share = chunks / static_cast<double>(kProbeChunksPerPart);
+  ASSIGN_OR_RETURN(forecast.rows, EstimateRows(rows, NamesOf(domains), options));
+  const double base = EqualWeightLoss(home.matrix->loss[0]);
+  if (FindBestSpecialist(*home.matrix).equal_weight_loss <= base) return std::nullopt;
+  return GainPercent(base, ComputeDomainOracle(*home.matrix).equal_weight_loss);
+}
+
 }  // namespace
 
 absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input) {
@@ -164,25 +269,28 @@ absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input) {
   }
   ASSIGN_OR_RETURN(const Coverage coverage, EstimateCoverage(losses, domains.base_loss));
   ASSIGN_OR_RETURN(forecast.coverage, CoverageFromStandardErrors(losses, domains.base_loss));
-  if (HasTransfer(losses)) {
-    ASSIGN_OR_RETURN(forecast.coverage_with_transfer,
-                     CoverageWithTransferFromStandardErrors(losses, domains.base_loss));
-  }
+  ASSIGN_OR_RETURN(const HomeMatrix home, MatrixAtHome(input, domains));
+  ASSIGN_OR_RETURN(const std::optional<double> over_base, AddRows(input, domains, home, forecast));
   ASSIGN_OR_RETURN(const Line line, CalibratedLine(input));
   forecast.line = PredictGain(line, forecast.mean_divergence_percent,
                               static_cast<int>(input.measurements.size()));
   forecast.calibration_points = line.points;
   forecast.calibration = line.data_set;
   forecast.oracle = input.oracle;
-  forecast.members = Expectations(input, domains, losses, coverage.domain_improvement);
+  forecast.members = Expectations(input, domains, coverage.domain_improvement, home.matrix);
   ASSIGN_OR_RETURN(forecast.decision,
                    Decide({.oracle = forecast.oracle,
                            .oracle_over_base_percent = input.oracle_over_base_percent,
-                           .coverage_with_transfer = forecast.coverage_with_transfer,
+                           .rows = forecast.rows,
+                           .rows_over_base_percent = over_base,
                            .coverage = forecast.coverage,
                            .line = forecast.line}));
   for (const std::string& note : input.notes) {
     absl::StrAppend(&forecast.decision.reason, "; ", note);
+  }
+  // Whoever began to measure is told what is still to be done.
+  if (!forecast.rows_note.empty() && !forecast.oracle.has_value() && AnyRow(input)) {
+    absl::StrAppend(&forecast.decision.reason, "; ", forecast.rows_note);
   }
   return forecast;
 }

@@ -1,6 +1,7 @@
-// Is the fusion worth it? From what members measured at home, with the three predictors of
-// common/forecast (design §2): the line, the coverage estimate, and the oracle once a fusion has
-// measured the loss matrix. Pure functions on numbers.
+// Is the fusion worth it? From what members measured at home, with the predictors of
+// common/forecast (design §2): the line, the coverage estimate, the oracle's formula on members'
+// own rows of the loss matrix, and the oracle once a fusion has measured the matrix. Pure functions
+// on numbers.
 #ifndef KALAVAI_COORDINATOR_PREDICTION_GAIN_FORECAST_H_
 #define KALAVAI_COORDINATOR_PREDICTION_GAIN_FORECAST_H_
 
@@ -35,12 +36,14 @@ struct ForecastInput {
 
 struct MemberExpectation {
   std::string contributor;
-  // Expected fall of the mean loss on the domains of the others, percent of the base's; under the
-  // coverage estimate's assumption that its own specialist equals the base there.
+  // Expected fall of the mean loss on the domains of the others, percent of the base's: from the
+  // rows, or else under the coverage estimate's assumption that every specialist equals the base
+  // outside its own domain.
   double other_domains_percent = 0;
-  // The same against its own specialist, whose loss there follows from its transfer.
+  // The same against its own specialist, from the rows.
   std::optional<double> over_own_percent = {};
-  // The coverage estimate without this member; nothing when fewer than two would be left.
+  // The estimate `rows`, or else coverage, without this member; nothing when fewer than two would
+  // be left.
   std::optional<double> gain_without_percent = {};
 };
 
@@ -49,7 +52,8 @@ struct Forecast {
   LinePrediction line;
   std::string calibration;  // the line's data set, in words
   Estimate coverage;
-  std::optional<Estimate> coverage_with_transfer = {};  // when every member reported public losses
+  std::optional<Estimate> rows = {};  // when all rows are complete and agree on the base
+  std::string rows_note = {};         // why there is no `rows`; "" when there is
   std::optional<Estimate> oracle = {};
   double mean_divergence_percent = 0;
   int calibration_points = 0;
@@ -58,12 +62,14 @@ struct Forecast {
 
 // B[d] is the mean base loss that the members of domain d reported; domains without a measurement
 // are left out. Where a member gave no standard error, 10 % of the base loss is taken as the
-// deviation of one chunk. Errors: CALIBRATION_UNKNOWN; those of EstimateCoverage and FitLine.
+// deviation of one chunk. `rows` counts the domains of those who reported; where a member's row
+// lacks its own domain (it may have trained on all of that text), the two losses on its own
+// held-out text stand in. Errors: CALIBRATION_UNKNOWN; those of EstimateCoverage and FitLine.
 absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input);
 
 // `input` as it would be without some contributors (ids) and with planned ones, and without its
 // notes and the oracle, which speaks of the cooperative that was measured. Planned members take the
-// tokens and deviations of a small held-out text, and no public losses. InvalidArgument
+// tokens and deviations of a small held-out text, and no rows. InvalidArgument
 // WHAT_IF_INVALID: a contributor who reported nothing, a domain that is empty or too long, losses
 // not above 0 and at most 100. FailedPrecondition NOT_ENOUGH_SPECIALISTS: fewer than two are left.
 absl::StatusOr<ForecastInput> AskWhatIf(const ForecastInput& input,

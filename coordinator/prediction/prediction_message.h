@@ -2,6 +2,9 @@
 #ifndef KALAVAI_COORDINATOR_PREDICTION_PREDICTION_MESSAGE_H_
 #define KALAVAI_COORDINATOR_PREDICTION_PREDICTION_MESSAGE_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 
 #include "coordinator/prediction/gain_forecast.h"
@@ -12,13 +15,19 @@ namespace kalavai::coordinator {
 
 v1::Measurement ToMessage(const MeasurementRow& row);
 
-// Everything but name and create_time.
+// What the measurement says of its row. Requires CheckMeasurement.
+std::vector<DomainLossesRow> RowOf(const v1::Measurement& measurement);
+
+// Everything but name and create_time. Measurements without their rows: those of all members are
+// longer than a message may be.
 v1::Prediction ToMessage(const Forecast& forecast, const std::vector<MeasurementRow>& measurements);
 
 // MEASUREMENT_INVALID (INVALID_ARGUMENT) naming the field: losses must be finite, above 0 and at
-// most 100 nats/token, those on public text both or neither; tokens positive; steps and the
-// standard error not negative.
-absl::Status CheckMeasurement(const v1::Measurement& measurement);
+// most 100 nats/token; tokens positive; steps and the standard error not negative. So must be each
+// entry of the row ("row[2].base_loss"), its digest 64 lower-case hexadecimal digits, its domain
+// one of `domains`, the charter's (else DOMAIN_UNKNOWN), and none twice.
+absl::Status CheckMeasurement(const v1::Measurement& measurement,
+                              const std::vector<std::string>& domains);
 
 }  // namespace kalavai::coordinator
 

@@ -41,8 +41,17 @@ absl::StatusOr<v1::Prediction> FromJson(const std::string& json) {
   return message;
 }
 
-std::optional<double> Given(bool given, double value) {
-  return given ? std::optional<double>(value) : std::nullopt;
+// Of a leaf: what may be checked later against what was predicted from it.
+nlohmann::json RowJson(const std::vector<DomainLossesRow>& row) {
+  nlohmann::json json = nlohmann::json::object();
+  for (const DomainLossesRow& losses : row) {
+    json[losses.domain] = {{"base_loss", losses.base_loss},
+                           {"own_loss", losses.own_loss},
+                           {"improvement_standard_error", losses.improvement_standard_error},
+                           {"tokens", losses.tokens},
+                           {"text_sha256", losses.text.Hex()}};
+  }
+  return json;
 }
 
 // An oracle speaks for the members whose specialists were measured, all that reported among them.
@@ -80,24 +89,23 @@ absl::Status PredictionService::Report(const v1::ReportMeasurementRequest& reque
   ASSIGN_OR_RETURN(const std::string id, ParseCooperativeName(request.parent()));
   RETURN_IF_ERROR(caller.RequireMemberOf(id));
   const v1::Measurement& reported = request.measurement();
-  RETURN_IF_ERROR(CheckMeasurement(reported));
   return parts_.database.Transact([&]() -> absl::Status {
-    RETURN_IF_ERROR(parts_.cooperatives.GetFor(id, CooperativeAct::kMeasure).status());
+    ASSIGN_OR_RETURN(const CooperativeRow cooperative,
+                     parts_.cooperatives.GetFor(id, CooperativeAct::kMeasure));
+    RETURN_IF_ERROR(CheckMeasurement(reported, cooperative.domains));
     ASSIGN_OR_RETURN(const ContributorRow member,
                      parts_.cooperatives.GetContributor(id, caller.contributor));
-    const MeasurementRow row = {
-        .cooperative = id,
-        .contributor = member.id,
-        .domain = member.domain,
-        .base_loss = reported.base_loss(),
-        .own_loss = reported.own_loss(),
-        .improvement_standard_error = reported.improvement_standard_error(),
-        .held_out_tokens = reported.held_out_tokens(),
-        .steps = reported.steps(),
-        .pilot = reported.pilot(),
-        .report_time = parts_.clock.Now(),
-        .public_base_loss = Given(reported.has_public_base_loss(), reported.public_base_loss()),
-        .public_own_loss = Given(reported.has_public_own_loss(), reported.public_own_loss())};
+    const MeasurementRow row = {.cooperative = id,
+                                .contributor = member.id,
+                                .domain = member.domain,
+                                .base_loss = reported.base_loss(),
+                                .own_loss = reported.own_loss(),
+                                .improvement_standard_error = reported.improvement_standard_error(),
+                                .held_out_tokens = reported.held_out_tokens(),
+                                .steps = reported.steps(),
+                                .pilot = reported.pilot(),
+                                .report_time = parts_.clock.Now(),
+                                .row = RowOf(reported)};
     RETURN_IF_ERROR(parts_.predictions.PutMeasurement(row));
     response = ToMessage(row);
     return parts_.audit
@@ -106,7 +114,8 @@ absl::Status PredictionService::Report(const v1::ReportMeasurementRequest& reque
                  {"own_loss", row.own_loss},
                  {"held_out_tokens", row.held_out_tokens},
                  {"steps", row.steps},
-                 {"pilot", row.pilot}})
+                 {"pilot", row.pilot},
+                 {"row", RowJson(row.row)}})
         .status();
   });
 }

@@ -1,6 +1,6 @@
-// PredictionService: takes members' two numbers, answers GO, NO_GO or UNSURE, and shows the loss
-// matrix of the newest fusion. Members and administrators; a member reports for itself only.
-// Thread-safe.
+// PredictionService: takes members' two numbers and rows, answers GO, NO_GO or UNSURE, and shows
+// the loss matrix of the newest fusion. Members and administrators; a member reports for itself
+// only. Thread-safe.
 #ifndef KALAVAI_COORDINATOR_PREDICTION_PREDICTION_SERVICE_H_
 #define KALAVAI_COORDINATOR_PREDICTION_PREDICTION_SERVICE_H_
 

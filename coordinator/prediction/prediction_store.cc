@@ -7,18 +7,28 @@
 namespace kalavai::coordinator {
 
 absl::Status PredictionStore::PutMeasurement(const MeasurementRow& row) {
-  return database_.Execute(
-      "INSERT OR REPLACE INTO measurements(cooperative, contributor, domain, base_loss, own_loss, "
-      "improvement_standard_error, held_out_tokens, steps, pilot, report_time, "
-      "public_base_loss, public_own_loss) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+  RETURN_IF_ERROR(DeleteMeasurement(row.cooperative, row.contributor));
+  RETURN_IF_ERROR(database_.Execute(
+      "INSERT INTO measurements(cooperative, contributor, domain, base_loss, own_loss, "
+      "improvement_standard_error, held_out_tokens, steps, pilot, report_time) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       row.cooperative, row.contributor, row.domain, row.base_loss, row.own_loss,
-      row.improvement_standard_error, row.held_out_tokens, row.steps, row.pilot, row.report_time,
-      row.public_base_loss, row.public_own_loss);
+      row.improvement_standard_error, row.held_out_tokens, row.steps, row.pilot, row.report_time));
+  for (const DomainLossesRow& losses : row.row) {
+    RETURN_IF_ERROR(database_.Execute(
+        "INSERT INTO measurement_rows(cooperative, contributor, domain, base_loss, own_loss, "
+        "improvement_standard_error, tokens, text_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        row.cooperative, row.contributor, losses.domain, losses.base_loss, losses.own_loss,
+        losses.improvement_standard_error, losses.tokens, losses.text));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status PredictionStore::DeleteMeasurement(absl::string_view cooperative,
                                                 absl::string_view contributor) {
+  RETURN_IF_ERROR(
+      database_.Execute("DELETE FROM measurement_rows WHERE cooperative = ?1 AND contributor = ?2",
+                        cooperative, contributor));
   return database_.Execute("DELETE FROM measurements WHERE cooperative = ?1 AND contributor = ?2",
                            cooperative, contributor);
 }
@@ -28,8 +38,7 @@ absl::StatusOr<std::vector<MeasurementRow>> PredictionStore::ListMeasurements(
   std::vector<MeasurementRow> rows;
   RETURN_IF_ERROR(database_.Query(
       "SELECT m.contributor, m.domain, m.base_loss, m.own_loss, m.improvement_standard_error, "
-      "m.held_out_tokens, m.steps, m.pilot, m.report_time, m.public_base_loss, "
-      "m.public_own_loss FROM measurements m "
+      "m.held_out_tokens, m.steps, m.pilot, m.report_time FROM measurements m "
       "JOIN contributors c ON c.cooperative = m.cooperative AND c.id = m.contributor "
       "WHERE m.cooperative = ?1 AND c.state = 'ACTIVE' ORDER BY m.contributor",
       [&](Row& row) {
@@ -42,12 +51,25 @@ absl::StatusOr<std::vector<MeasurementRow>> PredictionStore::ListMeasurements(
                         .held_out_tokens = row.Int(5),
                         .steps = row.Int(6),
                         .pilot = row.Bool(7),
-                        .report_time = row.Time(8),
-                        .public_base_loss = row.OptionalDouble(9),
-                        .public_own_loss = row.OptionalDouble(10)});
+                        .report_time = row.Time(8)});
         return absl::OkStatus();
       },
       cooperative));
+  for (MeasurementRow& measurement : rows) {
+    RETURN_IF_ERROR(database_.Query(
+        "SELECT domain, base_loss, own_loss, improvement_standard_error, tokens, text_digest "
+        "FROM measurement_rows WHERE cooperative = ?1 AND contributor = ?2 ORDER BY domain",
+        [&](Row& row) {
+          measurement.row.push_back({.domain = row.Text(0),
+                                     .base_loss = row.Double(1),
+                                     .own_loss = row.Double(2),
+                                     .improvement_standard_error = row.Double(3),
+                                     .tokens = row.Int(4),
+                                     .text = row.Digest(5)});
+          return absl::OkStatus();
+        },
+        cooperative, measurement.contributor));
+  }
   return rows;
 }
 

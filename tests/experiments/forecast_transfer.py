@@ -8,8 +8,9 @@ one, is taken out), the cooperative of the others is forecast from two losses a 
 relative change phi on the public text, and compared with the oracle gain of their matrix. Printed:
 mean absolute errors in percentage points, of the plain estimate, of the one with transfer, and of
 transfer shrunk by a factor that was fitted on all *other* conditions. The destroyed runs (LoRA) are
-left out. Below the table: the deviations that common/forecast/interval.h
-takes, and the alternatives. Python 3.9, standard library.
+left out. Below the table: the deviations of both, of which common/forecast/interval.h takes the
+coverage estimate's, and the alternatives. The estimate with transfer itself is no longer in the
+product: rows that members measure (common/forecast/rows.h) took its place. Python 3.9, standard library.
 """
 import json
 import math

@@ -106,28 +106,46 @@ TEST_CASE("Members' measurements become a stored prediction") {
   what_if.set_without(0, "nobody");
   REQUIRE_STATUS(CallUnary(address, *admin, &Stub::ForecastWhatIf, what_if),
                  absl::StatusCode::kInvalidArgument, "WHAT_IF_INVALID");
-  // Everybody says how much its specialist forgets on public text.
-  for (const auto& [stub, b, s] :
-       {std::tuple(mary_stub.get(), 4.0, 3.0), {firm_stub.get(), 3.0, 2.5}}) {
-    v1::ReportMeasurementRequest forgets = Report(b, s);
-    forgets.mutable_measurement()->set_public_base_loss(2);
-    REQUIRE_STATUS(CallUnary(address, *stub, &Stub::ReportMeasurement, forgets),
-                   absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID");
-    forgets.mutable_measurement()->set_public_own_loss(2.2);
-    REQUIRE(CallUnary(address, *stub, &Stub::ReportMeasurement, forgets)->public_own_loss() == 2.2);
-  }
+  // Everybody has measured its row: the law firm helps medicine a little, the hospital harms law.
+  const auto with_row = [](double b, double s, double law, double medicine) {
+    v1::ReportMeasurementRequest report = Report(b, s);
+    for (const auto& [domain, base, own] :
+         {std::tuple("legal", 3.0, law), std::tuple("medical", 4.0, medicine)}) {
+      v1::DomainLosses& losses = *report.mutable_measurement()->add_row();
+      losses.set_domain(domain);
+      losses.set_base_loss(base);
+      losses.set_own_loss(own);
+      losses.set_tokens(32 * 31);
+      losses.set_text_sha256(std::string(64, 'a'));
+    }
+    return report;
+  };
+  REQUIRE(CallUnary(address, *mary_stub, &Stub::ReportMeasurement, with_row(4, 3, 3.3, 3))
+              ->row(1)
+              .own_loss() == 3);
   create.set_calibration("");
-  REQUIRE_OK_AND_ASSIGN(const v1::Prediction forgetful,
+  REQUIRE_OK_AND_ASSIGN(const v1::Prediction partial,
                         CallUnary(address, *firm_stub, &Stub::CreatePrediction, create));
-  REQUIRE(forgetful.basis() == "coverage_with_transfer");
-  // The hospital's specialist wins 1.0 and loses a tenth of 3.0: 100 (1.5 - 0.7) / (7 - 0.7).
-  REQUIRE_NEAR(forgetful.coverage_with_transfer().value(), 100 * 0.8 / 6.3, 1e-9);
+  REQUIRE(partial.basis() == "coverage");
+  REQUIRE(partial.reason().find("rows not yet measured: firm on legal, medical") !=
+          std::string::npos);
+  v1::ReportMeasurementRequest wrong = with_row(3, 2.5, 2.5, 3.9);
+  wrong.mutable_measurement()->mutable_row(1)->set_domain("public");
+  REQUIRE_STATUS(CallUnary(address, *firm_stub, &Stub::ReportMeasurement, wrong),
+                 absl::StatusCode::kInvalidArgument, "DOMAIN_UNKNOWN");
+  REQUIRE_OK(CallUnary(address, *firm_stub, &Stub::ReportMeasurement, with_row(3, 2.5, 2.5, 3.9)));
+  REQUIRE_OK_AND_ASSIGN(const v1::Prediction measured,
+                        CallUnary(address, *firm_stub, &Stub::CreatePrediction, create));
+  REQUIRE(measured.basis() == "rows");
+  // Sums: the hospital 6.3, the firm 6.4; the oracle 5.5.
+  REQUIRE_NEAR(measured.rows().value(), 100 * 0.8 / 6.3, 1e-9);
+  REQUIRE(measured.rows_note().empty());
 
   v1::ListPredictionsRequest list;
   list.set_parent("cooperatives/nordic");
   REQUIRE_OK_AND_ASSIGN(const v1::ListPredictionsResponse listed,
                         CallUnary(address, *admin, &Stub::ListPredictions, list));
-  REQUIRE(listed.predictions_size() == 3);  // a what-if is not stored
+  REQUIRE(listed.predictions_size() == 4);  // a what-if is not stored
   REQUIRE(listed.predictions(0).SerializeAsString() == prediction.SerializeAsString());
   list.set_page_token("AAAAAAAAAAAAAAAA");
   REQUIRE_STATUS(CallUnary(address, *admin, &Stub::ListPredictions, list),

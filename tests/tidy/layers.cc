@@ -139,6 +139,8 @@ bool TestedElsewhere(const std::string& path) {
       "coordinator/unary_handler.cc",
       // The transfer from a running coordinator: tests/integration/submission_test.cc.
       "contributor/checkpoint/base_download.cc",
+      // The same, and two models: tests/integration/rows_test.cc.
+      "contributor/prediction/row_measurement.cc",
       // Needs what a coordinator wrote: tests/integration/data_verifier_test.cc.
       "coordinator/server/data_verifier.cc",
       // Streams of news: tests/integration/submission_test.cc.

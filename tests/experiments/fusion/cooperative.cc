@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,9 +12,8 @@
 
 #include "common/base/status_macros.h"
 #include "common/crypto/sha256.h"
-#include "common/forecast/coverage.h"
 #include "common/forecast/interval.h"
-#include "common/forecast/transfer.h"
+#include "common/forecast/rows.h"
 #include "common/router/gate_evaluation.h"
 #include "common/router/router_file.h"
 #include "common/router/router_training.h"
@@ -194,35 +192,53 @@ Json Summary(const Fused& fused) {
   return json;
 }
 
-// Coverage with transfer (common/forecast/transfer.h), as members would report it: their own losses
-// with the standard error, and φ from the public domains; all from the router part.
-absl::Status AddTransfer(const Fused& fused, Json& json) {
+// At most so many chunks a domain are what members measure at home (kalavai predict --rows).
+constexpr size_t kRowChunks = 32;
+
+// Of the chunks that probe text spread over its documents, `count` at equal distances again.
+std::vector<double> Thinned(const std::vector<double>& losses, size_t count) {
+  if (losses.size() <= count) return losses;
+  std::vector<double> kept;
+  for (size_t k = 0; k < count; ++k) kept.push_back(losses[k * losses.size() / count]);
+  return kept;
+}
+
+double MeanOf(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+// The estimate `rows` (common/forecast/rows.h) as members would report it: every specialist and the
+// base on kRowChunks chunks of the router part of every counted domain.
+absl::Status AddRows(const Fused& fused, Json& json) {
   const auto counted = static_cast<size_t>(fused.counted);
-  if (fused.domains.size() == counted) return absl::OkStatus();
-  const ProbeData& part = fused.router_part.data;
-  const std::vector<double> base = EvaluateExpert(part, 0).domain_loss;
-  const std::vector<std::vector<std::vector<double>>> chunks = ExpertChunkLosses(part);
-  const auto mean_public = [&](const std::vector<double>& losses) {
-    double sum = 0;
-    for (size_t d = counted; d < losses.size(); ++d) sum += losses[d];
-    return sum / static_cast<double>(losses.size() - counted);
-  };
-  std::vector<MemberLosses> members;
+  const std::vector<std::vector<std::vector<double>>> chunks =
+      ExpertChunkLosses(fused.router_part.data);
+  const std::vector<std::string> domains(fused.domains.begin(),
+                                         fused.domains.begin() + fused.counted);
+  std::vector<MemberRow> rows;
   for (size_t i = 0; i < fused.members.size(); ++i) {
-    const std::vector<double> own = EvaluateExpert(part, static_cast<int>(i) + 1).domain_loss;
-    const auto place =
-        std::find(fused.domains.begin(), fused.domains.end(), fused.members[i].domain);
-    const auto d = static_cast<size_t>(place - fused.domains.begin());
-    members.push_back(
-        {.domain = static_cast<int>(d),
-         .base_loss = base[d],
-         .specialist_loss = own[d],
-         .improvement_standard_error = PairedStandardError(chunks[0][d], chunks[i + 1][d]),
-         .transfer = TransferOf(mean_public(base), mean_public(own))});
+    const auto own = std::find(domains.begin(), domains.end(), fused.members[i].domain);
+    MemberRow row{.member = fused.members[i].name,
+                  .own_domain = static_cast<int>(own - domains.begin())};
+    for (size_t d = 0; d < counted; ++d) {
+      const std::vector<double> before = Thinned(chunks[0][d], kRowChunks);
+      const std::vector<double> after = Thinned(chunks[i + 1][d], kRowChunks);
+      row.losses.push_back(RowLosses{.base_loss = MeanOf(before),
+                                     .own_loss = MeanOf(after),
+                                     .standard_error = PairedStandardError(before, after),
+                                     .chunks = static_cast<int64_t>(before.size())});
+    }
+    rows.push_back(std::move(row));
   }
-  ASSIGN_OR_RETURN(const Estimate estimate,
-                   CoverageWithTransferFromStandardErrors(members, std::span(base).first(counted)));
-  json["coverage_with_transfer"] = ToJson(estimate);
+  RowsOptions options{.chunk_tokens = fused.router_part.data.rows + 1};
+  const double evaluated = static_cast<double>(fused.evaluation_part.data.chunks()) /
+                           static_cast<double>(fused.domains.size());
+  options.bootstrap.later_share =
+      static_cast<double>(rows.front().losses.front()->chunks) / evaluated;
+  ASSIGN_OR_RETURN(const Estimate estimate, EstimateRows(rows, domains, options));
+  json["rows"] = ToJson(estimate);
   return absl::OkStatus();
 }
 
@@ -429,7 +445,7 @@ absl::StatusOr<nlohmann::json> PredictAndFuse(const ModelMeasurements& measureme
                                               const CooperativeOptions& options) {
   ASSIGN_OR_RETURN(const Fused fused, Fuse(measurements, names, options));
   Json json = Summary(fused);
-  RETURN_IF_ERROR(AddTransfer(fused, json));
+  RETURN_IF_ERROR(AddRows(fused, json));
   return json;
 }
 

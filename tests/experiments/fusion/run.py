@@ -300,14 +300,14 @@ def predictors(rows):
             continue
         value, width = band(fit(others), this["divergence_percent"])
         this["own_line"] = {"gain_percent": value, "low": value - width, "high": value + width}
-    return ["line", "own_line", "coverage", "coverage_with_transfer", "oracle"]
+    return ["line", "own_line", "coverage", "rows", "oracle"]
 
 
 def write_cooperatives(work, rows, name="cooperatives"):
     names = predictors(rows)
     page = "# Predicted and realised\n\n"
     page += header(["base", "members", "N", "divergence, %", "line", "own line (others)", "coverage",
-                    "coverage with transfer", "oracle", "realised, %", "oracle realised, %", "rung"])
+                    "rows", "oracle", "realised, %", "oracle realised, %", "rung"])
     for r in rows:
         def cell(key):
             if key not in r:

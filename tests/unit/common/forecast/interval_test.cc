@@ -119,24 +119,36 @@ TEST_CASE("The error of a formula is in its interval, whatever the sample", "[fo
   const double half = 1.959964 * 0.43 * std::sqrt(improvement);
   REQUIRE_NEAR(plain.interval.high - plain.gain_percent, half, 1e-6);
   REQUIRE_NEAR(plain.gain_percent - plain.interval.low, half, 1e-6);
-  for (MemberLosses& member : members) member.transfer = 0;
-  REQUIRE_OK_AND_ASSIGN(const Estimate transfer,
-                        CoverageWithTransferFromStandardErrors(members, base));
-  const double gain = 100 * 0.5 / 6.4;
-  REQUIRE_NEAR(transfer.gain_percent, gain, 1e-12);
-  REQUIRE_NEAR(transfer.interval.high - gain, 1.959964 * 0.07 * improvement, 1e-6);
-  // Half of what transfer changes is doubted.
-  for (MemberLosses& member : members) member.transfer = 0.1;
-  REQUIRE_OK_AND_ASSIGN(const Estimate forgetful,
-                        CoverageWithTransferFromStandardErrors(members, base));
-  const double correction = forgetful.gain_percent - gain;
-  REQUIRE(correction > 1);
-  REQUIRE_NEAR(forgetful.interval.high - forgetful.gain_percent,
-               1.959964 * std::hypot(0.07 * improvement, correction / 2), 1e-6);
   // Members who change nothing are sure to gain nothing.
   members = {{0, 3, 3, 0}, {1, 4, 4, 0}};
   REQUIRE_OK_AND_ASSIGN(const Estimate nothing, CoverageFromStandardErrors(members, base));
   REQUIRE(nothing.interval.high == 0);
+}
+
+TEST_CASE("An oracle of means and standard errors scatters as they do", "[forecast]") {
+  const LossMatrix matrix{.domains = {"a", "b"},
+                          .models = {"base", "x", "y"},
+                          .loss = {{4, 4}, {3, 4}, {4, 3}},
+                          .own_domain = {0, 1}};
+  const double gain = 100 * 0.5 / 3.5;
+  REQUIRE_OK_AND_ASSIGN(const Estimate exact, OracleFromStandardErrors(matrix, {{0, 0}, {0, 0}}));
+  REQUIRE_NEAR(exact.gain_percent, gain, 1e-12);
+  REQUIRE_NEAR(exact.interval.low, gain, 1e-12);
+  REQUIRE_NEAR(exact.interval.high, gain, 1e-12);
+  // One loss that scatters by 0.1 where it is the lowest: the oracle by 0.05, as does the best
+  // specialist where it is x.
+  REQUIRE_OK_AND_ASSIGN(const Estimate one, OracleFromStandardErrors(matrix, {{0.1, 0}, {0, 0}}));
+  CHECK(one.interval.low < gain - 1);
+  CHECK(one.interval.low > gain - 3);
+  REQUIRE_OK_AND_ASSIGN(const Estimate again, OracleFromStandardErrors(matrix, {{0.1, 0}, {0, 0}}));
+  CHECK(again.interval.low == one.interval.low);
+  REQUIRE_OK_AND_ASSIGN(const Estimate wider, OracleFromStandardErrors(matrix, {{0.2, 0}, {0, 0}}));
+  CHECK(wider.interval.low < one.interval.low);
+  for (const double bad :
+       {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    REQUIRE_STATUS(OracleFromStandardErrors(matrix, {{0, bad}, {0, 0}}),
+                   absl::StatusCode::kInvalidArgument, "LOSS_MATRIX_INVALID");
+  }
 }
 
 TEST_CASE("A standard error counts runs of chunks that vary together, not chunks", "[forecast]") {

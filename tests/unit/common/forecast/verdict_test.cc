@@ -25,12 +25,25 @@ TEST_CASE("The rule holds at its edges", "[forecast]") {
   }
 }
 
-TEST_CASE("The oracle speaks before coverage, coverage before the line", "[forecast]") {
+TEST_CASE("The oracle speaks before rows, rows before coverage, coverage before the line",
+          "[forecast]") {
   const Estimate bad{0, {0, 0.5}};
   const LinePrediction line{.estimate = {9, {1, 17}}};
   REQUIRE_OK_AND_ASSIGN(const Decision coverage, Decide({.coverage = bad, .line = line}));
   CHECK(coverage.predictor == Predictor::kCoverage);
   CHECK(coverage.verdict == Verdict::kNoGo);
+  const Estimate good{5, {4, 6}};
+  REQUIRE_OK_AND_ASSIGN(const Decision rows, Decide({.rows = good, .coverage = bad}));
+  CHECK(rows.predictor == Predictor::kRows);
+  CHECK(rows.verdict == Verdict::kGo);
+  REQUIRE_OK_AND_ASSIGN(const Decision oracle, Decide({.oracle = bad, .rows = good}));
+  CHECK(oracle.predictor == Predictor::kOracle);
+  // Each is judged over the base by its own figure.
+  REQUIRE_OK_AND_ASSIGN(
+      const Decision lower,
+      Decide({.oracle_over_base_percent = 9, .rows = good, .rows_over_base_percent = -1}));
+  CHECK(lower.verdict == Verdict::kNoGo);
+  CHECK(lower.estimate.gain_percent == -1);
   REQUIRE_OK_AND_ASSIGN(const Decision alone, Decide({.line = line}));
   CHECK(alone.predictor == Predictor::kLine);
   CHECK(alone.verdict == Verdict::kGo);

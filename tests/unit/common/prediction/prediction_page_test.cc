@@ -67,13 +67,16 @@ TEST_CASE("Every estimate has its interval; the reader is marked", "[prediction]
   CHECK_FALSE(absl::StrContains(page, "oracle"));
   CHECK_FALSE(absl::StrContains(page, "* ann"));
   CHECK_FALSE(absl::StrContains(page, "outside"));
+  CHECK_FALSE(absl::StrContains(page, "rows"));
+  prediction.set_rows_note("rows not yet measured: ann on bo-text");
+  CHECK(absl::StrContains(PredictionPage(prediction, ""), "ann on bo-text"));
   prediction.clear_name();
   prediction.set_outside_fitted_range(true);
-  prediction.mutable_coverage_with_transfer()->set_value(7);
+  prediction.mutable_rows()->set_value(7);
   prediction.mutable_oracle()->set_value(6);
   prediction.mutable_member_values(0)->set_gain_without_percent(3.5);
   const std::string more = PredictionPage(prediction, "");
-  for (const char* part : {"coverage_with_transfer", "oracle", "outside their range", "3.50 %",
+  for (const char* part : {"rows         7.00 %", "oracle", "outside their range", "3.50 %",
                            "nothing was stored"}) {
     CHECK(absl::StrContains(more, part));
   }

@@ -19,17 +19,5 @@ TEST_CASE("Members and plans travel as typed", "[prediction]") {
                  "WHAT_IF_INVALID");
 }
 
-TEST_CASE("Public losses are two losses", "[prediction]") {
-  v1::Measurement measurement;
-  REQUIRE_OK(SetPublicLosses("2.5:2.75", measurement));
-  CHECK(measurement.public_base_loss() == 2.5);
-  CHECK(measurement.public_own_loss() == 2.75);
-  for (const char* text : {"", "2.5", "2.5:", ":2", "2.5:2.5:2.5", "0:1", "1:nan"}) {
-    INFO(text);
-    REQUIRE_STATUS(SetPublicLosses(text, measurement), absl::StatusCode::kInvalidArgument,
-                   "MEASUREMENT_INVALID");
-  }
-}
-
 }  // namespace
 }  // namespace kalavai

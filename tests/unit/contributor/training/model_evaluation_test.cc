@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "common/corpus/chunk_selection.h"
+#include "common/corpus/documents.h"
 #include "common/model/determinism.h"
 #include "common/tokenizer/tokenizer.h"
 #include "tests/support/catch.h"
@@ -109,6 +111,42 @@ TEST_CASE("A text that is too short is named in the refusal", "[training]") {
       EvaluateModel(directory.File("base"), {{"short", {directory.File("short.txt")}}}, {});
   REQUIRE_STATUS(losses, absl::StatusCode::kInvalidArgument, "TOO_LITTLE_TEXT");
   REQUIRE(losses.status().message().find("short") != absl::string_view::npos);
+}
+
+TEST_CASE("Chunks have losses of their own, whose mean is the text's", "[training]") {
+  REQUIRE_OK(SetThreads(1));
+  const TempDir directory;
+  WriteTinyBase(directory.File("base"), 5);
+  WriteFile(directory.File("a.txt"), TinyText(0, 60));
+  REQUIRE_OK_AND_ASSIGN(const auto whole,
+                        EvaluateModel(directory.File("base"), {{"a", {directory.File("a.txt")}}},
+                                      {.chunk_tokens = 32, .chunks_max = 11}));
+  REQUIRE_OK_AND_ASSIGN(const auto tokenizer,
+                        Tokenizer::Load(directory.File("base/tokenizer.json")));
+  REQUIRE_OK_AND_ASSIGN(std::vector<Document> documents, ReadDocuments(directory.File("a.txt")));
+  ChunkedText text{.name = "a"};
+  REQUIRE_OK_AND_ASSIGN(text.chunks, SpreadChunks(*tokenizer, documents, 32, 11));
+  std::vector<std::vector<double>> seen;
+  const auto keep = [&](size_t index, std::vector<double> losses) {
+    CHECK(index == seen.size());
+    seen.push_back(std::move(losses));
+    return absl::OkStatus();
+  };
+  REQUIRE_OK(MeasureChunks(directory.File("base"), {text, text}, {}, keep));
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0] == seen[1]);
+  REQUIRE(seen[0].size() == 11);
+  double sum = 0;
+  for (const double loss : seen[0]) sum += loss;
+  REQUIRE_NEAR(sum / 11, whole[0].loss, 1e-9);
+  REQUIRE(seen[0][0] != seen[0][1]);
+  const absl::Status ended = MeasureChunks(
+      directory.File("base"), {text, text}, {},
+      [](size_t, std::vector<double>) { return absl::CancelledError("enough"); });
+  CHECK(ended.code() == absl::StatusCode::kCancelled);
+  text.chunks.chunk_tokens = 65;
+  REQUIRE_STATUS(MeasureChunks(directory.File("base"), {text}, {}, keep),
+                 absl::StatusCode::kInvalidArgument, "CONTEXT_EXCEEDED");
 }
 
 }  // namespace

@@ -92,27 +92,109 @@ TEST_CASE("The line is fitted on the points that were asked for") {
   REQUIRE_STATUS(ForecastGain(input), absl::StatusCode::kInvalidArgument, "CALIBRATION_UNKNOWN");
 }
 
-TEST_CASE("Losses on public text move the verdict's ground, when all members report them") {
+DomainLossesRow RowOn(const char* domain, double base, double own) {
+  return {.domain = domain,
+          .base_loss = base,
+          .own_loss = own,
+          .improvement_standard_error = 0.001,
+          .tokens = 32 * 255,
+          .text = Sha256Of(domain)};
+}
+
+// legal helps medical a tenth; medical harms welsh; welsh changes nothing.
+ForecastInput WithRows() {
   ForecastInput input;
   input.measurements = {Reported("a", "legal", 4, 3), Reported("b", "medical", 3, 2.5),
                         Reported("c", "welsh", 5, 4)};
-  input.measurements[0].public_base_loss = 2;
-  input.measurements[0].public_own_loss = 2.2;
+  input.measurements[0].row = {RowOn("legal", 4, 3), RowOn("medical", 3, 2.7),
+                               RowOn("welsh", 5, 5)};
+  input.measurements[1].row = {RowOn("legal", 4, 4), RowOn("medical", 3, 2.5),
+                               RowOn("welsh", 5, 6)};
+  input.measurements[2].row = {RowOn("legal", 4, 4), RowOn("medical", 3, 3), RowOn("welsh", 5, 4)};
+  return input;
+}
+
+TEST_CASE("Complete rows are the verdict's ground, behind the true oracle", "[prediction]") {
+  ForecastInput input = WithRows();
+  REQUIRE_OK_AND_ASSIGN(const Forecast forecast, ForecastGain(input));
+  REQUIRE(forecast.rows.has_value());
+  CHECK(forecast.rows_note.empty());
+  CHECK(forecast.decision.predictor == Predictor::kRows);
+  // Sums over the domains: a 10.7, b 12.5, c 11; the oracle 3 + 2.5 + 4.
+  REQUIRE_NEAR(forecast.rows->gain_percent, 100 * (10.7 - 9.5) / 10.7, 1e-9);
+  CHECK(forecast.rows->interval.low < forecast.rows->gain_percent);
+  // a on medical and welsh: the base 8, its own 7.7, fused 6.5.
+  REQUIRE_NEAR(forecast.members[0].other_domains_percent, 100 * 1.5 / 8, 1e-9);
+  REQUIRE_NEAR(forecast.members[0].over_own_percent.value(), 100 * 1.2 / 7.7, 1e-9);
+  // Without c: legal and medical; a has 5.7, the oracle 5.5.
+  REQUIRE_NEAR(forecast.members[2].gain_without_percent.value(), 100 * 0.2 / 5.7, 1e-9);
+  input.oracle = Estimate{.gain_percent = 9, .interval = {.low = 8, .high = 10}};
+  REQUIRE_OK_AND_ASSIGN(const Forecast later, ForecastGain(input));
+  CHECK(later.decision.predictor == Predictor::kOracle);
+  CHECK(later.rows.has_value());
+}
+
+TEST_CASE("Rows that lack something are not used, and the reason says who lacks what",
+          "[prediction]") {
+  ForecastInput input = WithRows();
+  input.measurements[1].row.clear();
+  input.measurements[2].row.pop_back();  // its own domain: its own text stands in
+  input.measurements[0].row.erase(input.measurements[0].row.begin() + 1);
   REQUIRE_OK_AND_ASSIGN(const Forecast partly, ForecastGain(input));
-  CHECK_FALSE(partly.coverage_with_transfer.has_value());
+  CHECK_FALSE(partly.rows.has_value());
   CHECK(partly.decision.predictor == Predictor::kCoverage);
-  for (MeasurementRow& row : input.measurements) {
-    row.public_base_loss = 2;
-    row.public_own_loss = 2.2;  // everybody forgets a tenth
-  }
-  REQUIRE_OK_AND_ASSIGN(const Forecast all, ForecastGain(input));
-  REQUIRE(all.coverage_with_transfer.has_value());
-  CHECK(all.decision.predictor == Predictor::kCoverageWithTransfer);
-  // ΣB = 12, ΣR = 2.5; the best single is c: it wins 1 and loses 0.1 * 7 elsewhere.
-  REQUIRE_NEAR(all.coverage_with_transfer->gain_percent, 100 * (2.5 - 0.3) / (12 - 0.3), 1e-9);
-  CHECK(all.coverage_with_transfer->interval.low < all.coverage_with_transfer->gain_percent);
-  REQUIRE_NEAR(all.members[0].over_own_percent.value(), 100 * (8.8 - 6.5) / 8.8, 1e-9);
-  CHECK_FALSE(partly.members[1].over_own_percent.has_value());
+  const std::string note = "rows not yet measured: a on medical; b on legal, medical, welsh";
+  CHECK(partly.rows_note == note);
+  CHECK(partly.decision.reason.find(note) != std::string::npos);
+  CHECK_FALSE(partly.members[0].over_own_percent.has_value());
+  for (MeasurementRow& row : input.measurements) row.row.clear();
+  REQUIRE_OK_AND_ASSIGN(const Forecast none, ForecastGain(input));
+  CHECK(none.rows_note.find("predict --rows") != std::string::npos);
+  CHECK(none.decision.reason.find("rows") == std::string::npos);  // nobody began
+}
+
+TEST_CASE("A member that could not measure its own domain is taken at its two losses",
+          "[prediction]") {
+  ForecastInput input = WithRows();
+  input.measurements[2].row.pop_back();
+  REQUIRE_OK_AND_ASSIGN(const Forecast forecast, ForecastGain(input));
+  REQUIRE(forecast.rows.has_value());
+  REQUIRE_NEAR(forecast.rows->gain_percent, 100 * (10.7 - 9.5) / 10.7, 1e-9);
+}
+
+TEST_CASE("Who contradicts the others on the base is named, and nothing rests on it",
+          "[prediction]") {
+  ForecastInput input = WithRows();
+  input.measurements[2].row[0].base_loss = 6;
+  input.measurements[2].row[0].own_loss = 6;
+  REQUIRE_OK_AND_ASSIGN(const Forecast forecast, ForecastGain(input));
+  CHECK_FALSE(forecast.rows.has_value());
+  CHECK(forecast.decision.predictor == Predictor::kCoverage);
+  CHECK(forecast.decision.reason.find("on legal c 6.0000") != std::string::npos);
+}
+
+TEST_CASE("Rows where the base is better than every specialist are judged over the base",
+          "[prediction]") {
+  ForecastInput input;
+  input.measurements = {Reported("a", "legal", 4, 3.99), Reported("b", "medical", 3, 2.99)};
+  input.measurements[0].row = {RowOn("legal", 4, 3.99), RowOn("medical", 3, 5)};
+  input.measurements[1].row = {RowOn("legal", 4, 6), RowOn("medical", 3, 2.99)};
+  REQUIRE_OK_AND_ASSIGN(const Forecast forecast, ForecastGain(input));
+  CHECK(forecast.rows->gain_percent > 20);
+  CHECK(forecast.decision.verdict == Verdict::kNoGo);
+  CHECK(forecast.decision.reason.find("over the base") != std::string::npos);
+}
+
+TEST_CASE("A question about planned members has no rows, one about leaving has", "[prediction]") {
+  const ForecastInput input = WithRows();
+  REQUIRE_OK_AND_ASSIGN(const ForecastInput fewer, AskWhatIf(input, {"c"}, {}));
+  REQUIRE_OK_AND_ASSIGN(const Forecast without, ForecastGain(fewer));
+  REQUIRE(without.rows.has_value());
+  REQUIRE_NEAR(without.rows->gain_percent, 100 * 0.2 / 5.7, 1e-9);
+  REQUIRE_OK_AND_ASSIGN(const ForecastInput more, AskWhatIf(input, {}, {{"tamil", 10, 8}}));
+  REQUIRE_OK_AND_ASSIGN(const Forecast with, ForecastGain(more));
+  CHECK_FALSE(with.rows.has_value());
+  CHECK(with.rows_note.find("planned-1 on") != std::string::npos);
 }
 
 TEST_CASE("What would be without a member, and with a planned one") {

@@ -15,8 +15,18 @@ v1::Measurement Good() {
   measurement.set_base_loss(4);
   measurement.set_own_loss(3);
   measurement.set_held_out_tokens(1);
+  for (const char* const domain : {"law", "sea"}) {
+    v1::DomainLosses& losses = *measurement.add_row();
+    losses.set_domain(domain);
+    losses.set_base_loss(4);
+    losses.set_own_loss(3);
+    losses.set_tokens(1);
+    losses.set_text_sha256(std::string(64, 'a'));
+  }
   return measurement;
 }
+
+const std::vector<std::string> kDomains = {"law", "sea", "moon"};
 
 TEST_CASE("Each field of a measurement has its bounds") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -37,20 +47,6 @@ TEST_CASE("Each field of a measurement has its bounds") {
        [](v1::Measurement& m, double v) { m.set_own_loss(v); },
        {1e-9, 100},
        {0, -1, 100.01, nan, infinite, -infinite}},
-      {"public_base_loss",
-       [](v1::Measurement& m, double v) {
-         m.set_public_base_loss(v);
-         m.set_public_own_loss(2);
-       },
-       {1e-9, 100},
-       {0, -1, 100.01, nan, infinite, -infinite}},
-      {"public_own_loss",
-       [](v1::Measurement& m, double v) {
-         m.set_public_base_loss(2);
-         m.set_public_own_loss(v);
-       },
-       {1e-9, 100},
-       {0, -1, 100.01, nan, infinite, -infinite}},
       {"improvement_standard_error",
        [](v1::Measurement& m, double v) { m.set_improvement_standard_error(v); },
        {0, 100},
@@ -63,41 +59,80 @@ TEST_CASE("Each field of a measurement has its bounds") {
        [](v1::Measurement& m, double v) { m.set_steps(static_cast<int64_t>(v)); },
        {0, 1e9},
        {-1, kLeast}},
+      {"row[1].base_loss",
+       [](v1::Measurement& m, double v) { m.mutable_row(1)->set_base_loss(v); },
+       {1e-9, 100},
+       {0, -1, 100.01, nan, infinite, -infinite}},
+      {"row[1].own_loss",
+       [](v1::Measurement& m, double v) { m.mutable_row(1)->set_own_loss(v); },
+       {1e-9, 100},
+       {0, -1, 100.01, nan, infinite, -infinite}},
+      {"row[1].improvement_standard_error",
+       [](v1::Measurement& m, double v) { m.mutable_row(1)->set_improvement_standard_error(v); },
+       {0, 100},
+       {-1e-9, 100.01, nan, infinite, -infinite}},
+      {"row[1].tokens",
+       [](v1::Measurement& m, double v) { m.mutable_row(1)->set_tokens(static_cast<int64_t>(v)); },
+       {1, 1e15},
+       {0, -1, kLeast}},
   };
   for (const Field& field : fields) {
     for (const double value : field.good) {
       INFO(field.name << " = " << value);
       v1::Measurement measurement = Good();
       field.set(measurement, value);
-      REQUIRE_OK(CheckMeasurement(measurement));
+      REQUIRE_OK(CheckMeasurement(measurement, kDomains));
     }
     for (const double value : field.bad) {
       INFO(field.name << " = " << value);
       v1::Measurement measurement = Good();
       field.set(measurement, value);
-      const absl::Status status = CheckMeasurement(measurement);
+      const absl::Status status = CheckMeasurement(measurement, kDomains);
       REQUIRE_STATUS(status, absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID");
       CHECK(status.message().find(field.name) != absl::string_view::npos);
     }
   }
 }
 
-TEST_CASE("Losses on public text come together or not at all") {
+TEST_CASE("A row has domains of the charter, each once, and names its text") {
   v1::Measurement measurement = Good();
-  measurement.set_public_base_loss(2);
-  REQUIRE_STATUS(CheckMeasurement(measurement), absl::StatusCode::kInvalidArgument,
-                 "MEASUREMENT_INVALID");
-  measurement.set_public_own_loss(2.5);
-  REQUIRE_OK(CheckMeasurement(measurement));
-  for (const double bad : {0.0, -1.0, 100.01, std::numeric_limits<double>::quiet_NaN()}) {
-    measurement.set_public_own_loss(bad);
-    REQUIRE_STATUS(CheckMeasurement(measurement), absl::StatusCode::kInvalidArgument,
-                   "MEASUREMENT_INVALID");
+  measurement.clear_row();
+  REQUIRE_OK(CheckMeasurement(measurement, kDomains));
+  for (const std::string domain : {"", "everything", "LAW", "law ", "l\377w"}) {
+    measurement = Good();
+    measurement.mutable_row(1)->set_domain(domain);
+    REQUIRE_STATUS(CheckMeasurement(measurement, kDomains), absl::StatusCode::kInvalidArgument,
+                   "DOMAIN_UNKNOWN");
   }
-  measurement.clear_public_base_loss();
-  measurement.set_public_own_loss(2.5);
-  REQUIRE_STATUS(CheckMeasurement(measurement), absl::StatusCode::kInvalidArgument,
+  measurement = Good();
+  measurement.mutable_row(1)->set_domain("law");
+  const absl::Status twice = CheckMeasurement(measurement, kDomains);
+  REQUIRE_STATUS(twice, absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID");
+  CHECK(twice.message().find("row[1].domain") != absl::string_view::npos);
+  for (const std::string digest :
+       {std::string(), std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'A'),
+        std::string(64, 'g'), std::string(100'000, 'a')}) {
+    measurement = Good();
+    measurement.mutable_row(0)->set_text_sha256(digest);
+    const absl::Status status = CheckMeasurement(measurement, kDomains);
+    REQUIRE_STATUS(status, absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID");
+    CHECK(status.message().find("row[0].text_sha256") != absl::string_view::npos);
+    CHECK(status.message().size() < 500);
+  }
+  // More entries than domains must repeat one.
+  measurement = Good();
+  for (int i = 0; i < 10'000; ++i) *measurement.add_row() = measurement.row(0);
+  REQUIRE_STATUS(CheckMeasurement(measurement, kDomains), absl::StatusCode::kInvalidArgument,
                  "MEASUREMENT_INVALID");
+}
+
+TEST_CASE("A row survives the way to the database's form and back") {
+  MeasurementRow row;
+  row.row = RowOf(Good());
+  REQUIRE(row.row.size() == 2);
+  CHECK(row.row[1].domain == "sea");
+  CHECK(row.row[1].own_loss == 3);
+  CHECK(ToMessage(row).row(1).SerializeAsString() == Good().row(1).SerializeAsString());
 }
 
 TEST_CASE("A forecast is told figure by figure, each member by its own name") {
@@ -130,13 +165,17 @@ TEST_CASE("A forecast is told figure by figure, each member by its own name") {
   CHECK(message.member_values(1).contributor() == "cooperatives/nordic/contributors/bo");
   CHECK(message.member_values(1).other_domains_percent() == 2);
   CHECK(message.measurements(0).contributor() == "cooperatives/nordic/contributors/ann");
-  CHECK_FALSE(message.has_coverage_with_transfer());
+  CHECK_FALSE(message.has_rows());
   CHECK_FALSE(message.member_values(0).has_gain_without_percent());
-  forecast.coverage_with_transfer = Estimate{.gain_percent = 4};
+  forecast.rows = Estimate{.gain_percent = 4};
+  forecast.rows_note = "bo on law";
+  rows[0].row = RowOf(Good());
   forecast.calibration = "published6";
   forecast.members[0].gain_without_percent = 0.25;
   forecast.members[0].over_own_percent = 2.5;
-  CHECK(ToMessage(forecast, rows).coverage_with_transfer().value() == 4);
+  CHECK(ToMessage(forecast, rows).rows().value() == 4);
+  CHECK(ToMessage(forecast, rows).rows_note() == "bo on law");
+  CHECK(ToMessage(forecast, rows).measurements(0).row_size() == 0);
   CHECK(ToMessage(forecast, rows).calibration() == "published6");
   CHECK(ToMessage(forecast, rows).member_values(0).gain_without_percent() == 0.25);
   CHECK(ToMessage(forecast, rows).member_values(0).over_own_percent() == 2.5);

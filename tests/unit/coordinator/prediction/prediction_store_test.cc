@@ -40,20 +40,45 @@ TEST_CASE("The newest measurement of each member counts") {
   CHECK(rows[1].domain == "sea");
 }
 
-TEST_CASE("Losses on public text are kept, or known to be absent") {
+TEST_CASE("A row is kept with its measurement, replaced with it and deleted with it") {
   const CooperativeFixture fixture;
   PredictionStore store(*fixture.database);
-  MeasurementRow row = MeasurementOf("ann", 3);
-  REQUIRE_OK(store.PutMeasurement(row));
-  CHECK_FALSE(store.ListMeasurements("nordic").value()[0].public_base_loss.has_value());
-  row.public_base_loss = 2.5;
-  row.public_own_loss = 2.75;
-  REQUIRE_OK(store.PutMeasurement(row));
+  MeasurementRow measurement = MeasurementOf("ann", 3);
+  const DomainLossesRow law = {.domain = "law",
+                               .base_loss = 4,
+                               .own_loss = 3,
+                               .improvement_standard_error = 0.25,
+                               .tokens = 992,
+                               .text = Sha256Of("law")};
+  DomainLossesRow sea = law;
+  sea.domain = "sea";
+  sea.own_loss = 4.5;
+  measurement.row = {sea, law};
+  REQUIRE_OK(store.PutMeasurement(measurement));
+  REQUIRE_OK(store.PutMeasurement(MeasurementOf("bo", 3)));
   REQUIRE_OK_AND_ASSIGN(const auto rows, store.ListMeasurements("nordic"));
-  CHECK(rows[0].public_base_loss == 2.5);
-  CHECK(rows[0].public_own_loss == 2.75);
-  row.public_own_loss = -1;
-  CHECK_FALSE(store.PutMeasurement(row).ok());
+  REQUIRE(rows[0].row.size() == 2);
+  CHECK(rows[0].row[0].domain == "law");
+  CHECK(rows[0].row[0].improvement_standard_error == 0.25);
+  CHECK(rows[0].row[0].tokens == 992);
+  CHECK(rows[0].row[0].text == Sha256Of("law"));
+  CHECK(rows[0].row[1].own_loss == 4.5);
+  CHECK(rows[1].row.empty());
+  measurement.row = {sea};
+  REQUIRE_OK(store.PutMeasurement(measurement));
+  CHECK(store.ListMeasurements("nordic").value()[0].row.size() == 1);
+  for (const auto& spoil : {+[](DomainLossesRow& row) { row.own_loss = -1; },
+                            +[](DomainLossesRow& row) { row.base_loss = 0; },
+                            +[](DomainLossesRow& row) { row.tokens = 0; },
+                            +[](DomainLossesRow& row) { row.domain = "moon"; }}) {
+    measurement.row = {sea};
+    spoil(measurement.row[0]);
+    CHECK_FALSE(fixture.database->Transact([&] { return store.PutMeasurement(measurement); }).ok());
+  }
+  CHECK(store.ListMeasurements("nordic").value()[0].row.size() == 1);  // nothing of it was kept
+  REQUIRE_OK(store.DeleteMeasurement("nordic", "ann"));
+  REQUIRE_OK(store.PutMeasurement(MeasurementOf("ann", 3)));
+  CHECK(store.ListMeasurements("nordic").value()[0].row.empty());
 }
 
 TEST_CASE("The database itself refuses to change or drop a prediction") {
