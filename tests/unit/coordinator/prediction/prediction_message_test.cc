@@ -109,7 +109,7 @@ TEST_CASE("A row has domains of the charter, each once, and names its text") {
   const absl::Status twice = CheckMeasurement(measurement, kDomains);
   REQUIRE_STATUS(twice, absl::StatusCode::kInvalidArgument, "MEASUREMENT_INVALID");
   CHECK(twice.message().find("row[1].domain") != absl::string_view::npos);
-  for (const std::string digest :
+  for (const std::string& digest :
        {std::string(), std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'A'),
         std::string(64, 'g'), std::string(100'000, 'a')}) {
     measurement = Good();
