@@ -180,7 +180,7 @@ TEST_CASE("Members read the router part and nothing else", "[integration]") {
   REQUIRE_STATUS(ground.Read(*stub, "law", "cooperatives/alpine"),
                  absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
   REQUIRE_STATUS(ground.Read(*stub, "law", ""), absl::StatusCode::kInvalidArgument,
-                 "FIELD_INVALID");
+                 "NAME_INVALID");
   REQUIRE_STATUS(ground.Read(*ground.coordinator.Administrator(), "law"),
                  absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
 
