@@ -109,12 +109,12 @@ TEST_CASE("Members' measurements become a stored prediction") {
   // Everybody has measured its row: the law firm helps medicine a little, the hospital harms law.
   const auto with_row = [](double b, double s, double law, double medicine) {
     v1::ReportMeasurementRequest report = Report(b, s);
-    for (const auto& [domain, base, own] :
+    for (const auto& [domain, before, after] :
          {std::tuple("legal", 3.0, law), std::tuple("medical", 4.0, medicine)}) {
       v1::DomainLosses& losses = *report.mutable_measurement()->add_row();
       losses.set_domain(domain);
-      losses.set_base_loss(base);
-      losses.set_own_loss(own);
+      losses.set_base_loss(before);
+      losses.set_own_loss(after);
       losses.set_tokens(32 * 31);
       losses.set_text_sha256(std::string(64, 'a'));
     }
