@@ -1,11 +1,25 @@
 #include "coordinator/launch/charter.h"
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 
+#include "common/base/errors.h"
 #include "common/crypto/dsse.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
+
+absl::Status DomainUnknown(absl::string_view domain, const CooperativeRow& cooperative) {
+  const std::string known = absl::StrJoin(cooperative.domains, ", ");
+  return MakeError(absl::StatusCode::kInvalidArgument, "DOMAIN_UNKNOWN",
+                   {.what = absl::StrCat("domain \"", absl::CHexEscape(domain.substr(0, 100)),
+                                         "\" found; must be one of: ", known),
+                    .why = "the charter names the domains that are fused and evaluated",
+                    .fix = "use one of them",
+                    .metadata = {{"domains", known}}});
+}
 
 std::string FormatCharter(const Charter& charter) {
   nlohmann::json probe_texts = nlohmann::json::array();

@@ -17,7 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "common/crypto/sha256.h"
@@ -38,6 +40,9 @@ struct Charter {
 };
 
 std::string FormatCharter(const Charter& charter);
+
+// INVALID_ARGUMENT DOMAIN_UNKNOWN, with the domains that there are.
+absl::Status DomainUnknown(absl::string_view domain, const CooperativeRow& cooperative);
 
 // The signed envelope, one line of JSON.
 absl::StatusOr<std::string> SignCharter(const Charter& charter, const SigningKey& key);

@@ -6,9 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
@@ -32,16 +30,6 @@ absl::Status FieldError(absl::string_view field, std::string what, absl::string_
                    {.what = absl::StrCat(field, ": ", what),
                     .fix = std::string(fix),
                     .metadata = {{"field", std::string(field)}}});
-}
-
-absl::Status DomainUnknown(absl::string_view domain, const CooperativeRow& cooperative) {
-  const std::string known = absl::StrJoin(cooperative.domains, ", ");
-  return MakeError(absl::StatusCode::kInvalidArgument, "DOMAIN_UNKNOWN",
-                   {.what = absl::StrCat("domain \"", absl::CHexEscape(domain.substr(0, 100)),
-                                         "\" found; must be one of: ", known),
-                    .why = "the charter names the domains that are fused and evaluated",
-                    .fix = "use one of them",
-                    .metadata = {{"domains", known}}});
 }
 
 absl::StatusOr<Digest> BaseFile(const BaseSummary& base, absl::string_view path) {
