@@ -87,7 +87,9 @@ TEST_CASE("Only the coordinator's key opens the envelope, and only as a charter"
 }
 
 TEST_CASE("A domain that the charter does not name is refused with those it names") {
-  const absl::Status status = DomainUnknown("m\non", {.id = "nordic", .domains = {"law", "sea"}});
+  CooperativeRow nordic;
+  nordic.domains = {"law", "sea"};
+  const absl::Status status = DomainUnknown("m\non", nordic);
   REQUIRE_STATUS(status, absl::StatusCode::kInvalidArgument, "DOMAIN_UNKNOWN");
   CHECK(status.message().find("m\\non") != absl::string_view::npos);
   CHECK(status.message().find("law, sea") != absl::string_view::npos);
