@@ -105,6 +105,7 @@ inline constexpr int64_t kChunkTokensDefault = 256;
 inline constexpr int64_t kChunkTokensMax = 4096;
 inline constexpr int64_t kDomainsMax = 64;
 inline constexpr int64_t kContributorsMax = 500;   // a page holds all of a cooperative
+inline constexpr int64_t kPlannedMembersMax = 64;  // of one question what if
 inline constexpr int64_t kCommentBytesMax = 1000;  // an administrator's words in the log
 
 // A fusion's numbers.

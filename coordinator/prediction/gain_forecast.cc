@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -32,10 +33,28 @@ struct Domains {
   std::vector<double> base_loss;  // B[d]
 };
 
-Domains CollectDomains(const std::vector<MeasurementRow>& measurements) {
+// B of a domain that nobody reported on its own text: as members' rows have it, else as the mean of
+// the others.
+double UnreportedBaseLoss(const ForecastInput& input, const std::string& domain,
+                          const std::vector<double>& others) {
+  double sum = 0;
+  int count = 0;
+  for (const MeasurementRow& measurement : input.measurements) {
+    for (const DomainLossesRow& losses : measurement.row) {
+      if (losses.domain != domain) continue;
+      sum += losses.base_loss;
+      ++count;
+    }
+  }
+  if (count > 0) return sum / count;
+  return std::accumulate(others.begin(), others.end(), 0.0) / static_cast<double>(others.size());
+}
+
+// Members' domains first.
+Domains CollectDomains(const ForecastInput& input) {
   Domains domains;
   std::vector<int> members;
-  for (const MeasurementRow& row : measurements) {
+  for (const MeasurementRow& row : input.measurements) {
     const auto [entry, added] =
         domains.index.emplace(row.domain, static_cast<int>(domains.base_loss.size()));
     if (added) {
@@ -47,6 +66,12 @@ Domains CollectDomains(const std::vector<MeasurementRow>& measurements) {
     ++members[d];
   }
   for (size_t d = 0; d < members.size(); ++d) domains.base_loss[d] /= members[d];
+  const std::vector<double> reported = domains.base_loss;
+  for (const std::string& domain : input.evaluation_domains) {
+    const int next = static_cast<int>(domains.base_loss.size());
+    if (!domains.index.emplace(domain, next).second) continue;
+    domains.base_loss.push_back(UnreportedBaseLoss(input, domain, reported));
+  }
   return domains;
 }
 
@@ -141,13 +166,15 @@ absl::StatusOr<HomeMatrix> MatrixAtHome(const ForecastInput& input, const Domain
   return home;
 }
 
-// The best estimate there is of the gain without member number `leaving`, and without the domain
-// that only it has.
+// The best estimate there is of the gain without member number `leaving`. A domain that only it has
+// counts on if it is an evaluation domain.
 std::optional<double> GainWithout(const ForecastInput& input, size_t leaving) {
   if (input.measurements.size() < 3) return std::nullopt;
-  ForecastInput rest{.measurements = input.measurements, .chunk_tokens = input.chunk_tokens};
+  ForecastInput rest{.measurements = input.measurements,
+                     .chunk_tokens = input.chunk_tokens,
+                     .evaluation_domains = input.evaluation_domains};
   rest.measurements.erase(rest.measurements.begin() + static_cast<std::ptrdiff_t>(leaving));
-  const Domains domains = CollectDomains(rest.measurements);
+  const Domains domains = CollectDomains(rest);
   const absl::StatusOr<HomeMatrix> home = MatrixAtHome(rest, domains);
   if (home.ok() && home->matrix.has_value()) return OracleGainPercent(*home->matrix);
   const absl::StatusOr<Coverage> coverage =
@@ -260,7 +287,7 @@ absl::StatusOr<std::optional<double>> AddRows(const ForecastInput& input, const 
 }  // namespace
 
 absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input) {
-  const Domains domains = CollectDomains(input.measurements);
+  const Domains domains = CollectDomains(input);
   const std::vector<MemberLosses> losses = Losses(input, domains);
   Forecast forecast;
   for (const MeasurementRow& row : input.measurements) {
@@ -310,6 +337,11 @@ absl::StatusOr<ForecastInput> AskWhatIf(const ForecastInput& input,
                                         "' has reported nothing, or is named twice; must be one "
                                         "of the members who reported"),
                            "run predict without it first: it lists who reported");
+  }
+  if (planned.size() > static_cast<size_t>(limits::kPlannedMembersMax)) {
+    return InvalidQuestion(absl::StrCat("planned: ", planned.size(), " found; must be at most ",
+                                        limits::kPlannedMembersMax),
+                           "ask about fewer at once");
   }
   for (size_t k = 0; k < planned.size(); ++k) {
     ASSIGN_OR_RETURN(MeasurementRow row, PlannedRow(planned[k], k, input.chunk_tokens));

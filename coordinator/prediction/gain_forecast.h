@@ -30,6 +30,8 @@ struct ForecastInput {
   std::optional<Estimate> oracle = {};
   // The oracle's gain over the base, given where the base is better than every specialist.
   std::optional<double> oracle_over_base_percent = {};
+  // What an equal-weight mean counts beside the members' own domains: those with probe text.
+  std::vector<std::string> evaluation_domains = {};
   // What the reader must know of where the figures come from; they end the reason.
   std::vector<std::string> notes = {};
 };
@@ -60,9 +62,10 @@ struct Forecast {
   std::vector<MemberExpectation> members = {};
 };
 
-// B[d] is the mean base loss that the members of domain d reported; domains without a measurement
-// are left out. Where a member gave no standard error, 10 % of the base loss is taken as the
-// deviation of one chunk. `rows` counts the domains of those who reported; where a member's row
+// B[d] is the mean base loss that the members of domain d reported; of an evaluation domain whose
+// member has not reported, or has left, what members' rows say, else the mean of the others: nobody
+// improves it, and it counts in every mean. Where a member gave no standard error, 10 % of the base
+// loss is taken as the deviation of one chunk. `rows` counts the same domains; where a member's row
 // lacks its own domain (it may have trained on all of that text), the two losses on its own
 // held-out text stand in. Errors: CALIBRATION_UNKNOWN; those of EstimateCoverage and FitLine.
 absl::StatusOr<Forecast> ForecastGain(const ForecastInput& input);

@@ -146,16 +146,21 @@ absl::StatusOr<ForecastInput> PredictionService::Collect(const CooperativeRow& c
   if (active < 2) return NotEnough(active);
   if (input.measurements.size() < 2) {
     const std::string names = absl::StrJoin(missing, ", ");
-    return MakeError(absl::StatusCode::kFailedPrecondition, "MEASUREMENTS_MISSING",
-                     {.what = absl::StrCat("measurements: ", input.measurements.size(),
-                                           " found; must be at least two; not yet reported: ",
-                                           names),
-                      .why = "the gain comes from what members know and others do not",
-                      .fix = "let these members run: kalavai train --pilot, then kalavai predict",
-                      .metadata = {{"missing", names}}});
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "MEASUREMENTS_MISSING",
+        {.what = absl::StrCat("measurements: ", input.measurements.size(),
+                              " found; must be at least two; not yet reported: ", names),
+         .why = "the gain comes from what members know and others do not",
+         .fix = "let these members run: kalavai train --pilot, then kalavai predict",
+         .metadata = {{"missing", names}}});
   }
   if (!missing.empty()) {
     input.notes.push_back(absl::StrCat("not yet reported: ", absl::StrJoin(missing, ", ")));
+  }
+  ASSIGN_OR_RETURN(const std::vector<ProbeTextRow> texts,
+                   parts_.cooperatives.ListProbeTexts(cooperative.id));
+  for (const ProbeTextRow& text : texts) {
+    if (!text.public_class) input.evaluation_domains.push_back(text.domain);
   }
   ASSIGN_OR_RETURN(const MeasuredOracle oracle, parts_.fusions.oracle(cooperative.id));
   UseOracle(oracle, input);

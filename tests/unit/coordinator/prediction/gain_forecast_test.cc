@@ -5,6 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/match.h"
+
+#include "common/base/limits.h"
 #include "tests/support/catch.h"
 
 namespace kalavai::coordinator {
@@ -41,6 +44,39 @@ TEST_CASE("Coverage over two domains, the larger improvement of a shared one cou
   REQUIRE(later.calibration_points == 7);
   REQUIRE(later.decision.predictor == Predictor::kOracle);
   REQUIRE(later.decision.verdict == Verdict::kNoGo);
+}
+
+TEST_CASE("An evaluation domain that nobody reported counts, and nobody improves it") {
+  ForecastInput input;
+  input.measurements = {Reported("a", "legal", 4, 3), Reported("b", "medical", 3, 2.5),
+                        Reported("c", "sea", 5, 4)};
+  input.evaluation_domains = {"legal", "medical", "sea"};
+  REQUIRE_OK_AND_ASSIGN(const Forecast all, ForecastGain(input));
+  REQUIRE_NEAR(all.coverage.gain_percent, 100 * (2.5 - 1) / (12 - 1), 1e-9);
+  // c has left; its domain's text has not. B of it: the mean of the others, 3.5.
+  input.measurements.pop_back();
+  REQUIRE_OK_AND_ASSIGN(const Forecast left, ForecastGain(input));
+  REQUIRE_NEAR(left.coverage.gain_percent, 100 * (1.5 - 1) / (4 + 3 + 3.5 - 1), 1e-9);
+  REQUIRE_NEAR(left.members[0].other_domains_percent, 100 * 0.5 / 6.5, 1e-9);
+  // A row says what it is.
+  input.measurements[0].row = {
+      {.domain = "sea", .base_loss = 5.5, .own_loss = 5.5, .tokens = 8192, .text = {}}};
+  REQUIRE_OK_AND_ASSIGN(const Forecast measured, ForecastGain(input));
+  REQUIRE_NEAR(measured.coverage.gain_percent, 100 * (1.5 - 1) / (4 + 3 + 5.5 - 1), 1e-9);
+  input.measurements.push_back(Reported("d", "cloud", 4, 3.5));
+  REQUIRE_OK_AND_ASSIGN(const Forecast more, ForecastGain(input));
+  REQUIRE_NEAR(more.members[2].gain_without_percent.value(), measured.coverage.gain_percent, 1e-9);
+}
+
+TEST_CASE("What the reader must know ends the reason; a question has none of it") {
+  ForecastInput input;
+  input.measurements = {Reported("a", "legal", 4, 3), Reported("b", "medical", 3, 2.5)};
+  input.notes = {"not yet reported: eve", "the oracle is left out"};
+  REQUIRE_OK_AND_ASSIGN(const Forecast forecast, ForecastGain(input));
+  CHECK(
+      absl::EndsWith(forecast.decision.reason, "; not yet reported: eve; the oracle is left out"));
+  REQUIRE_OK_AND_ASSIGN(const ForecastInput asked, AskWhatIf(input, {}, {{"sea", 5, 4}}));
+  CHECK(asked.notes.empty());
 }
 
 TEST_CASE("Members of one domain have nothing to give each other") {
@@ -252,6 +288,10 @@ TEST_CASE("Questions that make no sense are refused") {
   }
   REQUIRE_STATUS(AskWhatIf(input, {"a"}, {}), absl::StatusCode::kFailedPrecondition,
                  "NOT_ENOUGH_SPECIALISTS");
+  std::vector<PlannedMember> many(limits::kPlannedMembersMax, {"d", 4, 3});
+  REQUIRE_OK(AskWhatIf(input, {}, many));
+  many.emplace_back(many[0]);
+  REQUIRE_STATUS(AskWhatIf(input, {}, many), absl::StatusCode::kInvalidArgument, "WHAT_IF_INVALID");
 }
 
 }  // namespace
