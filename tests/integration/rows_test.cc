@@ -190,7 +190,7 @@ TEST_CASE("Members read the router part and nothing else", "[integration]") {
   grpc::ClientContext context;
   SetDeadline(context, absl::Seconds(20));
   v1::ProbeText added;
-  const std::string sample = Lines(3, 0, 40);
+  const std::string sample = Lines(2, 50, 40);
   v1::AddProbeTextRequest request;
   request.mutable_header()->set_parent(kParent);
   request.mutable_header()->set_format("jsonl");
