@@ -32,7 +32,7 @@ TEST_CASE("Rows survive a kill and carry the verdict", "[end_to_end]") {
   const json half = json::parse(testing::ReadFile(kept));  // whole, whenever it was killed
   const ProcessResult alone = site.Member("ann", measure);
   CHECK(alone.code == 1);  // reported; there is nobody else yet
-  CHECK(json::parse(alone.error.substr(alone.error.rfind("{\"")))["reason"] ==
+  CHECK(json::parse(alone.error.substr(alone.error.rfind('{')))["reason"] ==
         "MEASUREMENTS_MISSING");
   const json resumed = json::parse(testing::ReadFile(kept));
   for (const auto& [domain, losses] : half["domains"].items()) {
