@@ -26,9 +26,13 @@ std::string Self() {
   return absl::StrCat(host[0] == '\0' ? "this machine" : host.data(), ", process ", getpid());
 }
 
-// Whether the lock was free and is ours now.
-absl::StatusOr<bool> Take(const FileDescriptor& file, const std::string& path) {
-  while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+// A look lasts microseconds; so many milliseconds of nothing but looks are no coincidence.
+constexpr int kLooksMax = 200;
+constexpr useconds_t kLookMicroseconds = 1000;
+
+// Whether the lock could be had at once, exclusive (LOCK_EX) or shared (LOCK_SH).
+absl::StatusOr<bool> Take(const FileDescriptor& file, int kind, const std::string& path) {
+  while (flock(file.get(), kind | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return false;
     if (errno != EINTR) return ErrnoError(errno, "lock", path);
   }
@@ -39,7 +43,14 @@ absl::StatusOr<bool> Take(const FileDescriptor& file, const std::string& path) {
 
 absl::StatusOr<std::optional<FileLock>> FileLock::Try(const std::string& path) {
   ASSIGN_OR_RETURN(FileDescriptor file, FileDescriptor::Open(path, O_RDWR | O_CREAT, 0600));
-  ASSIGN_OR_RETURN(const bool taken, Take(file, path));
+  ASSIGN_OR_RETURN(bool taken, Take(file, LOCK_EX, path));
+  for (int i = 0; !taken && i < kLooksMax; ++i) {
+    ASSIGN_OR_RETURN(const bool only_looks, Take(file, LOCK_SH, path));
+    if (!only_looks) break;
+    flock(file.get(), LOCK_UN);
+    if (i > 0) usleep(kLookMicroseconds);
+    ASSIGN_OR_RETURN(taken, Take(file, LOCK_EX, path));
+  }
   if (!taken) return std::optional<FileLock>();
   RETURN_IF_ERROR(file.TruncateTo(0, path));
   RETURN_IF_ERROR(file.WriteAll(Self() + "\n", path));
@@ -50,8 +61,8 @@ absl::StatusOr<bool> FileLock::IsHeld(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return false;
   ASSIGN_OR_RETURN(const FileDescriptor file, FileDescriptor::Open(path, O_RDWR));
-  ASSIGN_OR_RETURN(const bool taken, Take(file, path));
-  return !taken;
+  ASSIGN_OR_RETURN(const bool shared, Take(file, LOCK_SH, path));
+  return !shared;
 }
 
 std::string FileLock::HolderOf(const std::string& path) {

@@ -5,8 +5,9 @@
 //   if (!lock.has_value()) return … FileLock::HolderOf(path) … ;
 //
 // The file says who holds it, or held it last ("HOST, process PID"), and stays: a lock on a file
-// that was removed keeps nobody out. IsHeld takes the lock for a moment. Errors: those of
-// ErrnoError. Movable; the two objects of one process keep each other out as well.
+// that was removed keeps nobody out. Looking whether it is held does not either: IsHeld shares the
+// lock for a moment, and Try waits for lookers. Errors: those of ErrnoError. Movable; the two
+// objects of one process keep each other out as well.
 #ifndef KALAVAI_COMMON_STORAGE_FILE_LOCK_H_
 #define KALAVAI_COMMON_STORAGE_FILE_LOCK_H_
 

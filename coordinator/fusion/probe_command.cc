@@ -103,7 +103,7 @@ absl::StatusOr<nlohmann::json> RunOne(const Flags& flags, const std::string& nam
                         {"cache", run.cache}};
 }
 
-// The first that nobody is at and that was not tried here; "" when there is none.
+// The first that nobody is at and that was not made here; "" when there is none.
 absl::StatusOr<std::string> NextOpen(const Flags& flags, const std::set<std::string>& tried) {
   ASSIGN_OR_RETURN(const std::vector<ListedPass> passes, ListPasses(WorkOf(flags)));
   for (const ListedPass& pass : passes) {
@@ -121,7 +121,8 @@ absl::Status RunOpen(const Flags& flags, nlohmann::json& made, Console& console)
     tried.insert(name);
     absl::StatusOr<nlohmann::json> run = RunOne(flags, name, console);
     const std::string reason = GetErrorReason(run.status());
-    // Another process was faster, or the fusion is over.
+    // Another process was faster; it may end before the pass does, then it is open again.
+    if (reason == "PROBE_PASS_HELD") tried.erase(name);
     if (reason == "PROBE_PASS_HELD" || reason == "PROBE_PASS_NOT_FOUND") continue;
     RETURN_IF_ERROR(run.status());
     made.push_back(*std::move(run));

@@ -6,6 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +54,27 @@ TEST_CASE("A lock goes with the process that is killed", "[storage]") {
   CHECK(FileLock::Try(path).value().has_value());
   close(ready[0]);
   close(ready[1]);
+}
+
+TEST_CASE("Who looks keeps nobody out, and looks of others are no holders", "[storage]") {
+  const testing::TempDir directory;
+  const std::string path = directory.File("lock");
+  REQUIRE(FileLock::Try(path).value().has_value());
+  // A look that lasts: as IsHeld takes it.
+  const int look = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(flock(look, LOCK_SH) == 0);
+  CHECK_FALSE(FileLock::IsHeld(path).value());
+  close(look);
+
+  const pid_t child = fork();
+  if (child == 0) {
+    for (;;) static_cast<void>(FileLock::IsHeld(path).ok());
+  }
+  int refused = 0;
+  for (int i = 0; i < 500; ++i) refused += FileLock::Try(path).value().has_value() ? 0 : 1;
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  CHECK(refused == 0);
 }
 
 TEST_CASE("A lock file that says nothing, or something else, is no error", "[storage]") {
