@@ -14,6 +14,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/sha256.h"
+#include "common/router/probe_data.h"
 #include "common/safetensors/reader.h"
 #include "common/safetensors/writer.h"
 
@@ -26,9 +27,6 @@ constexpr char kModelDigest[] = "model_digest";
 constexpr char kProbeDigest[] = "probe_digest";
 constexpr char kArithmeticDigest[] = "arithmetic_digest";
 constexpr char kContentDigest[] = "content_digest";
-
-// A log-probability is at most 0; float32 rounding of a log-softmax may put it just above.
-constexpr float kLogProbMax = 1e-4F;
 
 absl::Status InvalidCache(absl::string_view defect, std::string what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "PROBE_CACHE_INVALID",

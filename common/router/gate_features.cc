@@ -32,11 +32,6 @@ void ForgettingMean::Mean(std::span<double> out) const {
   for (size_t i = 0; i < out.size(); ++i) to[i] = sum[i] * scale;
 }
 
-void ForgettingMean::Reset() {
-  weight_ = 0;
-  std::fill(sum_.begin(), sum_.end(), 0.0);
-}
-
 void ProjectState(const FeatureTransform& transform, std::span<const float> hidden,
                   std::span<float> out) {
   const size_t width = static_cast<size_t>(transform.width);
@@ -84,11 +79,6 @@ void GateFeatures::Push(std::span<const float> hidden) {
 void GateFeatures::PushProjected(std::span<const float> projected) {
   mean_.Push(projected);
   mean_.Mean(z_);
-}
-
-void GateFeatures::Reset() {
-  mean_.Reset();
-  std::fill(z_.begin(), z_.end(), 0.0);
 }
 
 }  // namespace kalavai

@@ -38,7 +38,6 @@ class ForgettingMean {
   void Mean(std::span<double> out) const;
   // W / (W + shrinkage), in [0, 1).
   double Fill() const { return weight_ / (weight_ + shrinkage_); }
-  void Reset();
 
  private:
   double decay_;
@@ -72,7 +71,6 @@ class GateFeatures {
   void Push(std::span<const float> hidden);                // [D]
   void PushProjected(std::span<const float> projected);    // [K], from ProjectStates
   std::span<const double> Features() const { return z_; }  // [K]
-  void Reset();
 
  private:
   const FeatureTransform* transform_;

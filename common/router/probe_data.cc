@@ -12,9 +12,6 @@
 namespace kalavai {
 namespace {
 
-// A log-softmax in float may end a little above 0.
-constexpr float kLogProbMax = 1e-3f;
-
 absl::Status Invalid(std::string what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "PROBE_CACHE_INVALID",
                    {.what = std::move(what),

@@ -53,6 +53,9 @@ struct ProbeData {
   }
 };
 
+// A log-probability is at most 0; float32 rounding of a log-softmax may put it just above.
+inline constexpr float kLogProbMax = 1e-4F;
+
 // InvalidArgument PROBE_CACHE_INVALID: sizes disagree; a domain has no chunk; a log-probability is
 // NaN or above 0 by more than rounding, or -infinity for every expert of a row (a single expert may
 // exclude a token); a hidden state is not finite.

@@ -25,9 +25,6 @@ TEST_CASE("A forgetting mean is exact on an example by hand", "[router]") {
   mean.Mean(out);
   CHECK(out == std::vector<double>{4.5 / 4, -3.0 / 4});
   CHECK(mean.Fill() == 1.5 / 4);
-  mean.Reset();
-  mean.Mean(out);
-  CHECK(out == std::vector<double>{0, 0});
 }
 
 TEST_CASE("The weight of an old token halves every half-life", "[router]") {
@@ -68,8 +65,6 @@ TEST_CASE("A copy keeps a state that can be gone back to", "[router]") {
   GateFeatures again = kept;
   again.Push(std::vector<float>{7});
   CHECK(again.Features()[0] == features.Features()[0]);
-  features.Reset();
-  CHECK(features.Features()[0] == 0);
 }
 
 }  // namespace

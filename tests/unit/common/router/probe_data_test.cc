@@ -74,7 +74,7 @@ TEST_CASE("Sizes that disagree are refused", "[router]") {
 
 TEST_CASE("A log-probability may end a little above 0, as a softmax in float does", "[router]") {
   testing::SyntheticProbe probe({});
-  probe.log_prob()[0] = 5e-4f;
+  probe.log_prob()[0] = 5e-5f;
   REQUIRE_OK(ValidateProbeData(probe.Data()));
   probe.log_prob()[0] = 2e-3f;
   REQUIRE_STATUS(ValidateProbeData(probe.Data()), absl::StatusCode::kInvalidArgument,

@@ -58,10 +58,9 @@ TEST_CASE("The ridge prior names the expert of each domain", "[router]") {
     REQUIRE_OK_AND_ASSIGN(const RouterParameters router,
                           SolveRidge(who, 4, {.features_max = features_max}));
     CHECK(router.transform.features == std::min(features_max, 12));
-    GateFeatures features(router.transform, router.half_life, router.shrinkage);
     std::vector<double> prior(4);
     for (int64_t c = 0; c < data.chunks(); ++c) {
-      features.Reset();
+      GateFeatures features(router.transform, router.half_life, router.shrinkage);
       for (size_t t = 0; t < 40; ++t) features.Push(data.ChunkHidden(c).subspan(t * 12, 12));
       ComputePrior(router, features.Features(), std::vector<uint8_t>(4, 1), prior);
       const size_t domain = static_cast<size_t>(data.domain[static_cast<size_t>(c)]);
