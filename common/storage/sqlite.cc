@@ -208,6 +208,10 @@ class Database::Scope {
   }
   ~Scope() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!outermost_) return;
+    // Whatever was changed is committed by now (or taken back, which counts as well).
+    if (database_.connection_ != nullptr) {
+      database_.version_ = sqlite3_total_changes64(database_.connection_);
+    }
     database_.holder_ = std::thread::id();
     database_.mutex_.Unlock();
   }

@@ -170,6 +170,10 @@ class Database {
   int64_t ChangedRows() const;
   int64_t LastInsertRowId() const;
 
+  // Grows with every committed change and stays while there is none: what was read at one value
+  // holds as long as it stays. No I/O and no wait; any thread, also while another transacts.
+  int64_t Version() const { return version_.load(); }
+
   // Writes a compact, consistent, durable copy to `path` while others go on reading the original's
   // files; ALREADY_EXISTS FILE_EXISTS when `path` exists. Not within Transact (DATABASE_ERROR).
   absl::Status BackupTo(const std::string& path);
@@ -197,7 +201,8 @@ class Database {
   absl::Mutex mutex_;
   std::atomic<std::thread::id> holder_ = {};  // the thread that holds mutex_
   const std::string path_;
-  sqlite3* connection_;       // used by the holder only
+  sqlite3* connection_;  // used by the holder only
+  std::atomic<int64_t> version_ = 0;
   absl::Status failure_;      // not OK after an I/O error; holder only
   bool in_transact_ = false;  // a body runs; holder only
   bool controlling_ = false;  // Control runs: BEGIN and COMMIT are allowed

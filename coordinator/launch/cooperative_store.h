@@ -74,6 +74,9 @@ class CooperativeStore {
  public:
   explicit CooperativeStore(Database& database) : database_(database) {}
 
+  // Database::Version of the rows' database.
+  int64_t DatabaseVersion() const { return database_.Version(); }
+
   absl::Status Insert(const CooperativeRow& row);
   absl::StatusOr<CooperativeRow> Get(absl::string_view cooperative) const;
   // At most `count` rows whose id is greater than `after`, by id.

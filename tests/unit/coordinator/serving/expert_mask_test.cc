@@ -2,6 +2,7 @@
 // Method: experts of every kind of submission; a withdrawal between two questions.
 #include "coordinator/serving/expert_mask.h"
 
+#include "common/base/status_macros.h"
 #include "tests/unit/coordinator/submission_rows.h"
 
 namespace kalavai::coordinator {
@@ -31,6 +32,28 @@ TEST_CASE("The base and admitted specialists of present members may speak", "[se
   CHECK(mask.Allowed(experts) == std::vector<uint8_t>{1, 0, 1, 0});
   REQUIRE_OK(fixture.cooperatives.Withdraw("nordic", "bo", kNow));
   CHECK(mask.Allowed(experts) == std::vector<uint8_t>{1, 0, 0, 0});
+}
+
+TEST_CASE("What is known is asked for again when something was committed, and only then",
+          "[serving]") {
+  CooperativeFixture fixture;
+  SubmissionStore submissions(*fixture.database);
+  const ExpertMask mask(fixture.cooperatives, submissions);
+  const std::vector<ModelExpertRecord> experts = {
+      ExpertOf("ann", AddSubmission(*fixture.database, "ann", "law", SubmissionState::kAdmitted))};
+  REQUIRE(mask.Allowed(experts) == std::vector<uint8_t>{1});
+  // This thread would see its own changes in any query.
+  const auto withdraw = [&](bool commit) {
+    return fixture.database->Transact([&]() -> absl::Status {
+      RETURN_IF_ERROR(fixture.cooperatives.Withdraw("nordic", "ann", kNow));
+      CHECK(mask.Allowed(experts) == std::vector<uint8_t>{1});
+      return commit ? absl::OkStatus() : absl::CancelledError("taken back");
+    });
+  };
+  CHECK(absl::IsCancelled(withdraw(/*commit=*/false)));
+  CHECK(mask.Allowed(experts) == std::vector<uint8_t>{1});
+  REQUIRE_OK(withdraw(/*commit=*/true));
+  CHECK(mask.Allowed(experts) == std::vector<uint8_t>{0});
 }
 
 TEST_CASE("Who cannot be looked up may not speak", "[serving]") {
