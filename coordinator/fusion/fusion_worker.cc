@@ -11,6 +11,7 @@
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/model/determinism.h"
+#include "common/model/model_config.h"
 #include "common/probe/gate_statistics.h"
 #include "common/probe/logit_pass.h"
 #include "common/probe/probe_arrays.h"
@@ -22,6 +23,7 @@
 #include "coordinator/fusion/member_traces.h"
 #include "coordinator/fusion/pass_job.h"
 #include "coordinator/fusion/pass_processes.h"
+#include "coordinator/fusion/probe_memory.h"
 #include "coordinator/fusion/probe_texts.h"
 #include "coordinator/fusion/reference_model.h"
 #include "coordinator/fusion/weight_average.h"
@@ -259,6 +261,7 @@ absl::Status FusionWorker::Probe(Job& job) {
                                                      "tokenizer.json"),
                                             job.plan.inputs.chunk_tokens));
   job.plan.inputs.probe_digest = job.probe.digest;
+  RETURN_IF_ERROR(CheckMemory(job));
   RETURN_IF_ERROR(ProbeModels(job));
   if (job.record.weight_average) {
     ASSIGN_OR_RETURN(const ProbeCache average, ProbeAverage(job));
@@ -273,6 +276,16 @@ absl::Status FusionWorker::Probe(Job& job) {
   RemoveModels();
   RemovePasses();
   return absl::OkStatus();
+}
+
+absl::Status FusionWorker::CheckMemory(const Job& job) const {
+  ASSIGN_OR_RETURN(
+      const std::string text,
+      ReadFileBounded(BlobPath(dependencies_.blobs, job.plan.expert_files[0], "config.json"),
+                      limits::kJsonBytesMax));
+  ASSIGN_OR_RETURN(const ModelConfig config, ModelConfig::FromJson(text));
+  return CheckProbeMemory(job.probe, static_cast<int64_t>(job.plan.experts.size()),
+                          config.hidden_size, MemoryLimit());
 }
 
 PassOrder FusionWorker::OrderOf(const Job& job, size_t index) const {

@@ -123,6 +123,7 @@ class FusionWorker {
   absl::Status MayGoOn(const FusionRecord& record);
   absl::Status Prepare(const std::string& fusion, Job& job);
   absl::Status Probe(Job& job);
+  absl::Status CheckMemory(const Job& job) const;
   PassOrder OrderOf(const Job& job, size_t index) const;
   absl::Status ProbeModels(Job& job);
   absl::Status ProbeHere(Job& job, std::vector<size_t> models);
