@@ -7,6 +7,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -28,7 +30,7 @@ std::string Self() {
 
 // A look lasts microseconds; so many milliseconds of nothing but looks are no coincidence.
 constexpr int kLooksMax = 200;
-constexpr useconds_t kLookMicroseconds = 1000;
+constexpr absl::Duration kLook = absl::Milliseconds(1);
 
 // Whether the lock could be had at once, exclusive (LOCK_EX) or shared (LOCK_SH).
 absl::StatusOr<bool> Take(const FileDescriptor& file, int kind, const std::string& path) {
@@ -44,11 +46,12 @@ absl::StatusOr<bool> Take(const FileDescriptor& file, int kind, const std::strin
 absl::StatusOr<std::optional<FileLock>> FileLock::Try(const std::string& path) {
   ASSIGN_OR_RETURN(FileDescriptor file, FileDescriptor::Open(path, O_RDWR | O_CREAT, 0600));
   ASSIGN_OR_RETURN(bool taken, Take(file, LOCK_EX, path));
+  const absl::Notification never;  // the end of another process's look is no event of this one
   for (int i = 0; !taken && i < kLooksMax; ++i) {
     ASSIGN_OR_RETURN(const bool only_looks, Take(file, LOCK_SH, path));
     if (!only_looks) break;
     flock(file.get(), LOCK_UN);
-    if (i > 0) usleep(kLookMicroseconds);
+    if (i > 0) never.WaitForNotificationWithTimeout(kLook);
     ASSIGN_OR_RETURN(taken, Take(file, LOCK_EX, path));
   }
   if (!taken) return std::optional<FileLock>();
