@@ -38,6 +38,17 @@ struct Egress {
   std::vector<EgressItem> items;
 };
 
+// A receipt that was kept, read back and verified.
+struct KeptEgress {
+  std::string path;         // of the receipt's file
+  std::string contributor;  // resource name
+  Egress egress;
+};
+// All of this workspace, oldest first; none: nothing was ever sent, or they are gone. Errors: those
+// of VerifyEnvelope with the member's own key, JSON_INVALID for fields that are none, each with the
+// file's path.
+absl::StatusOr<std::vector<KeptEgress>> ListEgressReceipts(const Workspace& workspace);
+
 // Returns the receipt's path.
 absl::StatusOr<std::string> SaveEgressReceipt(const Workspace& workspace,
                                               const Membership& membership, const Egress& egress);

@@ -19,11 +19,11 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/merkle_tree.h"
 #include "common/crypto/note_key.h"
+#include "common/crypto/receipt.h"
 #include "common/crypto/tree_head.h"
 #include "common/rpc/retry.h"
 #include "common/storage/atomic_file.h"
 #include "common/storage/file_descriptor.h"
-#include "contributor/receipt.h"
 #include "kalavai/v1/transparency.grpc.pb.h"
 
 namespace kalavai::contributor {
@@ -261,13 +261,14 @@ absl::Status CheckReceiptRecorded(const Workspace& workspace, const std::string&
   };
   History history(workspace, address, channel);
   ASSIGN_OR_RETURN(const KeptHead now, history.Advance());
-  absl::StatusOr<ReceiptRecord> recorded = ReadReceiptRecord(receipt);
-  if (!receipt.contains("leaf")) {
+  const absl::StatusOr<VerdictReceipt> verdict = ReadVerdictReceipt(receipt);
+  if (!verdict.ok()) return refuse(verdict.status());
+  std::optional<ReceiptRecord> recorded = verdict->record;
+  if (!recorded.has_value()) {
     // Signed before receipts carried evidence: the log must have it now.
     ASSIGN_OR_RETURN(recorded, history.AskFor(receipt, now.state));
   }
-  if (!recorded.ok()) return refuse(recorded.status());
-  const absl::Status matches = CheckReceiptLeaf(*recorded, receipt);
+  const absl::Status matches = CheckReceiptLeaf(*verdict, *recorded);
   if (!matches.ok()) return refuse(matches);
   ASSIGN_OR_RETURN(const TreeState then,
                    history.Verify(recorded->tree_head, now.verifier, "the receipt's tree head"));

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include <google/protobuf/stubs/common.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/grpcpp.h>
 #include <openssl/crypto.h>
 
@@ -33,6 +34,8 @@
 
 int main(int argc, char** argv) {
   using namespace kalavai::contributor;  // NOLINT(google-build-using-namespace): a table of names
+  // Standard error is for our errors (one object with --format json), not for protobuf's lines.
+  google::protobuf::SetLogHandler(nullptr);
   // cuBLAS is deterministic only with it, and some LibTorch refuse to run without (--device cuda).
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   const kalavai::Program program = {

@@ -51,9 +51,14 @@ absl::Status BlobCollector::RemoveStaging(Collected& collected) const {
   ASSIGN_OR_RETURN(const std::vector<std::string> found, blobs_.ListStaging());
   for (const std::string& id : found) {
     if (std::binary_search(known.begin(), known.end(), id)) continue;
-    ASSIGN_OR_RETURN(StagedBlob staged, blobs_.OpenStaging(id));
-    const int64_t size = staged.size();
-    RETURN_IF_ERROR(staged.Discard());
+    absl::StatusOr<StagedBlob> staged = blobs_.OpenStaging(id);
+    // Since it was listed, its session has removed it or made a blob of it.
+    if (staged.status().code() == absl::StatusCode::kNotFound) continue;
+    RETURN_IF_ERROR(staged.status());
+    const int64_t size = staged->size();
+    const absl::Status discarded = staged->Discard();
+    if (discarded.code() == absl::StatusCode::kNotFound) continue;
+    RETURN_IF_ERROR(discarded);
     ++collected.files;
     collected.bytes += size;
   }

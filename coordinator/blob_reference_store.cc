@@ -10,7 +10,7 @@ namespace {
 constexpr char kNamed[] =
     "SELECT digest FROM current_probe_texts UNION SELECT digest FROM checkpoint_files UNION "
     "SELECT f.digest FROM submission_files AS f JOIN current_submissions AS s "
-    "ON s.name = f.submission WHERE f.held = 1 OR s.state NOT IN ('REJECTED', 'WITHDRAWN')";
+    "ON s.name = f.submission WHERE f.held = 1 AND s.state <> 'WITHDRAWN'";
 
 }  // namespace
 
@@ -29,8 +29,7 @@ absl::StatusOr<bool> BlobReferenceStore::IsNamed(const Digest& digest) const {
       "SELECT EXISTS (SELECT 1 FROM current_probe_texts WHERE digest = ?1) "
       "OR EXISTS (SELECT 1 FROM checkpoint_files WHERE digest = ?1) "
       "OR EXISTS (SELECT 1 FROM submission_files AS f JOIN current_submissions AS s "
-      "ON s.name = f.submission WHERE f.digest = ?1 "
-      "AND (f.held = 1 OR s.state NOT IN ('REJECTED', 'WITHDRAWN')))",
+      "ON s.name = f.submission WHERE f.digest = ?1 AND f.held = 1 AND s.state <> 'WITHDRAWN')",
       [&](Row& row) {
         named = row.Bool(0);
         return absl::OkStatus();

@@ -3,9 +3,10 @@
 //
 //   probe_texts, checkpoint_files     always
 //   shared_samples                    until the member leaves
-//   submission_files                  while the submission is neither REJECTED nor WITHDRAWN,
-//                                     arrived or not; of a REJECTED one the files kept as evidence
-//                                     (held)
+//   submission_files                  what has arrived (held), until the member leaves; of a
+//                                     REJECTED submission the files kept as evidence. A declaration
+//                                     alone names nothing: else whoever declares another member's
+//                                     digest would keep its bytes here when it leaves
 //
 // A folder of a later phase that stores blobs adds its table here. Whoever writes a row that names
 // a blob looks in the same transaction whether the blob is still there (BlobStore::Size), because
@@ -36,7 +37,7 @@ class BlobReferenceStore {
  public:
   explicit BlobReferenceStore(Database& database) : database_(database) {}
 
-  // Whether any row names this blob, which may still be on its way.
+  // Whether any row names this blob.
   absl::StatusOr<bool> IsNamed(const Digest& digest) const;
   // All digests of which that is so, sorted, each once.
   absl::StatusOr<std::vector<Digest>> ListNamed() const;

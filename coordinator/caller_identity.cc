@@ -21,7 +21,8 @@ absl::Status Unauthenticated() {
                    {.what = "client certificate: missing, unknown, expired or revoked; must be one "
                             "that this coordinator issued and has not revoked",
                     .why = "the certificate is the only proof of who calls",
-                    .fix = "join with an invitation; administrators use the files in "
+                    .fix = "join with an invitation; a member that was withdrawn fetches its "
+                           "receipt with 'kalavai withdraw'; administrators use the files in "
                            "DATA/administrator"});
 }
 

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include <google/protobuf/stubs/common.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/grpcpp.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
@@ -32,6 +33,8 @@ int main(int argc, char** argv) {
   using namespace kalavai::coordinator;  // NOLINT(google-build-using-namespace): a table of names
   // gRPC's own lines repeat, unreadably, what our errors say. Set the variable to see them.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  // Standard error is for our errors (one object with --format json), not for protobuf's lines.
+  google::protobuf::SetLogHandler(nullptr);
   // cuBLAS is deterministic only with it, and some LibTorch refuse to run without (--device cuda).
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   const kalavai::Program program = {

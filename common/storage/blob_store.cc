@@ -26,7 +26,6 @@ namespace kalavai {
 namespace {
 
 constexpr char kPutPrefix[] = ".put-";
-constexpr int64_t kAbandonedSeconds = 24 * 3600;
 constexpr mode_t kBlobMode = 0444;
 constexpr size_t kStagingIdLengthMax = 128;
 
@@ -79,16 +78,12 @@ absl::StatusOr<std::vector<std::string>> FileNames(const std::string& directory)
   return names;
 }
 
-// Copies of PutBytes and PutFile that a crash left behind. A day old, so that no copy another
-// process is making is hit.
+// Copies of PutBytes and PutFile that a crash left behind, whatever text they hold.
 absl::Status RemoveAbandoned(const std::string& staging) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, FileNames(staging));
   for (const std::string& name : names) {
     if (!absl::StartsWith(name, kPutPrefix)) continue;
-    const std::string path = absl::StrCat(staging, "/", name);
-    struct stat info = {};
-    if (stat(path.c_str(), &info) != 0) continue;
-    if (time(nullptr) - info.st_mtime > kAbandonedSeconds) RETURN_IF_ERROR(RemoveFile(path));
+    RETURN_IF_ERROR(RemoveFile(absl::StrCat(staging, "/", name)));
   }
   return absl::OkStatus();
 }

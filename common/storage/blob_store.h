@@ -82,8 +82,8 @@ class StagedBlob {
 
 class BlobStore {
  public:
-  // Creates the folders (mode 0700) when missing, and removes half-made copies of earlier
-  // processes.
+  // Creates the folders (mode 0700) when missing, and removes the half-made copies of earlier
+  // processes, however young: whoever opens a store is the only process at it, and opens it once.
   static absl::StatusOr<std::unique_ptr<BlobStore>> Open(const std::string& root,
                                                          const BlobStoreOptions& options = {});
 

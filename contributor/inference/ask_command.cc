@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/cli/number_checks.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/request_texts.h"
 #include "common/rpc/resource_name.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/workspace.h"
@@ -83,8 +84,10 @@ absl::Status Ask(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
   const auto stub = v1::InferenceService::NewStub(coordinator.channel);
+  const v1::GenerateRequest request = RequestOf(flags, coordinator.membership);
+  RETURN_IF_ERROR(CheckRequestTexts(request));
   grpc::ClientContext context;
-  const auto reader = stub->StreamGenerate(&context, RequestOf(flags, coordinator.membership));
+  const auto reader = stub->StreamGenerate(&context, request);
   std::string text;
   v1::GenerateResponse message;
   v1::GenerateResponse last;

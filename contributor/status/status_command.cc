@@ -112,13 +112,21 @@ absl::Status Status(const Flags& flags, Console& console) {
   const std::string reason = GetErrorReason(asked);
   if (reason == "LOG_INCONSISTENT" || reason == "KEPT_HEAD_DAMAGED") return asked;
   ASSIGN_OR_RETURN(record.now, ReadKeptHead(workspace));
+  const bool refused = reason == "UNAUTHENTICATED" && !HasLeft(workspace);
   if (!asked.ok() && HasLeft(workspace)) {
     remote = "this member has left";
+  } else if (refused) {
+    remote = "does not accept this member's certificate any more";
+    console.Warn(absl::StrCat("the coordinator ", remote,
+                              ": an administrator withdrew this member, or revoked it"));
   } else if (!asked.ok()) {
     remote = std::string(asked.message());
     console.Warn(absl::StrCat("the coordinator's side is unknown: ", remote));
   }
-  const std::string next = NextStep(workspace, submission);
+  const std::string next =
+      refused ? "kalavai withdraw  (fetches the receipt, when an administrator withdrew this "
+                "member; else ask the launcher for an invitation)"
+              : NextStep(workspace, submission);
   nlohmann::json result = {{"workspace", workspace.root()},     {"contributor", member.contributor},
                            {"domain", member.domain},           {"coordinator", member.coordinator},
                            {"coordinator_answers", asked.ok()}, {"base_fetched", has_base},

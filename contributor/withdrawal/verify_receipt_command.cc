@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/storage/atomic_file.h"
 #include "contributor/receipt.h"
+#include "contributor/withdrawal/erasure.h"
 #include "contributor/workspace.h"
 
 namespace kalavai::contributor {
@@ -48,27 +49,31 @@ absl::StatusOr<ReceiptKeys> KeysOf(const Flags& flags) {
   return ReceiptKeys{.coordinator = std::move(coordinator), .log = std::move(log)};
 }
 
-std::string Describe(const Receipt& receipt) {
-  const nlohmann::json& payload = receipt.payload;
-  const std::string place = absl::StrCat(
-      "\n  log entry ", payload["log_index"].dump(), " of ", receipt.head.size,
-      ", under the signed root ", receipt.head.root.Hex(), "\n  time ", payload.value("time", ""));
-  if (receipt.kind == "verdict") {
-    return absl::StrCat("verified: ", payload.value("submission", ""), "  ",
-                        payload.value("state", ""), "\n  root digest ",
-                        payload.value("root_digest", ""), place);
+std::string Place(const Receipt& receipt, const ReceiptRecord& record, const std::string& time) {
+  return absl::StrCat("\n  log entry ", record.index, " of ", receipt.head.size,
+                      ", under the signed root ", receipt.head.root.Hex(), "\n  time ",
+                      time.empty() ? "not said" : time);
+}
+
+std::string DescribeVerdict(const Receipt& receipt) {
+  const VerdictReceipt& verdict = *receipt.verdict;
+  return absl::StrCat("verified: ", verdict.submission, "  ", verdict.state, "\n  root digest ",
+                      verdict.root_digest, Place(receipt, *verdict.record, verdict.time));
+}
+
+std::string DescribeWithdrawal(const Receipt& receipt, const Erasure& erasure) {
+  const WithdrawalReceipt& withdrawal = *receipt.withdrawal;
+  std::string text = absl::StrCat("verified: ", withdrawal.contributor, "  ", erasure.Headline(),
+                                  Place(receipt, withdrawal.record, withdrawal.time));
+  for (const WithdrawalReceipt::Submission& submission : withdrawal.submissions) {
+    absl::StrAppend(&text, "\n  ", submission.name, "  ",
+                    submission.root_digest.empty() ? "never checked" : submission.root_digest);
   }
-  std::string text =
-      absl::StrCat("verified: ", payload.value("contributor", ""), "  WITHDRAWN and erased", place);
-  for (const nlohmann::json& submission : payload.value("submissions", nlohmann::json::array())) {
-    absl::StrAppend(&text, "\n  ", submission.value("name", ""), "  ",
-                    submission.value("root_digest", ""));
+  for (const Digest& digest : withdrawal.deleted) {
+    absl::StrAppend(&text, "\n  deleted ", digest.Hex());
   }
-  for (const nlohmann::json& digest : payload["deleted"]) {
-    absl::StrAppend(&text, "\n  deleted ", digest.get<std::string>());
-  }
-  for (const nlohmann::json& digest : payload["kept"]) {
-    absl::StrAppend(&text, "\n  kept    ", digest.get<std::string>(), "  (others have it, too)");
+  for (const Digest& digest : withdrawal.kept) {
+    absl::StrAppend(&text, "\n  kept    ", digest.Hex(), "  (others have it, too)");
   }
   return text;
 }
@@ -83,7 +88,14 @@ absl::Status Verify(const Flags& flags, Console& console) {
   result["kind"] = receipt->kind;
   result["log_size"] = receipt->head.size;
   result["log_root"] = receipt->head.root.Hex();
-  console.Result(result, Describe(*receipt));
+  if (!receipt->withdrawal.has_value()) {
+    console.Result(result, DescribeVerdict(*receipt));
+    return absl::OkStatus();
+  }
+  const Erasure erasure = CompareOrWarn(Workspace(flags.workspace), *receipt->withdrawal, console);
+  result["erased"] = erasure.Erased();
+  result["not_deleted"] = erasure.Json();
+  console.Result(result, DescribeWithdrawal(*receipt, erasure));
   return absl::OkStatus();
 }
 

@@ -10,10 +10,11 @@
 
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/request_texts.h"
 #include "common/rpc/retry.h"
-#include "common/storage/atomic_file.h"
 #include "contributor/coordinator_connection.h"
-#include "contributor/receipt.h"
+#include "contributor/withdrawal/erasure.h"
+#include "contributor/withdrawal/withdrawal_receipt.h"
 #include "contributor/workspace.h"
 #include "kalavai/v1/cooperative.grpc.pb.h"
 
@@ -43,77 +44,66 @@ absl::Status Confirm(const Membership& member, Console& console) {
                     "type the contributor's id, or --yes");
 }
 
-// Kept before it is judged: what was sent is evidence either way.
-absl::StatusOr<Receipt> KeepReceipt(const Workspace& workspace,
-                                    const v1::Contributor& contributor) {
-  const std::string& envelope = contributor.withdrawal().receipt_envelope();
-  const std::string path = workspace.WithdrawalReceiptFile();
-  RETURN_IF_ERROR(EnsureDirectory(workspace.ReceiptsDirectory(), 0700));
-  RETURN_IF_ERROR(WriteFileAtomically(path, envelope + "\n", 0600));
-  ASSIGN_OR_RETURN(const ReceiptKeys keys, LoadReceiptKeys(workspace));
-  absl::StatusOr<Receipt> receipt = VerifyReceipt(envelope, keys);
-  if (receipt.ok() && (receipt->kind != "withdrawal" ||
-                       receipt->payload.value("contributor", "") != contributor.name())) {
-    receipt = MakeError(
-        absl::StatusCode::kInvalidArgument, "RECEIPT_INVALID",
-        {.what = absl::StrCat("receipt: must be of the withdrawal of ", contributor.name())});
-  }
-  if (receipt.ok()) return receipt;
-  return Annotate(receipt.status(),
-                  absl::StrCat(contributor.name(),
-                               " is withdrawn, but what proves it does not hold (", path, ")"));
-}
-
-std::string Describe(const v1::Contributor& contributor, const Receipt& receipt,
-                     const Workspace& workspace) {
+std::string Describe(const v1::Contributor& contributor, const WithdrawalReceipt& receipt,
+                     const Erasure& erasure, const Workspace& workspace) {
   const v1::Withdrawal& withdrawal = contributor.withdrawal();
-  const size_t kept = receipt.payload["kept"].size();
+  const size_t kept = receipt.kept.size();
   std::string text = absl::StrCat(
-      contributor.name(),
-      "  WITHDRAWN\n  the certificate is revoked; the specialist is silent in "
-      "every model\n  deleted at the coordinator: ",
-      withdrawal.files_deleted(), " files",
+      contributor.name(), "  ", erasure.Headline(),
+      "\n  the certificate is revoked; the specialist is silent in every model\n"
+      "  deleted at the coordinator: ",
+      receipt.deleted.size(), receipt.deleted.size() == 1 ? " file" : " files",
       kept == 0 ? "" : absl::StrCat(" (", kept, " more are the base's or another member's, too)"),
       "\n  receipt ", workspace.WithdrawalReceiptFile(), " (signature and log entry ",
-      receipt.payload["log_index"].dump(), " verified)\n");
+      receipt.record.index, " verified)\n");
   if (!withdrawal.model().empty()) {
     absl::StrAppend(&text, "  served instead: ", withdrawal.model(), "\n");
   } else if (!withdrawal.outcome().empty()) {
     absl::StrAppend(&text, "  the served model goes on without it, masked: ", withdrawal.outcome(),
                     "\n");
-  } else if (withdrawal.state() != v1::Withdrawal::DONE) {
+  } else if (withdrawal.state() != v1::Withdrawal::DONE &&
+             !(withdrawal.masked_model().empty() && withdrawal.fusion().empty())) {
     absl::StrAppend(&text, "  the others' model is being fused again without it\n");
   }
   return absl::StrCat(text, "next: kalavai verify-receipt ", workspace.WithdrawalReceiptFile(),
                       "   # any time, offline\n      keep ", workspace.root(),
-                      "/receipts, keys and log; the rest may go");
+                      "/receipts, egress, keys and log; the rest may go");
 }
 
 absl::Status Withdraw(const Flags& flags, Console& console) {
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, ConnectUnchecked(workspace));
   const Membership& member = coordinator.membership;
-  if (!flags.yes) RETURN_IF_ERROR(Confirm(member, console));
-  const auto stub = v1::CooperativeAdmin::NewStub(coordinator.channel);
   v1::WithdrawContributorRequest request;
   request.set_name(member.contributor);
   request.set_comment(flags.comment);
+  RETURN_IF_ERROR(CheckRequestTexts(request));  // before anybody is asked anything
+  if (!flags.yes) RETURN_IF_ERROR(Confirm(member, console));
+  const auto stub = v1::CooperativeAdmin::NewStub(coordinator.channel);
   // It can be repeated: the coordinator answers with the same receipt.
   ASSIGN_OR_RETURN(const v1::Contributor contributor,
                    CallUnary(coordinator.address(), *stub,
                              &v1::CooperativeAdmin::Stub::WithdrawContributor, request));
-  ASSIGN_OR_RETURN(const Receipt receipt, KeepReceipt(workspace, contributor));
   const v1::Withdrawal& withdrawal = contributor.withdrawal();
+  ASSIGN_OR_RETURN(const ReceiptKeys keys, LoadReceiptKeys(workspace));
+  ASSIGN_OR_RETURN(
+      const KeptWithdrawal kept,
+      KeepWithdrawalReceipt(workspace, keys, contributor.name(), withdrawal.receipt_envelope()));
+  if (!kept.note.empty()) console.Warn(kept.note);
+  const WithdrawalReceipt& receipt = *kept.receipt.withdrawal;
+  const Erasure erasure = CompareOrWarn(workspace, receipt, console);
   console.Result({{"contributor", contributor.name()},
                   {"state", v1::Contributor::State_Name(contributor.state())},
-                  {"files_deleted", withdrawal.files_deleted()},
+                  {"files_deleted", receipt.deleted.size()},
+                  {"erased", erasure.Erased()},
+                  {"not_deleted", erasure.Json()},
                   {"receipt", workspace.WithdrawalReceiptFile()},
-                  {"log_index", receipt.payload["log_index"]},
+                  {"log_index", receipt.record.index},
                   {"masked_model", withdrawal.masked_model()},
                   {"fusion", withdrawal.fusion()},
                   {"model", withdrawal.model()},
                   {"outcome", withdrawal.outcome()}},
-                 Describe(contributor, receipt, workspace));
+                 Describe(contributor, receipt, erasure, workspace));
   return absl::OkStatus();
 }
 

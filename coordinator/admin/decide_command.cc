@@ -7,6 +7,7 @@
 
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
+#include "common/rpc/request_texts.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/given_name.h"
@@ -36,6 +37,7 @@ absl::Status Decide(const Flags& flags, Console& console) {
   ASSIGN_OR_RETURN(*request.mutable_name(), GivenSubmission(flags.cooperative, flags.submission));
   request.set_admit(flags.admit);
   request.set_comment(flags.comment);
+  RETURN_IF_ERROR(CheckRequestTexts(request));
   ASSIGN_OR_RETURN(
       const v1::DecideSubmissionResponse decided,
       CallUnary(connection.address, *stub, &v1::CooperativeAdmin::Stub::DecideSubmission, request,

@@ -11,6 +11,7 @@
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
+#include "common/rpc/request_texts.h"
 #include "common/rpc/retry.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/admin/admin_connection.h"
@@ -137,6 +138,7 @@ absl::Status Remove(const Flags& flags, Console& console) {
   v1::WithdrawContributorRequest request;
   request.set_name(ContributorName(flags.cooperative, flags.contributor));
   request.set_comment(flags.comment);
+  RETURN_IF_ERROR(CheckRequestTexts(request));
   ASSIGN_OR_RETURN(const v1::Contributor member,
                    CallUnary(connection.address, *stub,
                              &v1::CooperativeAdmin::Stub::WithdrawContributor, request));

@@ -9,6 +9,7 @@
 #include "common/base/errors.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
+#include "common/rpc/request_texts.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/given_name.h"
@@ -66,6 +67,7 @@ absl::Status Release(const Flags& flags, Console& console) {
     request.set_model_id(IdOf(model));
   }
   request.set_acknowledged_reason(flags.acknowledge);
+  RETURN_IF_ERROR(CheckRequestTexts(request));
   ASSIGN_OR_RETURN(const v1::Model model, CallUnary(connection.address, *stub, &Stub::ReleaseModel,
                                                     request, {.attempts = 1}));
   console.Result(

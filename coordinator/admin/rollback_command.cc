@@ -8,6 +8,7 @@
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/rpc/resource_name.h"
+#include "common/rpc/request_texts.h"
 #include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
 #include "coordinator/admin/given_name.h"
@@ -33,6 +34,7 @@ absl::Status Rollback(const Flags& flags, Console& console) {
     ASSIGN_OR_RETURN(*request.mutable_model(), GivenModel(flags.cooperative, flags.model));
   }
   request.set_comment(flags.comment);
+  RETURN_IF_ERROR(CheckRequestTexts(request));
   // Once: without --model a repetition would return to yet another.
   ASSIGN_OR_RETURN(const v1::Model model,
                    CallUnary(connection.address, *stub, &v1::InferenceService::Stub::RollbackModel,

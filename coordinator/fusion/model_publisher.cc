@@ -28,37 +28,68 @@ absl::StatusOr<ReleasedModel> ModelPublisher::Publish(const PublishRequest& requ
           .status());
   ASSIGN_OR_RETURN(const FusionRecord fusion, dependencies_.fusions.Get(request.fusion));
   RETURN_IF_ERROR(CheckReleasable(fusion, request.acknowledged_reason));
-  const auto require_members = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const bool left, dependencies_.fusions.HasWithdrawn(fusion.name));
-    return left ? HasWithdrawnMember(fusion.name) : absl::OkStatus();
-  };
-  RETURN_IF_ERROR(require_members());
+  RETURN_IF_ERROR(RequireMembers(fusion));
   const std::string model = ModelName(fusion_name.cooperative, model_id);
-  ASSIGN_OR_RETURN(ReleasedModel released,
-                   WriteRelease(fusion, dependencies_.key,
-                                {.name = model,
-                                 .directory = absl::StrCat(dependencies_.models_directory, "/",
-                                                           fusion_name.cooperative, "/", model_id),
-                                 .router_path = dependencies_.router_path(fusion.name),
-                                 .acknowledged_reason = request.acknowledged_reason,
-                                 .now = dependencies_.clock.Now()}));
-  // The directory takes its place last: a model that exists is refused before it is touched.
-  const absl::Status published = dependencies_.database.Transact([&]() -> absl::Status {
-    RETURN_IF_ERROR(require_members());
+  const std::string directory =
+      absl::StrCat(dependencies_.models_directory, "/", fusion_name.cooperative, "/", model_id);
+  ReleasedModel released;
+  {
+    const absl::MutexLock lock(&mutex_);
+    // Before anything is written: the directory of a model that exists is never touched.
+    ASSIGN_OR_RETURN(const bool exists, dependencies_.on_record(model));
+    if (exists) {
+      return MakeError(absl::StatusCode::kAlreadyExists, "MODEL_EXISTS",
+                       {.what = absl::StrCat("model: ", model, " exists; must be new"),
+                        .fix = "choose another id with --model",
+                        .metadata = {{"model", model}}});
+    }
+    absl::StatusOr<ReleasedModel> written =
+        WriteRelease(fusion, dependencies_.key,
+                     {.name = model,
+                      .directory = directory,
+                      .router_path = dependencies_.router_path(fusion.name),
+                      .acknowledged_reason = request.acknowledged_reason,
+                      .now = dependencies_.clock.Now()});
+    const absl::Status published =
+        written.ok() ? Commit(request, fusion, *written) : written.status();
+    if (!published.ok()) {
+      // A router that nobody will serve stays nowhere; what cannot be removed, the next start does.
+      RemoveUninstalled(directory).IgnoreError();
+      RemoveStrayReleases(dependencies_.models_directory, dependencies_.on_record).IgnoreError();
+      return published;
+    }
+    released = *std::move(written);
+  }
+  dependencies_.activate(model);
+  return released;
+}
+
+absl::Status ModelPublisher::Commit(const PublishRequest& request, const FusionRecord& fusion,
+                                    const ReleasedModel& released) const {
+  // The directory takes its place last.
+  return dependencies_.database.Transact([&]() -> absl::Status {
+    RETURN_IF_ERROR(RequireMembers(fusion));
     RETURN_IF_ERROR(dependencies_.publish(released));
     const absl::StatusOr<int64_t> logged =
-        dependencies_.audit.Append(request.actor, "RELEASE_MODEL", model,
+        dependencies_.audit.Append(request.actor, "RELEASE_MODEL", released.name,
                                    {{"fusion", fusion.name},
                                     {"root_digest", released.root_digest.Hex()},
                                     {"guard_met", fusion.figures->guard_met},
                                     {"acknowledged_reason", request.acknowledged_reason}});
     RETURN_IF_ERROR(logged.status());
-    if (request.within) RETURN_IF_ERROR(request.within(model));
+    if (request.within) RETURN_IF_ERROR(request.within(released.name));
     return InstallRelease(released);
   });
-  RETURN_IF_ERROR(published);
-  dependencies_.activate(model);
-  return released;
+}
+
+absl::Status ModelPublisher::RequireMembers(const FusionRecord& fusion) const {
+  ASSIGN_OR_RETURN(const bool left, dependencies_.fusions.HasWithdrawn(fusion.name));
+  return left ? HasWithdrawnMember(fusion.name) : absl::OkStatus();
+}
+
+absl::Status ModelPublisher::RemoveStray() const {
+  const absl::MutexLock lock(&mutex_);  // not what is being written
+  return RemoveStrayReleases(dependencies_.models_directory, dependencies_.on_record);
 }
 
 }  // namespace kalavai::coordinator

@@ -6,8 +6,9 @@
 // Errors: those of WriteRelease and the stores, and
 //   FAILED_PRECONDITION MODEL_HAS_WITHDRAWN_MEMBER
 //   FAILED_PRECONDITION GUARD_NOT_MET, FUSION_NOT_SUCCEEDED
+//   ALREADY_EXISTS      MODEL_EXISTS
 //   INVALID_ARGUMENT    FIELD_INVALID                a reason of more than limits::kCommentBytesMax
-// Any thread; one release of a model id at a time.
+// A release that fails leaves nothing under models_directory. Any thread; one release at a time.
 #ifndef KALAVAI_COORDINATOR_FUSION_MODEL_PUBLISHER_H_
 #define KALAVAI_COORDINATOR_FUSION_MODEL_PUBLISHER_H_
 
@@ -17,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 
 #include "common/base/clock.h"
 #include "common/crypto/signing_key.h"
@@ -52,13 +54,23 @@ class ModelPublisher {
     // Makes a released model known to serving: `publish` inside the transaction, `activate` after.
     std::function<absl::Status(const ReleasedModel&)> publish;
     std::function<void(const std::string& model)> activate;
+    ModelOnRecord on_record;
   };
   explicit ModelPublisher(Dependencies dependencies) : dependencies_(std::move(dependencies)) {}
 
   absl::StatusOr<ReleasedModel> Publish(const PublishRequest& request) const;
 
+  // Removes the directories of releases that no model on record has (ListStrayReleases). Not within
+  // Transact.
+  absl::Status RemoveStray() const;
+
  private:
+  absl::Status Commit(const PublishRequest& request, const FusionRecord& fusion,
+                      const ReleasedModel& released) const;
+  absl::Status RequireMembers(const FusionRecord& fusion) const;
+
   const Dependencies dependencies_;
+  mutable absl::Mutex mutex_;  // whoever writes or removes under models_directory
 };
 
 }  // namespace kalavai::coordinator

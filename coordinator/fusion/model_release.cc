@@ -1,5 +1,6 @@
 #include "coordinator/fusion/model_release.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/model_signature.h"
 #include "common/rpc/message_limits.h"
+#include "common/rpc/resource_name.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/router_safetensors.h"
 
@@ -157,6 +159,47 @@ absl::Status InstallRelease(const ReleasedModel& released) {
   std::filesystem::rename(StagingOf(released.directory), released.directory, error);
   if (error) return ErrnoError(error.value(), "rename", released.directory);
   return SyncDirectory(std::filesystem::path(released.directory).parent_path().string());
+}
+
+absl::Status RemoveUninstalled(const std::string& directory) {
+  return RemoveTree(StagingOf(directory));
+}
+
+absl::StatusOr<std::vector<std::string>> ListStrayReleases(const std::string& models_directory,
+                                                           const ModelOnRecord& on_record) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> stray;
+  std::error_code error;
+  for (fs::directory_iterator outer(models_directory, error), end; !error && outer != end;
+       outer.increment(error)) {
+    if (!outer->is_directory(error)) continue;
+    const std::string cooperative = outer->path().filename().string();
+    for (fs::directory_iterator inner(outer->path(), error); !error && inner != end;
+         inner.increment(error)) {
+      if (!inner->is_directory(error)) continue;
+      // The name of no model ends in .partial: an id has no dot.
+      ASSIGN_OR_RETURN(const bool known,
+                       on_record(ModelName(cooperative, inner->path().filename().string())));
+      if (!known) stray.push_back(inner->path().string());
+    }
+    if (error) break;
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return ErrnoError(error.value(), "list", models_directory);
+  }
+  std::sort(stray.begin(), stray.end());
+  return stray;
+}
+
+absl::Status RemoveStrayReleases(const std::string& models_directory,
+                                 const ModelOnRecord& on_record) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> stray,
+                   ListStrayReleases(models_directory, on_record));
+  for (const std::string& directory : stray) {
+    RETURN_IF_ERROR(RemoveTree(directory));
+    RETURN_IF_ERROR(SyncDirectory(std::filesystem::path(directory).parent_path().string()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace kalavai::coordinator

@@ -19,6 +19,7 @@
 #define KALAVAI_COORDINATOR_FUSION_MODEL_RELEASE_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,18 @@ absl::StatusOr<ReleasedModel> WriteRelease(const FusionRecord& fusion, const Sig
                                            const ReleaseOptions& options);
 // Moves it to its place: the last step of the release's transaction.
 absl::Status InstallRelease(const ReleasedModel& released);
+// Removes what WriteRelease wrote and InstallRelease did not move.
+absl::Status RemoveUninstalled(const std::string& directory);
+
+// Whether a model of this name is on record.
+using ModelOnRecord = std::function<absl::StatusOr<bool>(const std::string& model)>;
+// Directories of MODELS/{cooperative}/ that belong to no model on record: what a release that
+// failed or was killed left, finished or not. It may hold the router of a member that has left.
+// Paths, sorted.
+absl::StatusOr<std::vector<std::string>> ListStrayReleases(const std::string& models_directory,
+                                                           const ModelOnRecord& on_record);
+absl::Status RemoveStrayReleases(const std::string& models_directory,
+                                 const ModelOnRecord& on_record);
 
 }  // namespace kalavai::coordinator
 

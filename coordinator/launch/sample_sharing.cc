@@ -15,6 +15,7 @@
 #include "common/probe/registered_text.h"
 #include "common/rpc/resource_name.h"
 #include "common/tokenizer/tokenizer.h"
+#include "coordinator/blob_collector.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -160,7 +161,11 @@ absl::StatusOr<ProbeTextRow> SampleSharing::Store(const Header& header, const st
                  {"documents", row.router_documents + row.evaluation_documents}})
         .status();
   });
-  RETURN_IF_ERROR(changed);
+  if (!changed.ok()) {  // the text of somebody who was refused, unless another row has the same
+    RETURN_IF_ERROR(
+        BlobCollector(parts_.database, parts_.blobs).Collect({&row.digest, 1}).status());
+    return changed;
+  }
   return row;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -16,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/dsse.h"
 #include "common/crypto/model_signature.h"
+#include "common/crypto/receipt.h"
 #include "common/crypto/tree_head.h"
 #include "common/rpc/resource_name.h"
 #include "common/storage/blob_store.h"
@@ -24,6 +26,7 @@
 #include "coordinator/blob_reference_store.h"
 #include "coordinator/checkpoint/checkpoint_store.h"
 #include "coordinator/data_directory.h"
+#include "coordinator/fusion/model_release.h"
 #include "coordinator/launch/charter.h"
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/serving/model_store.h"
@@ -45,8 +48,13 @@ absl::Status RowDamaged(absl::string_view row, absl::string_view what) {
 
 class Verifier {
  public:
-  Verifier(const CoordinatorKeys& keys, Database& database, const BlobStore& blobs)
-      : keys_(keys), key_(keys.signing_key.public_key()), database_(database), blobs_(blobs) {}
+  Verifier(const DataDirectory& directory, const CoordinatorKeys& keys, Database& database,
+           const BlobStore& blobs)
+      : models_directory_(directory.ModelsPath()),
+        keys_(keys),
+        key_(keys.signing_key.public_key()),
+        database_(database),
+        blobs_(blobs) {}
 
   DataReport Verify(const std::function<void(int64_t, int64_t)>& progress) {
     Note("database", database_.CheckIntegrity());
@@ -55,6 +63,7 @@ class Verifier {
     if (!schema.ok()) return std::move(report_);  // its tables would be misread
     Note("log", CheckLog());
     Note("rows", CheckCooperatives());
+    Note("models", CheckModelDirectories());
     Note("blobs", CheckBlobs(progress));
     return std::move(report_);
   }
@@ -127,6 +136,23 @@ class Verifier {
     return absl::OkStatus();
   }
 
+  // What lies beside the releases may be the router of a member that has left.
+  absl::Status CheckModelDirectories() {
+    const ModelStore models(database_);
+    ASSIGN_OR_RETURN(const std::vector<std::string> stray,
+                     ListStrayReleases(models_directory_, [&](const std::string& model) {
+                       return models.Exists(model);
+                     }));
+    for (const std::string& directory : stray) {
+      Note("models",
+           MakeError(absl::StatusCode::kDataLoss, "MODEL_DIRECTORY_UNKNOWN",
+                     {.what = absl::StrCat(directory, ": of no model on record; must not be there"),
+                      .why = "a release that was killed or failed left it",
+                      .fix = "start the coordinator: it removes it"}));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status CheckSubmissions(const std::string& cooperative) {
     SubmissionStore store(database_);
     std::string after;
@@ -152,30 +178,30 @@ class Verifier {
     const absl::StatusOr<std::string> payload =
         VerifyEnvelope(record.receipt_envelope, key_, kReceiptType);
     RETURN_IF_ERROR(Annotate(payload.status(), record.name));
-    ASSIGN_OR_RETURN(const nlohmann::json receipt, ReadJson(*payload));
-    const auto text = [&](const char* field) {
-      return receipt.is_object() && receipt.contains(field) && receipt[field].is_string()
-                 ? receipt[field].get<std::string>()
-                 : std::string();
-    };
+    ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(*payload));
+    const absl::StatusOr<VerdictReceipt> receipt = ReadVerdictReceipt(json);
+    RETURN_IF_ERROR(Annotate(receipt.status(), record.name));
     const std::string root = record.root_digest.has_value() ? record.root_digest->Hex() : "";
     // Who has left, or sent a better one, has another state for readers, and the row none of its
     // own.
     const bool later =
         record.state == SubmissionState::kWithdrawn || record.state == SubmissionState::kSuperseded;
     const std::string state =
-        later ? text("state") : std::string(SubmissionStateName(record.state));
-    const std::pair<const char*, std::string> fields[] = {{"submission", record.name},
-                                                          {"contributor", record.contributor},
-                                                          {"root_digest", root},
-                                                          {"state", state}};
-    for (const auto& [field, found] : fields) {
-      if (text(field) == found) continue;
-      return RowDamaged(record.name, absl::StrCat(field, " '", found, "'; must be '", text(field),
+        later ? receipt->state : std::string(SubmissionStateName(record.state));
+    const std::tuple<const char*, std::string, std::string> fields[] = {
+        {"submission", record.name, receipt->submission},
+        {"contributor", record.contributor, receipt->contributor},
+        {"root_digest", root, receipt->root_digest},
+        {"state", state, receipt->state}};
+    for (const auto& [field, found, signed_value] : fields) {
+      if (signed_value == found) continue;
+      return RowDamaged(record.name, absl::StrCat(field, " '", found, "'; must be '", signed_value,
                                                   "' as in its receipt"));
     }
     RETURN_IF_ERROR(CheckFiles(record));
-    return Annotate(CheckLeaf(receipt, text("leaf"), text("tree_head")), record.name);
+    if (!receipt->record.has_value()) return absl::OkStatus();  // before the record was signed
+    RETURN_IF_ERROR(Annotate(CheckReceiptLeaf(*receipt, *receipt->record), record.name));
+    return Annotate(CheckLeaf(*receipt->record), record.name);
   }
 
   absl::Status CheckWithdrawals(absl::string_view cooperative) {
@@ -194,24 +220,23 @@ class Verifier {
     const absl::StatusOr<std::string> payload =
         VerifyEnvelope(record.receipt_envelope, key_, kWithdrawalType);
     RETURN_IF_ERROR(Annotate(payload.status(), name));
-    ASSIGN_OR_RETURN(const nlohmann::json receipt, ReadJson(*payload));
-    ASSIGN_OR_RETURN(const std::string contributor, JsonString(receipt, "contributor"));
-    if (contributor != name) {
-      return RowDamaged(name, absl::StrCat("a receipt of ", contributor, "; must be its own"));
+    ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(*payload));
+    const absl::StatusOr<WithdrawalReceipt> receipt = ReadWithdrawalReceipt(json);
+    RETURN_IF_ERROR(Annotate(receipt.status(), name));
+    if (receipt->contributor != name) {
+      return RowDamaged(name,
+                        absl::StrCat("a receipt of ", receipt->contributor, "; must be its own"));
     }
     const BlobReferenceStore references(database_);
-    for (const nlohmann::json& hex : receipt.value("deleted", nlohmann::json::array())) {
-      if (!hex.is_string()) return RowDamaged(name, "its receipt lists no digests");
-      ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(hex.get<std::string>()));
+    for (const Digest& digest : receipt->deleted) {
       ASSIGN_OR_RETURN(const bool named, references.IsNamed(digest));
       if (!named && blobs_.Contains(digest)) {
         return RowDamaged(name, absl::StrCat("blob ", digest.Hex(),
                                              " is in the store; must be deleted as receipted"));
       }
     }
-    ASSIGN_OR_RETURN(const std::string leaf, JsonString(receipt, "leaf"));
-    ASSIGN_OR_RETURN(const std::string head, JsonString(receipt, "tree_head"));
-    return Annotate(CheckLeaf(receipt, leaf, head), name);
+    RETURN_IF_ERROR(Annotate(CheckReceiptLeaf(*receipt), name));
+    return Annotate(CheckLeaf(receipt->record), name);
   }
 
   absl::Status CheckFiles(const SubmissionRecord& record) const {
@@ -231,17 +256,14 @@ class Verifier {
   }
 
   // The leaf is where the receipt says, and the log goes on from the receipt's tree head.
-  absl::Status CheckLeaf(const nlohmann::json& receipt, const std::string& leaf,
-                         const std::string& tree_head) const {
-    if (!receipt.contains("log_index") || !receipt["log_index"].is_number_unsigned()) {
-      return absl::OkStatus();  // a receipt from before the record was signed
+  absl::Status CheckLeaf(const ReceiptRecord& record) const {
+    ASSIGN_OR_RETURN(const std::vector<LogLeaf> leaves, log_.List(record.index, 1));
+    if (leaves.empty() || leaves[0].index != record.index || leaves[0].leaf != record.leaf) {
+      return RowDamaged(absl::StrCat("leaf ", record.index), "not the one in the receipt; must be");
     }
-    const auto index = receipt["log_index"].get<int64_t>();
-    ASSIGN_OR_RETURN(const std::vector<LogLeaf> leaves, log_.List(index, 1));
-    if (leaves.empty() || leaves[0].index != index || leaves[0].leaf != leaf) {
-      return RowDamaged(absl::StrCat("leaf ", index), "not the one in the receipt; must be");
-    }
-    ASSIGN_OR_RETURN(const TreeState head, VerifyTreeHead(tree_head, keys_.log_signer.verifier()));
+    ASSIGN_OR_RETURN(const TreeState head,
+                     VerifyTreeHead(record.tree_head, keys_.log_signer.verifier()));
+    RETURN_IF_ERROR(CheckReceiptProof(record, head));
     ASSIGN_OR_RETURN(const TreeState now, log_.State());
     ASSIGN_OR_RETURN(const std::vector<Digest> proof, log_.ProveConsistency(head.size, now.size));
     return VerifyConsistency(head, now, proof);
@@ -272,6 +294,7 @@ class Verifier {
     return absl::OkStatus();
   }
 
+  const std::string models_directory_;
   const CoordinatorKeys& keys_;
   const PublicKey key_;
   Database& database_;
@@ -298,7 +321,7 @@ absl::StatusOr<DataReport> VerifyDataDirectory(
     return report;
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> blobs, BlobStore::Open(directory.BlobsPath()));
-  return Verifier(keys, **database, *blobs).Verify(progress);
+  return Verifier(directory, keys, **database, *blobs).Verify(progress);
 }
 
 }  // namespace kalavai::coordinator

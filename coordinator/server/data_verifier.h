@@ -11,6 +11,7 @@
 //                receipts carry: signed by this log's key, and a beginning of the log as it is
 //   rows         charters, bases and models with their signatures; submissions with their receipts
 //                (state, root digest, the leaf they prove) and their files with their root digest
+//   models       no directory of a release beside those on record
 //   blobs        every row's blob there and of its size; every blob re-hashed
 // Not compared: rows that nobody signed (invitations, measurements); files of fusions, which can be
 // made again.
@@ -35,7 +36,7 @@
 namespace kalavai::coordinator {
 
 struct DataFinding {
-  std::string part;     // "database", "log", "rows" or "blobs"
+  std::string part;     // "database", "log", "rows", "models" or "blobs"
   std::string reason;   // of error_reason.proto
   std::string message;  // what was found where
 };

@@ -106,7 +106,8 @@ ModelPhases::ModelPhases(const Parts& parts)
            .router_path = [this](absl::string_view fusion) { return worker_.RouterPath(fusion); },
            .publish =
                [this](const ReleasedModel& model) { return loader_.Publish(RecordOf(model)); },
-           .activate = [this](const std::string& model) { loader_.Activate(model); }}),
+           .activate = [this](const std::string& model) { loader_.Activate(model); },
+           .on_record = [this](const std::string& model) { return models_.Exists(model); }}),
       fusion_service_({.sources = {.cooperatives = parts_.cooperatives,
                                    .checkpoints = parts_.checkpoints,
                                    .submissions = parts_.submissions},
@@ -163,7 +164,10 @@ absl::Status ModelPhases::EraseDerived() {
   std::vector<std::string> kept;
   for (const ModelRecord& model : served) kept.push_back(model.fusion);
   RETURN_IF_ERROR(worker_.EraseWithdrawn(kept));
+  RETURN_IF_ERROR(publisher_.RemoveStray());
   ASSIGN_OR_RETURN(const std::vector<ModelRecord> retired, models_.ListRetiredOfWithdrawn());
+  RETURN_IF_ERROR(loader_.RemoveMaskedLinks(served));
+  RETURN_IF_ERROR(loader_.RemoveMaskedLinks(retired));
   for (const ModelRecord& model : retired) {
     ASSIGN_OR_RETURN(const ChildName name, ParseModelName(model.name));
     RETURN_IF_ERROR(RemoveFile(absl::StrCat(parts_.models_directory, "/", name.cooperative, "/",

@@ -1,5 +1,6 @@
 #include "coordinator/server/verify_command.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,10 +67,15 @@ absl::Status Verify(const Flags& flags, Console& console) {
   progress.reset();
   console.Result(Json(flags.data, report), Human(flags.data, report));
   if (report.Sound()) return absl::OkStatus();
+  const bool stray = std::all_of(
+      report.findings.begin(), report.findings.end(),
+      [](const DataFinding& finding) { return finding.reason == "MODEL_DIRECTORY_UNKNOWN"; });
   return MakeError(absl::StatusCode::kDataLoss, "DATA_DAMAGED",
                    {.what = absl::StrCat(flags.data, ": ", report.findings.size(),
                                          " findings, the first: ", report.findings[0].message),
-                    .fix = "restore the last backup; what the findings name cannot be repaired",
+                    .fix = stray ? "start the coordinator once: it removes them"
+                                 : "restore the last backup; what the findings name cannot be "
+                                   "repaired",
                     .metadata = {{"first_reason", report.findings[0].reason}}});
 }
 

@@ -67,12 +67,40 @@ void ModelLoader::Activate(const std::string& model) {
 }
 
 absl::Status ModelLoader::Queue(const ModelRecord& model) {
-  ASSIGN_OR_RETURN(EngineModel prepared, Prepare(model));
-  return dependencies_.engine.Load(
-      std::move(prepared), [this, model](const absl::Status& status) { Loaded(model, status); });
+  const std::vector<uint8_t> allowed = dependencies_.mask.Allowed(model.experts);
+  absl::StatusOr<EngineModel> prepared = Prepare(model, allowed);
+  const auto loaded = [this, model, allowed](const absl::Status& status) {
+    // A member left while its weights were read: again, without it.
+    const bool changed = !status.ok() && dependencies_.mask.Allowed(model.experts) != allowed;
+    if (!changed || !Queue(model).ok()) Loaded(model, status);
+  };
+  if (prepared.ok()) return dependencies_.engine.Load(*std::move(prepared), loaded);
+  if (dependencies_.mask.Allowed(model.experts) != allowed) return Queue(model);
+  return prepared.status();
 }
 
-absl::StatusOr<EngineModel> ModelLoader::Prepare(const ModelRecord& model) {
+absl::StatusOr<std::string> ModelLoader::LinksOf(const ModelRecord& model, size_t expert) const {
+  ASSIGN_OR_RETURN(const ChildName name, ParseModelName(model.name));
+  return absl::StrCat(dependencies_.scratch_directory, "/", name.cooperative, "-", name.id, "-",
+                      expert);
+}
+
+absl::Status ModelLoader::RemoveMaskedLinks(const std::vector<ModelRecord>& models) const {
+  for (const ModelRecord& model : models) {
+    const std::vector<uint8_t> allowed = dependencies_.mask.Allowed(model.experts);
+    for (size_t i = 0; i < allowed.size(); ++i) {
+      if (allowed[i] != 0) continue;
+      ASSIGN_OR_RETURN(const std::string links, LinksOf(model, i));
+      std::error_code error;
+      std::filesystem::remove_all(links, error);
+      if (error) return ErrnoError(error.value(), "remove", links);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<EngineModel> ModelLoader::Prepare(const ModelRecord& model,
+                                                 const std::vector<uint8_t>& allowed) {
   ASSIGN_OR_RETURN(const ChildName name, ParseModelName(model.name));
   const std::string release =
       absl::StrCat(dependencies_.models_directory, "/", name.cooperative, "/", name.id);
@@ -84,15 +112,13 @@ absl::StatusOr<EngineModel> ModelLoader::Prepare(const ModelRecord& model) {
   }
   EngineModel prepared{.name = model.name, .expert_directories = {}, .router = {}};
   ASSIGN_OR_RETURN(prepared.router, ReadRouter(absl::StrCat(release, "/", kRouterFile)));
-  const std::vector<uint8_t> allowed = dependencies_.mask.Allowed(model.experts);
   for (size_t i = 0; i < model.experts.size(); ++i) {
     if (allowed[i] == 0) {
       prepared.expert_directories.push_back(prepared.expert_directories.front());
       continue;
     }
     ASSIGN_OR_RETURN(const std::vector<BlobFile> files, FilesOf(model, i));
-    prepared.expert_directories.push_back(
-        absl::StrCat(dependencies_.scratch_directory, "/", name.cooperative, "-", name.id, "-", i));
+    ASSIGN_OR_RETURN(prepared.expert_directories.emplace_back(), LinksOf(model, i));
     RETURN_IF_ERROR(
         MaterialiseCheckpoint(dependencies_.blobs, files, prepared.expert_directories.back()));
   }
@@ -127,13 +153,10 @@ absl::StatusOr<std::vector<BlobFile>> ModelLoader::FilesOf(const ModelRecord& mo
 
 void ModelLoader::Loaded(const ModelRecord& model, const absl::Status& status) {
   // The weights are in memory now, or will not be: the links are of no more use.
-  const absl::StatusOr<ChildName> name = ParseModelName(model.name);
-  if (name.ok()) {
-    for (size_t i = 0; i < model.experts.size(); ++i) {
-      std::error_code ignored;
-      std::filesystem::remove_all(absl::StrCat(dependencies_.scratch_directory, "/",
-                                               name->cooperative, "-", name->id, "-", i),
-                                  ignored);
+  for (size_t i = 0; i < model.experts.size(); ++i) {
+    std::error_code ignored;
+    if (const auto links = LinksOf(model, i); links.ok()) {
+      std::filesystem::remove_all(*links, ignored);
     }
   }
   const absl::StatusOr<ModelRecord> now = dependencies_.models.Get(model.name);

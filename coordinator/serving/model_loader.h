@@ -57,6 +57,9 @@ class ModelLoader {
   absl::Status Publish(const ModelRecord& released);
   // Queues the loading; failures are logged and stand in the model's state_reason.
   void Activate(const std::string& model);
+  // Removes the files of experts that may not speak any more from the directories of models that
+  // are being loaded: another name of their bytes. Such a model is loaded once more, without them.
+  absl::Status RemoveMaskedLinks(const std::vector<ModelRecord>& models) const;
 
   // Makes `model` (or, when empty, the one before the model of now) the one to serve, and returns
   // it; `record` logs the act in the same transaction. The model of now answers until it is loaded.
@@ -68,7 +71,9 @@ class ModelLoader {
 
  private:
   absl::Status Queue(const ModelRecord& model);
-  absl::StatusOr<EngineModel> Prepare(const ModelRecord& model);
+  absl::StatusOr<EngineModel> Prepare(const ModelRecord& model,
+                                      const std::vector<uint8_t>& allowed);
+  absl::StatusOr<std::string> LinksOf(const ModelRecord& model, size_t expert) const;
   absl::StatusOr<std::vector<BlobFile>> FilesOf(const ModelRecord& model, size_t expert);
   void Loaded(const ModelRecord& model, const absl::Status& status);
 

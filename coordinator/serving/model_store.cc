@@ -56,14 +56,13 @@ absl::string_view ModelStateName(ModelState state) {
 }
 
 absl::Status ModelStore::Create(const ModelRecord& model) {
-  const absl::StatusOr<ModelRecord> existing = Get(model.name);
-  if (existing.ok()) {
+  ASSIGN_OR_RETURN(const bool exists, Exists(model.name));
+  if (exists) {
     return MakeError(absl::StatusCode::kAlreadyExists, "MODEL_EXISTS",
                      {.what = absl::StrCat("model: ", model.name, " exists; must be new"),
                       .fix = "choose another id with --model",
                       .metadata = {{"model", model.name}}});
   }
-  if (!absl::IsNotFound(existing.status())) return existing.status();
   ASSIGN_OR_RETURN(const int64_t turn, NextTurn());
   RETURN_IF_ERROR(database_.Execute(
       "INSERT INTO models (name, cooperative, fusion, state, state_reason, root_digest, signature, "
@@ -132,6 +131,18 @@ absl::StatusOr<ModelRecord> ModelStore::Get(absl::string_view name) const {
   return *std::move(found);
 }
 
+absl::StatusOr<bool> ModelStore::Exists(absl::string_view name) const {
+  bool exists = false;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT EXISTS (SELECT 1 FROM models WHERE name = ?1)",
+      [&](Row& row) {
+        exists = row.Bool(0);
+        return absl::OkStatus();
+      },
+      name));
+  return exists;
+}
+
 absl::StatusOr<ModelRecord> ModelStore::GetNewest(absl::string_view cooperative) const {
   ASSIGN_OR_RETURN(std::optional<ModelRecord> found,
                    First("cooperative = ?1 AND state != 'RETIRED' "
@@ -145,15 +156,13 @@ absl::StatusOr<ModelRecord> ModelStore::GetEarlier(absl::string_view cooperative
   ASSIGN_OR_RETURN(
       std::optional<ModelRecord> found,
       First("cooperative = ?1 AND turn < (SELECT max(turn) FROM models WHERE cooperative = ?1) "
-            "AND NOT EXISTS (SELECT 1 FROM model_experts AS e JOIN current_submissions AS s "
-            "ON s.name = e.submission WHERE e.model = models.name AND s.state = 'WITHDRAWN') "
-            "ORDER BY turn DESC",
+            "AND name NOT IN (SELECT model FROM withdrawn_models) ORDER BY turn DESC",
             cooperative));
   if (found.has_value()) return *std::move(found);
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "NO_EARLIER_MODEL",
       {.what = absl::StrCat(cooperative, ": no model to return to; must have an earlier one"),
-       .why = "models that mix a withdrawn specialist are never served again",
+       .why = "models with a part of a member that has left are never served again",
        .fix = "list them: 'kalavai-coordinator models'; or release another fusion",
        .metadata = {{"cooperative", std::string(cooperative)}}});
 }
@@ -173,10 +182,7 @@ absl::StatusOr<int64_t> ModelStore::LatestTurn(absl::string_view cooperative) co
 absl::StatusOr<bool> ModelStore::HasWithdrawn(absl::string_view name) const {
   bool has = false;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT EXISTS (SELECT 1 FROM model_experts AS e JOIN current_submissions AS s "
-      "ON s.name = e.submission WHERE e.model = ?1 AND s.state = 'WITHDRAWN') "
-      "OR EXISTS (SELECT 1 FROM models AS m JOIN withdrawn_fusions AS w ON w.fusion = m.fusion "
-      "WHERE m.name = ?1)",
+      "SELECT EXISTS (SELECT 1 FROM withdrawn_models WHERE model = ?1)",
       [&](Row& row) {
         has = row.Bool(0);
         return absl::OkStatus();
@@ -189,10 +195,8 @@ absl::StatusOr<std::vector<ModelRecord>> ModelStore::ListRetiredOfWithdrawn() co
   std::vector<ModelRecord> models;
   RETURN_IF_ERROR(database_.Query(
       absl::StrCat("SELECT ", kColumns,
-                   " FROM models WHERE state = 'RETIRED' AND name IN (SELECT e.model FROM "
-                   "model_experts AS e JOIN current_submissions AS s ON s.name = e.submission "
-                   "WHERE s.state = 'WITHDRAWN' UNION SELECT m.name FROM models AS m "
-                   "JOIN withdrawn_fusions AS w ON w.fusion = m.fusion) ORDER BY turn"),
+                   " FROM models WHERE state = 'RETIRED' "
+                   "AND name IN (SELECT model FROM withdrawn_models) ORDER BY turn"),
       [&](Row& row) {
         models.push_back(RecordOf(row));
         return absl::OkStatus();

@@ -68,15 +68,16 @@ class ModelStore {
   // The model has become ACTIVE: the cooperative's models of earlier turns are RETIRED.
   absl::Status RetireEarlier(const ModelRecord& model);
   absl::StatusOr<ModelRecord> Get(absl::string_view name) const;
+  absl::StatusOr<bool> Exists(absl::string_view name) const;
   // What the cooperative's callers are answered with: the ACTIVE model of the latest turn; before
   // there is any, the LOADING one.
   absl::StatusOr<ModelRecord> GetNewest(absl::string_view cooperative) const;
   // The model of the latest turn before that of the model to be served now, retired or not, that
-  // names no withdrawn member. FAILED_PRECONDITION NO_EARLIER_MODEL.
+  // has nothing of a withdrawn member (HasWithdrawn). FAILED_PRECONDITION NO_EARLIER_MODEL.
   absl::StatusOr<ModelRecord> GetEarlier(absl::string_view cooperative) const;
   // The latest turn of the cooperative's models; 0: there are none.
   absl::StatusOr<int64_t> LatestTurn(absl::string_view cooperative) const;
-  // Whether the model mixes a specialist of a member that has left.
+  // Whether the model mixes a specialist, or its router read the sample, of a member that has left.
   absl::StatusOr<bool> HasWithdrawn(absl::string_view name) const;
   // Retired models that do, of every cooperative.
   absl::StatusOr<std::vector<ModelRecord>> ListRetiredOfWithdrawn() const;

@@ -11,6 +11,7 @@
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/dsse.h"
+#include "common/crypto/receipt.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
@@ -90,7 +91,7 @@ absl::StatusOr<std::string> AdmissionWorker::SignReceipt(const SubmissionRecord&
   nlohmann::json proof = nlohmann::json::array();
   for (const Digest& hash : evidence.inclusion_proof) proof.push_back(hash.Hex());
   const nlohmann::json receipt = {
-      {"schema", "kalavai.receipt/2"},
+      {"schema", kReceiptSchema},
       {"submission", record.name},
       {"contributor", record.contributor},
       {"root_digest", HexOrEmpty(root_digest)},

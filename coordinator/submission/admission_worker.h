@@ -39,8 +39,6 @@
 
 namespace kalavai::coordinator {
 
-inline constexpr char kReceiptType[] = "application/vnd.kalavai.receipt.v1+json";
-
 class AdmissionWorker {
  public:
   // Everything is borrowed and outlives the worker.

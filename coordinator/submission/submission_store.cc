@@ -83,6 +83,15 @@ absl::Status TooManyUploads(absl::string_view whose, int64_t max) {
                     .metadata = {{"max", absl::StrCat(max)}}});
 }
 
+// What is held now was here, whatever becomes of its row.
+absl::Status RememberHeld(Database& database, absl::string_view submission) {
+  return database.Execute(
+      "INSERT OR IGNORE INTO submitted_files(contributor, digest) "
+      "SELECT s.contributor, f.digest FROM submission_files AS f JOIN submissions AS s "
+      "ON s.name = f.submission WHERE f.submission = ? AND f.held = 1",
+      submission);
+}
+
 }  // namespace
 
 absl::string_view SubmissionStateName(SubmissionState state) {
@@ -262,6 +271,7 @@ absl::StatusOr<std::vector<UploadRecord>> SubmissionStore::DeclareFiles(
         "VALUES (?, ?, ?, ?, ?)",
         name, file.path, file.size_bytes, file.digest, held));
   }
+  RETURN_IF_ERROR(RememberHeld(database_, name));
   return dropped;
 }
 
@@ -314,8 +324,7 @@ absl::Status SubmissionStore::ReleaseWithdrawn(absl::string_view contributor) {
 absl::StatusOr<std::vector<Digest>> SubmissionStore::ListDigests(absl::string_view contributor) {
   std::vector<Digest> digests;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT DISTINCT f.digest FROM submission_files AS f JOIN submissions AS s "
-      "ON s.name = f.submission WHERE s.contributor = ? ORDER BY 1",
+      "SELECT digest FROM submitted_files WHERE contributor = ? ORDER BY digest",
       [&](Row& row) {
         digests.push_back(row.Digest(0));
         return absl::OkStatus();
@@ -483,7 +492,7 @@ absl::Status SubmissionStore::CompleteUpload(const UploadRecord& upload) {
       "AND size_bytes = ?3 AND EXISTS ("
       "SELECT 1 FROM current_submissions WHERE name = ?1 AND state = 'UPLOADING')",
       upload.submission, upload.digest, upload.size_bytes));
-  if (database_.ChangedRows() > 0) return absl::OkStatus();
+  if (database_.ChangedRows() > 0) return RememberHeld(database_, upload.submission);
   return NotFound("UPLOAD_NOT_FOUND", upload.name, "start the upload again");
 }
 

@@ -154,7 +154,8 @@ class SubmissionStore {
   // computed from its bytes; names, digests, verdicts and receipts stay. The bytes are the caller's
   // to collect. Its submissions read as WITHDRAWN once its row says so.
   absl::Status ReleaseWithdrawn(absl::string_view contributor);
-  // Digests of all files the contributor ever declared, sorted, each once.
+  // Digests of all files that submissions of the contributor ever held whole, those it shares with
+  // the base too, sorted, each once. What was declared and never sent is none of them.
   absl::StatusOr<std::vector<Digest>> ListDigests(absl::string_view contributor);
   // The submission, other than `except`, of this cooperative that has exactly these weights.
   absl::StatusOr<std::optional<std::string>> FindByWeights(absl::string_view cooperative,

@@ -29,6 +29,15 @@ absl::Status OffsetMismatch(const UploadRecord& upload, int64_t offset, int64_t 
                                  {"actual_offset", absl::StrCat(offset)}}});
 }
 
+// Between the rename and the row nobody names the blob, and somebody else let go of the same bytes.
+absl::Status GoneAgain(const UploadRecord& upload) {
+  return MakeError(absl::StatusCode::kUnavailable, "UPLOAD_COLLECTED",
+                   {.what = absl::StrCat(upload.path, ": arrived whole and is gone; must be there"),
+                    .why = "another member's equal file was deleted in the same moment",
+                    .fix = "send it again",
+                    .metadata = {{"upload", upload.name}}});
+}
+
 absl::StatusOr<StagedBlob> OpenOrCreate(const BlobStore& blobs, const std::string& staging_id) {
   absl::StatusOr<StagedBlob> staged = blobs.OpenStaging(staging_id);
   if (staged.status().code() != absl::StatusCode::kNotFound) return staged;
@@ -111,6 +120,11 @@ absl::StatusOr<std::unique_ptr<UploadSession>> UploadSessions::Open(absl::string
   }
   absl::Cleanup release = [this, &record] { Close(record.name); };
   ASSIGN_OR_RETURN(StagedBlob staged, OpenOrCreate(blobs_, record.staging_id));
+  // Ended since it was read, and its staging file swept: what was made just now is nobody's.
+  if (const absl::Status still = store_.GetUpload(upload).status(); !still.ok()) {
+    if (still.code() == absl::StatusCode::kNotFound) RETURN_IF_ERROR(staged.Discard());
+    return still;
+  }
   // What a killed server had written is made durable before anybody builds on it.
   RETURN_IF_ERROR(staged.Sync());
   SetPersisted(record.name, staged.size());
@@ -135,7 +149,7 @@ absl::StatusOr<int64_t> UploadSessions::PersistedSize(const UploadRecord& upload
 absl::Status UploadSessions::Complete(const UploadRecord& upload) {
   // The blob is on disk: if this row is lost, the file is sent again and becomes the same blob.
   const absl::Status status = database_.Transact([&]() -> absl::Status {
-    RETURN_IF_ERROR(blobs_.Size(upload.digest).status());
+    if (!blobs_.Contains(upload.digest)) return GoneAgain(upload);
     return store_.CompleteUpload(upload);
   });
   // Declared no longer: nobody will name these bytes.

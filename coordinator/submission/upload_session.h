@@ -13,8 +13,9 @@
 // OFFSET_MISMATCH (metadata "expected_offset"); DATA_LOSS DIGEST_MISMATCH (a chunk: nothing was
 // written, go on from the persisted size; the whole file: the upload starts again at 0);
 // INVALID_ARGUMENT SIZE_MISMATCH (chunk or file larger than allowed or declared, or finished
-// early); RESOURCE_EXHAUSTED DISK_FULL. UploadSessions: any thread. UploadSession: one thread at a
-// time.
+// early); RESOURCE_EXHAUSTED DISK_FULL; UNAVAILABLE UPLOAD_COLLECTED (an equal file of another
+// member was deleted as this one was finished: it starts again at 0). UploadSessions: any thread.
+// UploadSession: one thread at a time.
 #ifndef KALAVAI_COORDINATOR_SUBMISSION_UPLOAD_SESSION_H_
 #define KALAVAI_COORDINATOR_SUBMISSION_UPLOAD_SESSION_H_
 
@@ -80,12 +81,14 @@ class UploadSessions {
   // Removes the staging files of uploads that are over or were never finished in time.
   absl::Status Discard(const std::vector<UploadRecord>& uploads);
   absl::Status SweepExpired();
+  // The blob of this upload is in the store: its row says so, or, when it is gone again or no
+  // longer declared, UPLOAD_COLLECTED or UPLOAD_NOT_FOUND. The last step of UploadSession::Finish.
+  absl::Status Complete(const UploadRecord& upload);
   // Bytes taken since the process began, those of uploads that were given up too.
   int64_t bytes_received() const { return bytes_received_; }
 
  private:
   friend class UploadSession;
-  absl::Status Complete(const UploadRecord& upload);
   void SetPersisted(const std::string& upload, int64_t size);
   void Close(const std::string& upload);
 

@@ -22,13 +22,6 @@ nlohmann::json HexList(const std::vector<Digest>& digests) {
   return list;
 }
 
-// SHA-256 over one line a digest, hexadecimal, in order: what the leaf says of the receipt's list.
-Digest DigestOfList(const std::vector<Digest>& digests) {
-  std::string lines;
-  for (const Digest& digest : digests) absl::StrAppend(&lines, digest.Hex(), "\n");
-  return Sha256Of(lines);
-}
-
 std::string NameOf(const WithdrawalRecord& record) {
   return ContributorName(record.cooperative, record.contributor);
 }
@@ -65,8 +58,9 @@ absl::Status Withdrawals::Erase() {
 
 // Deletes first and says so afterwards: a receipt never tells of what has not happened.
 absl::Status Withdrawals::EraseOne(WithdrawalRecord record) {
-  RETURN_IF_ERROR(collector_.CollectReleased().status());
+  // Staging first: what becomes a blob between the two is collected by the second.
   RETURN_IF_ERROR(collector_.CollectStaging().status());
+  RETURN_IF_ERROR(collector_.CollectReleased().status());
   RETURN_IF_ERROR(hooks_.erase_derived());
   const std::string contributor = NameOf(record);
   const absl::Status saved = parts_.database.Transact([&]() -> absl::Status {
@@ -77,18 +71,19 @@ absl::Status Withdrawals::EraseOne(WithdrawalRecord record) {
       digests.push_back(*sample);
       std::sort(digests.begin(), digests.end());
     }
-    std::vector<Digest> deleted, kept;
+    WithdrawalReceipt receipt;
+    receipt.contributor = contributor;
     for (const Digest& digest : digests) {
-      (parts_.blobs.Contains(digest) ? kept : deleted).push_back(digest);
+      (parts_.blobs.Contains(digest) ? receipt.kept : receipt.deleted).push_back(digest);
     }
-    ASSIGN_OR_RETURN(const int64_t index,
+    ASSIGN_OR_RETURN(receipt.submissions, ListSubmissions(record));
+    // The leaf binds every list of the receipt.
+    ASSIGN_OR_RETURN(receipt.record.index,
                      parts_.audit.Append("coordinator", "ERASE_CONTRIBUTOR", contributor,
-                                         {{"files", deleted.size()},
-                                          {"deleted_sha256", DigestOfList(deleted).Hex()},
-                                          {"kept", kept.size()}}));
+                                         WithdrawalLeafFields(receipt)));
     record.state = WithdrawalState::kErased;
-    record.files_deleted = static_cast<int64_t>(deleted.size());
-    ASSIGN_OR_RETURN(record.receipt_envelope, SignReceipt(record, deleted, kept, index));
+    record.files_deleted = static_cast<int64_t>(receipt.deleted.size());
+    ASSIGN_OR_RETURN(record.receipt_envelope, SignReceipt(receipt));
     return parts_.withdrawals.Update(record);
   });
   RETURN_IF_ERROR(saved);
@@ -97,39 +92,42 @@ absl::Status Withdrawals::EraseOne(WithdrawalRecord record) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Withdrawals::SignReceipt(const WithdrawalRecord& record,
-                                                     const std::vector<Digest>& deleted,
-                                                     const std::vector<Digest>& kept,
-                                                     int64_t log_index) {
-  const std::string contributor = NameOf(record);
-  nlohmann::json submissions = nlohmann::json::array();
+absl::StatusOr<std::vector<WithdrawalReceipt::Submission>> Withdrawals::ListSubmissions(
+    const WithdrawalRecord& record) const {
+  std::vector<WithdrawalReceipt::Submission> submissions;
   std::string after;
   for (;;) {
     ASSIGN_OR_RETURN(
         const std::vector<SubmissionRecord> page,
-        parts_.submissions.List(CooperativeName(record.cooperative), contributor, after, 500));
-    if (page.empty()) break;
+        parts_.submissions.List(CooperativeName(record.cooperative), NameOf(record), after, 500));
+    if (page.empty()) return submissions;
     for (const SubmissionRecord& submission : page) {
       after = submission.name;
       submissions.push_back(
-          {{"name", submission.name},
-           {"root_digest",
-            submission.root_digest.has_value() ? submission.root_digest->Hex() : ""}});
+          {.name = submission.name,
+           .root_digest = submission.root_digest.has_value() ? submission.root_digest->Hex() : ""});
     }
   }
-  ASSIGN_OR_RETURN(const LeafEvidence evidence, parts_.log.Prove(log_index));
-  const nlohmann::json receipt = {
-      {"schema", "kalavai.withdrawal/1"},
-      {"contributor", contributor},
+}
+
+absl::StatusOr<std::string> Withdrawals::SignReceipt(const WithdrawalReceipt& receipt) {
+  nlohmann::json submissions = nlohmann::json::array();
+  for (const WithdrawalReceipt::Submission& submission : receipt.submissions) {
+    submissions.push_back({{"name", submission.name}, {"root_digest", submission.root_digest}});
+  }
+  ASSIGN_OR_RETURN(const LeafEvidence evidence, parts_.log.Prove(receipt.record.index));
+  const nlohmann::json json = {
+      {"schema", kWithdrawalSchema},
+      {"contributor", receipt.contributor},
       {"submissions", submissions},
-      {"deleted", HexList(deleted)},
-      {"kept", HexList(kept)},
-      {"log_index", log_index},
+      {"deleted", HexList(receipt.deleted)},
+      {"kept", HexList(receipt.kept)},
+      {"log_index", receipt.record.index},
       {"leaf", evidence.leaf},
       {"tree_head", evidence.tree_head},
       {"inclusion_proof", HexList(evidence.inclusion_proof)},
       {"time", absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", parts_.clock.Now(), absl::UTCTimeZone())}};
-  return SignEnvelope(parts_.key, kWithdrawalType, receipt.dump());
+  return SignEnvelope(parts_.key, kWithdrawalType, json.dump());
 }
 
 void Withdrawals::Advance() {

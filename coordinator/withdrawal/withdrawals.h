@@ -29,6 +29,7 @@
 #include "absl/synchronization/mutex.h"
 
 #include "common/base/clock.h"
+#include "common/crypto/receipt.h"
 #include "common/crypto/signing_key.h"
 #include "common/storage/blob_store.h"
 #include "common/storage/sqlite.h"
@@ -42,8 +43,6 @@
 #include "coordinator/withdrawal/withdrawal_store.h"
 
 namespace kalavai::coordinator {
-
-inline constexpr char kWithdrawalType[] = "application/vnd.kalavai.withdrawal.v1+json";
 
 // A fusion without the members that left: the rest of the model that is served.
 struct ReSolve {
@@ -106,9 +105,9 @@ class Withdrawals {
 
  private:
   absl::Status EraseOne(WithdrawalRecord record);
-  absl::StatusOr<std::string> SignReceipt(const WithdrawalRecord& record,
-                                          const std::vector<Digest>& deleted,
-                                          const std::vector<Digest>& kept, int64_t log_index);
+  absl::StatusOr<std::vector<WithdrawalReceipt::Submission>> ListSubmissions(
+      const WithdrawalRecord& record) const;
+  absl::StatusOr<std::string> SignReceipt(const WithdrawalReceipt& receipt);
   absl::Status AdvanceOne(WithdrawalRecord record);
   absl::Status Start(WithdrawalRecord record);
   absl::Status Conclude(WithdrawalRecord record);

@@ -58,10 +58,12 @@ void SubmitRubbish(const Member& member, const TempDir& temp) {
   grpc::ClientContext declaring;
   v1::DeclareFilesResponse declared;
   REQUIRE_OK(FromGrpcStatus(stub->DeclareFiles(&declaring, declare, &declared)));
-  testing::WriteFile(temp.File("content"), "{}");
   contributor::ResumableUploader uploader(*stub, "coordinator");
   for (const v1::FileDigest& file : declared.missing_files()) {
-    REQUIRE_OK(uploader.Send(submission.name(), file.path(), temp.File("content"), [](int64_t) {}));
+    testing::WriteFile(temp.File(file.path()), "{}");
+    REQUIRE_OK(uploader.Send(submission.name(),
+                             {.path = file.path(), .size_bytes = 2, .digest = Sha256Of("{}")},
+                             temp.path(), [](int64_t) {}));
   }
   REQUIRE_OK_AND_ASSIGN(submission, testing::FinalizeAndWait(*stub, submission.name()));
   REQUIRE(submission.state() == v1::Submission::REJECTED);
@@ -144,6 +146,15 @@ std::vector<Damage> Damages() {
        "SIGNATURE_MALFORMED", "nordic"},
       {"a migration that was edited", sql("UPDATE schema_migrations SET sha256 = zeroblob(32)"),
        "database", "MIGRATION_DRIFT", ""},
+      {"the directory of a release that was killed",
+       [](const std::string& data) {
+         fs::create_directories(data + "/models/nordic/f.partial");
+         testing::WriteFile(data + "/models/nordic/f.partial/router.safetensors", "a router");
+       },
+       "models", "MODEL_DIRECTORY_UNKNOWN", "models/nordic/f.partial"},
+      {"a model that lost its row",
+       [](const std::string& data) { fs::create_directories(data + "/models/nordic/f"); }, "models",
+       "MODEL_DIRECTORY_UNKNOWN", "models/nordic/f"},
       {"a row that refers to none",
        sql("PRAGMA foreign_keys = OFF; UPDATE submission_files SET submission = 'x'"), "database",
        "DATABASE_CORRUPT", "submission_files"},

@@ -5,13 +5,16 @@
 // writers, somebody else's submission.
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/client_context.h"
+#include "nlohmann/json.hpp"
 
 #include "common/cli/program.h"
 #include "common/crypto/model_signature.h"
@@ -27,6 +30,7 @@
 #include "contributor/submission/submit_command.h"
 #include "contributor/withdrawal/withdraw_command.h"
 #include "contributor/workspace.h"
+#include "kalavai/v1/cooperative.grpc.pb.h"
 #include "kalavai/v1/submission.grpc.pb.h"
 #include "tests/support/catch.h"
 #include "tests/support/finalize_submission.h"
@@ -45,14 +49,27 @@ using testing::TempDir;
 constexpr char kParent[] = "cooperatives/nordic";
 
 // The exit code of one typed command.
-int Type(const std::vector<std::string>& words) {
-  std::vector<const char*> argv = {"kalavai", "--format", "json"};
+int Type(const std::vector<std::string>& words, const char* format = "json") {
+  std::vector<const char*> argv = {"kalavai", "--format", format};
   for (const std::string& word : words) argv.push_back(word.c_str());
   return RunProgram({.name = "kalavai", .summary = "", .details = "", .groups = {}},
                     {contributor::MakeJoinCommand(), contributor::MakeFetchCommand(),
                      contributor::MakeSubmitCommand(), contributor::MakeStatusCommand(),
                      contributor::MakeWithdrawCommand()},
                     static_cast<int>(argv.size()), argv.data());
+}
+
+// What a command that succeeds prints.
+std::string Read(const std::vector<std::string>& words, const char* format = "human") {
+  std::ostringstream out;
+  std::streambuf* const old = std::cout.rdbuf(out.rdbuf());
+  const int code = Type(words, format);
+  std::cout.rdbuf(old);
+  REQUIRE(code == 0);
+  return out.str();
+}
+nlohmann::json Ask(const std::vector<std::string>& words) {
+  return nlohmann::json::parse(Read(words, "json"));
 }
 
 struct Ground {
@@ -140,6 +157,76 @@ TEST_CASE("A member types join, fetch, submit and is admitted, once", "[integrat
   CHECK(Type({"status", at[0], at[1]}) == 0);
   CHECK(Type({"withdraw", "--yes", at[0], at[1]}) == 0);
   CHECK(Type({"submit", at[0], at[1]}) == 1);  // the certificate is revoked
+}
+
+TEST_CASE("Who leaves is erased, although another member declared the same weights",
+          "[integration]") {
+  Ground ground;
+  const contributor::Workspace carol = ground.Ready("carol", "medical", 1.01F, 3.4);
+  REQUIRE(Type({"submit", "--workspace", carol.root()}) == 0);
+  const std::string weights = testing::ReadFile(carol.SubmissionDirectory() + "/model.safetensors");
+  const std::string digest = Sha256Of(weights).Hex();
+  const std::string blob =
+      absl::StrCat(ground.coordinator.data(), "/blobs/sha256/", digest.substr(0, 2), "/", digest);
+  REQUIRE(fs::exists(blob));
+  // frank says he will send the very bytes, and is killed before the first one.
+  const Member frank = ground.coordinator.Enroll("nordic", "frank", "legal");
+  const auto stub = v1::SubmissionService::NewStub(frank.channel);
+  v1::CreateSubmissionRequest create;
+  create.set_parent(kParent);
+  v1::Submission submission;
+  grpc::ClientContext creating;
+  REQUIRE_OK(FromGrpcStatus(stub->CreateSubmission(&creating, create, &submission)));
+  v1::DeclareFilesRequest declare;
+  declare.set_name(submission.name());
+  for (const char* name : {"config.json", "divergence.json", "model.sig", "privacy.json",
+                           "submission.json", "tokenizer.json", "model.safetensors"}) {
+    const std::string content = name == std::string("model.safetensors") ? weights : "{}";
+    v1::FileDigest* const file = declare.add_files();
+    file->set_path(name);
+    file->set_size_bytes(static_cast<int64_t>(content.size()));
+    file->set_sha256(Sha256Of(content).Hex());
+  }
+  grpc::ClientContext declaring;
+  v1::DeclareFilesResponse declared;
+  REQUIRE_OK(FromGrpcStatus(stub->DeclareFiles(&declaring, declare, &declared)));
+  const nlohmann::json left = Ask({"withdraw", "--yes", "--workspace", carol.root()});
+  CHECK_FALSE(fs::exists(blob));
+  CHECK(left["erased"] == true);
+  CHECK(left["not_deleted"].empty());
+  ground.coordinator.Restart();
+  CHECK_FALSE(fs::exists(blob));
+  // frank declared seven files and sent none: none is deleted.
+  v1::WithdrawContributorRequest withdraw;
+  withdraw.set_name(absl::StrCat(kParent, "/contributors/frank"));
+  grpc::ClientContext leaving;
+  v1::Contributor gone;
+  REQUIRE_OK(FromGrpcStatus(
+      ground.coordinator.Administrator()->WithdrawContributor(&leaving, withdraw, &gone)));
+  CHECK(gone.withdrawal().files_deleted() == 0);
+}
+
+TEST_CASE("A member whom an administrator withdrew is told how to get its receipt",
+          "[integration]") {
+  Ground ground;
+  const contributor::Workspace workspace = ground.Ready("st-mary", "medical", 1.01F, 3.4);
+  REQUIRE(Type({"submit", "--workspace", workspace.root()}) == 0);
+  v1::WithdrawContributorRequest withdraw;
+  withdraw.set_name(absl::StrCat(kParent, "/contributors/st-mary"));
+  withdraw.set_comment("a letter");
+  grpc::ClientContext context;
+  v1::Contributor gone;
+  REQUIRE_OK(FromGrpcStatus(
+      ground.coordinator.Administrator()->WithdrawContributor(&context, withdraw, &gone)));
+  const nlohmann::json status = Ask({"status", "--workspace", workspace.root()});
+  CHECK(status["next"].get<std::string>().find("kalavai withdraw") == 0);
+  CHECK(Type({"withdraw", "--yes", "--comment", "\xff", "--workspace", workspace.root()}) == 1);
+  CHECK(Ask({"withdraw", "--yes", "--workspace", workspace.root()})["erased"] == true);
+  const std::string text = Read({"withdraw", "--yes", "--workspace", workspace.root()});
+  CHECK(text.find("st-mary  WITHDRAWN and erased\n") != std::string::npos);
+  CHECK(text.find("fused again") == std::string::npos);  // there never was a model
+  CHECK(Ask({"status", "--workspace", workspace.root()})["next"].get<std::string>().find(
+            "nothing: this member has left") == 0);
 }
 
 TEST_CASE("A specialist worse than the base is quarantined and exits with 1", "[integration]") {
@@ -249,11 +336,15 @@ TEST_CASE("An upload goes on where it stopped when the coordinator restarts", "[
   REQUIRE_STATUS(file.Write({file.Chunk(1000, 1000)}), absl::StatusCode::kOutOfRange,
                  "OFFSET_MISMATCH");
   CHECK(file.Persisted() == 2000);
-  const std::string path = ground.temp.File("content");
-  testing::WriteFile(path, file.content);
+  fs::create_directory(ground.temp.File("sent"));
+  testing::WriteFile(ground.temp.File("sent/model.safetensors"), file.content);
   contributor::ResumableUploader uploader(*file.stub, "coordinator");
   std::vector<int64_t> sent;
-  REQUIRE_OK(uploader.Send(file.submission.name(), "model.safetensors", path,
+  REQUIRE_OK(uploader.Send(file.submission.name(),
+                           {.path = "model.safetensors",
+                            .size_bytes = static_cast<int64_t>(file.content.size()),
+                            .digest = Sha256Of(file.content)},
+                           ground.temp.File("sent"),
                            [&](int64_t bytes) { sent.push_back(bytes); }));
   REQUIRE_FALSE(sent.empty());
   CHECK(sent.front() == 2000);
@@ -301,10 +392,14 @@ void SubmitRubbish(Ground& ground, const Member& member, int number, size_t byte
     v1::DeclareFilesResponse declared;
     REQUIRE_OK(FromGrpcStatus(stub->DeclareFiles(&declaring, declare, &declared)));
     for (const v1::FileDigest& file : declared.missing_files()) {
-      const std::string path = ground.temp.File("content");
-      testing::WriteFile(path,
-                         file.path() == "model.safetensors" ? weights : absl::StrCat("{}", number));
-      REQUIRE_OK(uploader.Send(submission.name(), file.path(), path, [](int64_t) {}));
+      const std::string content =
+          file.path() == "model.safetensors" ? weights : absl::StrCat("{}", number);
+      fs::create_directories(ground.temp.File("sent"));
+      testing::WriteFile(ground.temp.File("sent/" + file.path()), content);
+      REQUIRE_OK(uploader.Send(
+          submission.name(),
+          {.path = file.path(), .size_bytes = file.size_bytes(), .digest = Sha256Of(content)},
+          ground.temp.File("sent"), [](int64_t) {}));
     }
   }
   REQUIRE_OK_AND_ASSIGN(submission, testing::FinalizeAndWait(*stub, submission.name()));

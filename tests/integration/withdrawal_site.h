@@ -46,7 +46,8 @@ struct Coordinator {
              // As the loader does when the engine has it.
              REQUIRE_OK(site.models.SetState(model, ModelState::kActive, ""));
              REQUIRE_OK(site.models.RetireEarlier(site.models.Get(model).value()));
-           }}};
+           },
+       .on_record = [this](const std::string& model) { return site.models.Exists(model); }}};
   WithdrawalStore rows{*site.database};
   Withdrawals withdrawals{
       {.database = *site.database,
@@ -84,7 +85,8 @@ struct Coordinator {
     std::vector<std::string> kept;
     ASSIGN_OR_RETURN(const std::vector<ModelRecord> served, site.models.ListServed());
     for (const ModelRecord& model : served) kept.push_back(model.fusion);
-    return worker->EraseWithdrawn(kept);
+    RETURN_IF_ERROR(worker->EraseWithdrawn(kept));
+    return publisher.RemoveStray();
   }
 
   // What the service does in its transaction.

@@ -491,5 +491,72 @@ TEST_CASE("A thousand prompts are answered as by the model that never had the me
   }
 }
 
+TEST_CASE("A release that is refused or fails leaves no router beside the models", "[withdrawal]") {
+  Site site;
+  AdmitTwo(site);
+  Coordinator coordinator(site);
+  const FusionRecord fusion = Serve(coordinator);
+  const std::string models = site.directory.File("models/nordic");
+  const auto names = [&] {
+    std::set<std::string> found;
+    for (const auto& entry : fs::directory_iterator(models)) {
+      found.insert(entry.path().filename().string());
+    }
+    return found;
+  };
+  const std::set<std::string> released = {"all"};
+  REQUIRE(names() == released);
+  const std::string router = testing::ReadFile(models + "/all/router.safetensors");
+  PublishRequest again = {
+      .fusion = fusion.name, .acknowledged_reason = "tiny models", .actor = "administrator"};
+  REQUIRE_STATUS(coordinator.publisher.Publish(again), absl::StatusCode::kAlreadyExists,
+                 "MODEL_EXISTS");
+  CHECK(names() == released);
+  CHECK(testing::ReadFile(models + "/all/router.safetensors") == router);
+  again.model_id = "other";
+  again.within = [](const std::string&) { return absl::UnavailableError("the last step fails"); };
+  CHECK_FALSE(coordinator.publisher.Publish(again).ok());
+  CHECK(names() == released);
+  CHECK_FALSE(site.models.Exists("cooperatives/nordic/models/other").value());
+  // Killed between the rename and the commit, and before the rename: nothing says so but the disk.
+  fs::copy(models + "/all", models + "/other", fs::copy_options::recursive);
+  fs::copy(models + "/all", models + "/third.partial", fs::copy_options::recursive);
+  REQUIRE_OK(coordinator.EraseDerived());
+  CHECK(names() == released);
+}
+
+TEST_CASE("The links by which a model is being loaded go with the member", "[withdrawal]") {
+  Site site;
+  AdmitThree(site);
+  Coordinator coordinator(site);
+  Serve(coordinator);
+  GenerationEngine engine(1);
+  const ExpertMask mask(site.cooperatives, site.submissions);
+  ModelLoader loader({.database = *site.database,
+                      .models = site.models,
+                      .checkpoints = site.checkpoints,
+                      .submissions = site.submissions,
+                      .mask = mask,
+                      .blobs = *site.blobs,
+                      .engine = engine,
+                      .key = site.key.public_key(),
+                      .models_directory = site.directory.File("models"),
+                      .scratch_directory = site.directory.File("serving")});
+  // As when it is killed, or read slowly, between the links and the end of loading.
+  const ModelRecord model = site.models.Get("cooperatives/nordic/models/all").value();
+  for (size_t i = 0; i < model.experts.size(); ++i) {
+    const std::string links = absl::StrCat(site.directory.File("serving/nordic-all-"), i);
+    fs::create_directories(links);
+    testing::WriteFile(links + "/model.safetensors", "weights");
+  }
+  REQUIRE_OK(loader.RemoveMaskedLinks(site.models.ListServed().value()));
+  CHECK(fs::exists(site.directory.File("serving/nordic-all-3")));
+  coordinator.Withdraw("voss");
+  REQUIRE_OK(loader.RemoveMaskedLinks(site.models.ListServed().value()));
+  REQUIRE(model.experts[3].contributor == kVoss);
+  CHECK_FALSE(fs::exists(site.directory.File("serving/nordic-all-3")));
+  CHECK(fs::exists(site.directory.File("serving/nordic-all-1/model.safetensors")));
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator

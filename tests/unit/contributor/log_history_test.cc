@@ -252,7 +252,8 @@ TEST_CASE("A receipt holds with its evidence, or what the log says, and not othe
   Ground ground;
   ground.log.Show(6);
   REQUIRE_OK(ground.Check());
-  nlohmann::json receipt = {{"submission", "submissions/4"},
+  nlohmann::json receipt = {{"schema", "kalavai.receipt/1"},
+                            {"submission", "submissions/4"},
                             {"root_digest", "a4"},
                             {"state", "ADMITTED"},
                             {"log_index", 4}};
@@ -260,6 +261,7 @@ TEST_CASE("A receipt holds with its evidence, or what the log says, and not othe
     return CheckReceiptRecorded(ground.workspace, "log", ground.channel, value);
   };
   REQUIRE_OK(check(receipt));  // without evidence: asked for
+  receipt["schema"] = "kalavai.receipt/2";
   receipt["leaf"] = ground.log.leaf(4);
   receipt["tree_head"] = ground.log.Note();
   receipt["inclusion_proof"] = nlohmann::json::array();
@@ -275,6 +277,8 @@ TEST_CASE("A receipt holds with its evidence, or what the log says, and not othe
       [](nlohmann::json& r) { r["log_index"] = 3; },
       [](nlohmann::json& r) { r["log_index"] = -1; },
       [](nlohmann::json& r) { r["leaf"] = "{}"; },
+      [](nlohmann::json& r) { r.erase("leaf"); },
+      [](nlohmann::json& r) { r["schema"] = "kalavai.receipt/99"; },
       [](nlohmann::json& r) { r["inclusion_proof"].erase(0); },
       [](nlohmann::json& r) { r["inclusion_proof"].push_back(Digest().Hex()); },
       [](nlohmann::json& r) { r["inclusion_proof"][0] = 1; },

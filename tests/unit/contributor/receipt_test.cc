@@ -4,92 +4,35 @@
 #include "contributor/receipt.h"
 
 #include <functional>
-#include <vector>
+#include <string>
 
-#include "absl/strings/str_cat.h"
-
-#include "common/crypto/dsse.h"
-#include "common/crypto/merkle_tree.h"
-#include "common/crypto/tree_head.h"
 #include "tests/support/catch.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/contributor/receipt_fixture.h"
 
 namespace kalavai::contributor {
 namespace {
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
-struct Ground {
-  SigningKey key = SigningKey::Create().value();
-  NoteSigner signer = NoteSigner::Create("kalavai/test").value();
-  ReceiptKeys Keys() const { return {.coordinator = key.public_key(), .log = signer.verifier()}; }
-
-  // A log of five leaves with `leaf` as number 2, and the parts of a receipt of it.
-  nlohmann::json Recorded(const nlohmann::json& leaf) const {
-    std::vector<std::string> leaves = {"a", "b", leaf.dump(), "c", "d"};
-    std::vector<Digest> hashes;
-    for (const std::string& text : leaves) hashes.push_back(LeafHash(text));
-    nlohmann::json proof = nlohmann::json::array();
-    const std::vector<Digest> path = InclusionProof(hashes, 2).value();
-    for (const Digest& hash : path) proof.push_back(hash.Hex());
-    return {{"log_index", 2},
-            {"leaf", leaf.dump()},
-            {"tree_head", SignTreeHead({.size = 5, .root = RootHash(hashes)}, signer).value()},
-            {"inclusion_proof", proof},
-            {"time", "2026-11-23T10:00:00.000000Z"}};
-  }
-
-  nlohmann::json Withdrawal() const {
-    const std::string one = Sha256Of("one").Hex();
-    const std::string two = Sha256Of("two").Hex();
-    nlohmann::json receipt =
-        Recorded({{"index", 2},
-                  {"action", "ERASE_CONTRIBUTOR"},
-                  {"subject", "cooperatives/nordic/contributors/ann"},
-                  {"fields",
-                   {{"files", 2},
-                    {"kept", 1},
-                    {"deleted_sha256", Sha256Of(absl::StrCat(one, "\n", two, "\n")).Hex()}}}});
-    receipt["schema"] = "kalavai.withdrawal/1";
-    receipt["contributor"] = "cooperatives/nordic/contributors/ann";
-    receipt["submissions"] = nlohmann::json::array();
-    receipt["deleted"] = {one, two};
-    receipt["kept"] = {Sha256Of("tokenizer").Hex()};
-    return receipt;
-  }
-
-  nlohmann::json Verdict() const {
-    nlohmann::json receipt = Recorded({{"index", 2},
-                                       {"action", "ADMIT_SUBMISSION"},
-                                       {"subject", "cooperatives/nordic/submissions/ann-1"},
-                                       {"fields", {{"root_digest", Sha256Of("root").Hex()}}}});
-    receipt["schema"] = "kalavai.receipt/2";
-    receipt["submission"] = "cooperatives/nordic/submissions/ann-1";
-    receipt["root_digest"] = Sha256Of("root").Hex();
-    receipt["state"] = "ADMITTED";
-    return receipt;
-  }
-
-  std::string Sign(const nlohmann::json& receipt, const char* type) const {
-    return SignEnvelope(key, type, receipt.dump()).value();
-  }
-};
-
 TEST_CASE("A receipt of a withdrawal and one of a verdict hold", "[receipt]") {
-  const Ground ground;
+  const ReceiptGround ground;
   REQUIRE_OK_AND_ASSIGN(
       const Receipt left,
       VerifyReceipt(ground.Sign(ground.Withdrawal(), kWithdrawalType), ground.Keys()));
   CHECK(left.kind == "withdrawal");
   CHECK(left.head.size == 5);
-  CHECK(left.payload["deleted"].size() == 2);
+  REQUIRE(left.withdrawal.has_value());
+  CHECK(left.withdrawal->deleted.size() == 2);
+  CHECK(left.withdrawal->submissions[1].name == "cooperatives/nordic/submissions/ann-2");
   REQUIRE_OK_AND_ASSIGN(const Receipt verdict,
                         VerifyReceipt(ground.Sign(ground.Verdict(), kReceiptType), ground.Keys()));
   CHECK(verdict.kind == "verdict");
+  REQUIRE(verdict.verdict.has_value());
+  CHECK(verdict.verdict->state == "ADMITTED");
 }
 
 TEST_CASE("Every changed part is noticed, whoever signed it", "[receipt]") {
-  const Ground ground;
+  const ReceiptGround ground;
   struct Case {
     const char* what;
     std::function<void(nlohmann::json&)> change;
@@ -101,6 +44,34 @@ TEST_CASE("Every changed part is noticed, whoever signed it", "[receipt]") {
       {"no digest", [](auto& r) { r["deleted"][0] = 7; }},
       {"no list", [](auto& r) { r["deleted"] = "all"; }},
       {"kept is no list", [](auto& r) { r.erase("kept"); }},
+      {"nothing kept", [](auto& r) { r["kept"] = nlohmann::json::array(); }},
+      {"something else kept", [](auto& r) { r["kept"][0] = Sha256Of("x").Hex(); }},
+      {"one more kept", [](auto& r) { r["kept"].push_back(Sha256Of("x").Hex()); }},
+      {"deleted and kept", [](auto& r) { r["kept"].push_back(r["deleted"][0]); }},
+      {"no submissions", [](auto& r) { r["submissions"] = nlohmann::json::array(); }},
+      {"submissions of no list", [](auto& r) { r["submissions"] = "ann-1"; }},
+      {"a submission that is a number", [](auto& r) { r["submissions"] = {1}; }},
+      {"another's submission",
+       [](auto& r) { r["submissions"][0]["name"] = "cooperatives/nordic/submissions/bo-1"; }},
+      {"a submission of another root",
+       [](auto& r) { r["submissions"][0]["root_digest"] = Sha256Of("x").Hex(); }},
+      {"a root that is no digest", [](auto& r) { r["submissions"][0]["root_digest"] = "x"; }},
+      {"a submission with one field more", [](auto& r) { r["submissions"][0]["state"] = "x"; }},
+      {"a time that is a number", [](auto& r) { r["time"] = 5; }},
+      {"no time", [](auto& r) { r.erase("time"); }},
+      {"a contributor that is a list", [](auto& r) { r["contributor"] = {kAnn}; }},
+      {"a place that is a text", [](auto& r) { r["log_index"] = "2"; }},
+      {"a place that is a fraction", [](auto& r) { r["log_index"] = 2.0; }},
+      {"a place beyond 63 bits", [](auto& r) { r["log_index"] = UINT64_MAX; }},
+      {"a leaf that is null", [](auto& r) { r["leaf"] = nullptr; }},
+      {"a head that is an object", [](auto& r) { r["tree_head"] = nlohmann::json::object(); }},
+      {"a proof of numbers",
+       [](auto& r) {
+         r["inclusion_proof"] = {1, 2};
+       }},
+      {"a field that is not ours", [](auto& r) { r["erased"] = true; }},
+      {"a list", [](auto& r) { r = nlohmann::json::array({1}); }},
+      {"null", [](auto& r) { r = nullptr; }},
       {"another member", [](auto& r) { r["contributor"] = "cooperatives/nordic/contributors/bo"; }},
       {"another place", [](auto& r) { r["log_index"] = 3; }},
       {"a negative place", [](auto& r) { r["log_index"] = -1; }},
@@ -113,6 +84,9 @@ TEST_CASE("Every changed part is noticed, whoever signed it", "[receipt]") {
       {"no proof", [](auto& r) { r.erase("inclusion_proof"); }},
       {"another head", [](auto& r) { r["tree_head"] = "kalavai/test\n5\n"; }},
       {"another schema", [](auto& r) { r["schema"] = "kalavai.receipt/2"; }},
+      {"a schema to come", [](auto& r) { r["schema"] = "kalavai.withdrawal/99"; }},
+      {"the schema before", [](auto& r) { r["schema"] = "kalavai.withdrawal/1"; }},
+      {"a schema that is a number", [](auto& r) { r["schema"] = 2; }},
       {"no schema", [](auto& r) { r.erase("schema"); }},
   };
   for (const Case& changed : cases) {
@@ -124,9 +98,42 @@ TEST_CASE("Every changed part is noticed, whoever signed it", "[receipt]") {
   }
 }
 
+TEST_CASE("A verdict of other fields, types or leaf is noticed, whoever signed it", "[receipt]") {
+  const ReceiptGround ground;
+  struct Case {
+    const char* what;
+    std::function<void(nlohmann::json&)> change;
+  };
+  const Case cases[] = {
+      {"a submission that is a number", [](auto& r) { r["submission"] = 1; }},
+      {"another submission", [](auto& r) { r["submission"] = "x"; }},
+      {"a state that is a list", [](auto& r) { r["state"] = {"ADMITTED"}; }},
+      {"another state", [](auto& r) { r["state"] = "REJECTED"; }},
+      {"a state that only begins as one", [](auto& r) { r["state"] = "ADMITTEDLY"; }},
+      {"no state", [](auto& r) { r.erase("state"); }},
+      {"another root", [](auto& r) { r["root_digest"] = ""; }},
+      {"a root that is null", [](auto& r) { r["root_digest"] = nullptr; }},
+      {"a time that is a number", [](auto& r) { r["time"] = 5; }},
+      {"a reason that is a number", [](auto& r) { r["reason"] = 5; }},
+      {"a contributor that is a number", [](auto& r) { r["contributor"] = 5; }},
+      {"a leaf of other fields", [](auto& r) { r["leaf"] = "{\"index\":2}"; }},
+      {"no place", [](auto& r) { r.erase("log_index"); }},
+      {"a schema without a place", [](auto& r) { r["schema"] = "kalavai.receipt/1"; }},
+      {"a schema to come", [](auto& r) { r["schema"] = "kalavai.receipt/99"; }},
+      {"a text", [](auto& r) { r = "ADMITTED"; }},
+  };
+  for (const Case& changed : cases) {
+    INFO(changed.what);
+    nlohmann::json receipt = ground.Verdict();
+    changed.change(receipt);
+    REQUIRE_STATUS(VerifyReceipt(ground.Sign(receipt, kReceiptType), ground.Keys()), kInvalid,
+                   "RECEIPT_INVALID");
+  }
+}
+
 TEST_CASE("A receipt by another key, of another type or log proves nothing", "[receipt]") {
-  const Ground ground;
-  const Ground other;
+  const ReceiptGround ground;
+  const ReceiptGround other;
   const std::string envelope = ground.Sign(ground.Withdrawal(), kWithdrawalType);
   REQUIRE_STATUS(VerifyReceipt(envelope, other.Keys()), absl::StatusCode::kPermissionDenied,
                  "KEY_MISMATCH");

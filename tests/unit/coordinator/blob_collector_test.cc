@@ -85,20 +85,21 @@ TEST_CASE("What a row of any phase names is never collected") {
   CHECK(stored.size() == 6);
 }
 
-TEST_CASE("A blob that was declared and has not arrived counts as named") {
+TEST_CASE("Another member's declaration of the same bytes keeps nothing of who has left") {
   Disk disk;
-  const std::string name = disk.Submit("ann", SubmissionState::kUploading);
-  REQUIRE_OK(disk.store.DeclareFiles(
-      name, {{.path = "model.safetensors", .size_bytes = 5, .digest = Sha256Of("early")}}));
-  const Digest early = disk.Put("early");  // as between the rename and the row
-  REQUIRE_OK_AND_ASSIGN(const Collected none, disk.collector.Collect(std::vector<Digest>{early}));
-  CHECK(none.files == 0);
-  // What was declared before and is no longer, is named no more.
-  REQUIRE_OK_AND_ASSIGN(const Collected some, disk.collector.Collect(std::vector<Digest>{
-                                                  Sha256Of("annmodel.safetensors"), early}));
-  CHECK(some.files == 1);
-  CHECK(some.bytes == 20);
+  disk.Submit("ann", SubmissionState::kAdmitted);
+  const std::string name = disk.Submit("bo", SubmissionState::kUploading);
+  // bo has declared ann's weights and was killed before a byte was sent.
+  REQUIRE_OK(disk.store.DeclareFiles(name, {{.path = "model.safetensors",
+                                             .size_bytes = 20,
+                                             .digest = Sha256Of("annmodel.safetensors")}}));
+  REQUIRE_OK(disk.store.StartUpload(name, "model.safetensors", kNow));
+  REQUIRE_OK(disk.store.ReleaseWithdrawn("cooperatives/nordic/contributors/ann"));
+  REQUIRE_OK(disk.cooperatives.Withdraw("nordic", "ann", kNow));
+  SECTION("at once") { REQUIRE_OK(disk.collector.CollectReleased()); }
+  SECTION("after a restart") { REQUIRE_OK(disk.collector.CollectAll(absl::Now())); }
   CHECK_FALSE(disk.Has("annmodel.safetensors"));
+  CHECK_FALSE(disk.Has("annsubmission.json"));
 }
 
 TEST_CASE("Rejected weights go, unless another submission names the same") {
@@ -114,7 +115,11 @@ TEST_CASE("Rejected weights go, unless another submission names the same") {
   const std::string name = disk.Submit("bo", SubmissionState::kUploading);
   REQUIRE_OK(disk.store.DeclareFiles(name, {{.path = "model.safetensors",
                                              .size_bytes = 20,
-                                             .digest = disk.Put("annmodel.safetensors")}}));
+                                             .digest = Sha256Of("annmodel.safetensors")}}));
+  REQUIRE_OK_AND_ASSIGN(const UploadRecord upload,
+                        disk.store.StartUpload(name, "model.safetensors", kNow));
+  disk.Put("annmodel.safetensors");
+  REQUIRE_OK(disk.database->Transact([&] { return disk.store.CompleteUpload(upload); }));
   REQUIRE_OK(disk.collector.CollectReleased());
   REQUIRE_OK(disk.collector.CollectAll(absl::Now() + absl::Hours(1000)));
   CHECK(disk.Has("annmodel.safetensors"));

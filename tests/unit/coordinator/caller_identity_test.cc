@@ -112,7 +112,10 @@ TEST_CASE("Who has left may still ask for what leaving brought, and nobody else"
   REQUIRE_OK(store.RevokeContributor("nordic", "ann", kNow));
   REQUIRE_OK(store.RevokeContributor("", "", kNow));
   constexpr auto kCode = absl::StatusCode::kUnauthenticated;
-  REQUIRE_STATUS(resolver.ResolvePem(ann), kCode, "UNAUTHENTICATED");
+  const absl::Status refused = resolver.ResolvePem(ann).status();
+  REQUIRE_STATUS(refused, kCode, "UNAUTHENTICATED");
+  CHECK(GetErrorDetail(refused)->text.fix.find("receipt with 'kalavai withdraw'") !=
+        std::string::npos);
   REQUIRE_OK_AND_ASSIGN(const Caller left, resolver.ResolveLeavingPem(ann));
   CHECK(left.revoked);
   CHECK(left.Name() == "cooperatives/nordic/contributors/ann");

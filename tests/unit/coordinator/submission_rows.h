@@ -40,6 +40,12 @@ inline std::string AddSubmission(Database& database, const std::string& member,
   return record.name;
 }
 
+// As when every file has arrived.
+inline void HoldAll(Database& database, const std::string& submission) {
+  REQUIRE_OK(
+      database.Execute("UPDATE submission_files SET held = 1 WHERE submission = ?", submission));
+}
+
 }  // namespace kalavai::coordinator
 
 #endif  // KALAVAI_TESTS_UNIT_COORDINATOR_SUBMISSION_ROWS_H_

@@ -106,5 +106,33 @@ TEST_CASE("A router that is not the fusion's is not released", "[fusion]") {
   CHECK_FALSE(std::filesystem::exists(options.directory));
 }
 
+TEST_CASE("Directories of no model on record are found and removed, others and files are not",
+          "[fusion]") {
+  const testing::TempDir temp;
+  const std::string models = temp.File("models");
+  const auto on_record = [](const std::string& model) -> absl::StatusOr<bool> {
+    return model == "cooperatives/nordic/models/served";
+  };
+  CHECK(ListStrayReleases(models, on_record).value().empty());  // nothing was ever released
+  for (const char* const name :
+       {"nordic/served", "nordic/killed", "nordic/served.partial", "baltic/served"}) {
+    std::filesystem::create_directories(models + "/" + name);
+    testing::WriteFile(models + "/" + name + "/router.safetensors", "router");
+  }
+  testing::WriteFile(models + "/nordic/notes.txt", "an administrator's");
+  REQUIRE_OK_AND_ASSIGN(const auto stray, ListStrayReleases(models, on_record));
+  CHECK(stray == std::vector<std::string>{models + "/baltic/served", models + "/nordic/killed",
+                                          models + "/nordic/served.partial"});
+  REQUIRE_OK(RemoveStrayReleases(models, on_record));
+  CHECK(ListStrayReleases(models, on_record).value().empty());
+  CHECK(std::filesystem::exists(models + "/nordic/served/router.safetensors"));
+  CHECK(std::filesystem::exists(models + "/nordic/notes.txt"));
+  const auto unreadable = [](const std::string&) -> absl::StatusOr<bool> {
+    return absl::UnavailableError("locked");
+  };
+  CHECK_FALSE(RemoveStrayReleases(models, unreadable).ok());
+  CHECK(std::filesystem::exists(models + "/nordic/served"));
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator

@@ -193,5 +193,17 @@ TEST_CASE("A sample that every fusion would refuse is refused at once", "[sample
   REQUIRE_OK(ground.sharing.Store(Ground::Good(), enough, ground.ann));
 }
 
+TEST_CASE("A member that leaves while its sample is read leaves no text behind", "[sample]") {
+  Ground ground;
+  ground.later.find_training_documents = [&](const std::string&) {
+    REQUIRE_OK(ground.rows.cooperatives.Withdraw("nordic", "ann", kNow));
+    return std::vector<Digest>{};
+  };
+  REQUIRE_STATUS(ground.sharing.Store(Ground::Good(), kText, ground.ann),
+                 absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED");
+  CHECK_FALSE(ground.blobs->Contains(Sha256Of(kText)));
+  CHECK(ground.blobs->List().value().empty());
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator

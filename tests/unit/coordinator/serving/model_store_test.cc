@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "tests/unit/coordinator/cooperative_fixture.h"
+#include "tests/unit/coordinator/fusion/fusion_fixture.h"
 
 namespace kalavai::coordinator {
 namespace {
@@ -128,6 +129,40 @@ TEST_CASE("A model that cannot be loaded says why", "[serving]") {
   REQUIRE_OK(store.SetState(name, ModelState::kActive, ""));
   CHECK(store.Get(name).value().state == ModelState::kActive);
   CHECK(store.Get(name).value().state_reason.empty());
+}
+
+TEST_CASE("A model whose router read the sample of a member that left is passed over",
+          "[serving]") {
+  CooperativeFixture fixture;
+  ModelStore store(*fixture.database);
+  FusionStore fusions(*fixture.database);
+  for (const char* const id : {"m1", "m2", "m3"}) {
+    FusionRecord fusion = QueuedFusion(id);
+    if (id == std::string("m2")) {  // bo shared, and sent no specialist
+      REQUIRE_OK(fixture.cooperatives.InsertSample({.cooperative = "nordic",
+                                                    .domain = "sea",
+                                                    .format = "jsonl",
+                                                    .digest = Sha256Of("sample"),
+                                                    .size_bytes = 6,
+                                                    .router_documents = 1,
+                                                    .evaluation_documents = 1,
+                                                    .contributor = "bo"},
+                                                   kNow));
+      fusion.samples = {"bo"};
+    }
+    REQUIRE_OK(fusions.Create(fusion));
+    REQUIRE_OK(fusions.SetState(fusion.name, FusionState::kEvaluating, {}));
+    REQUIRE_OK(fusions.SetSucceeded(fusion.name, ExampleFigures(), ExampleLosses(), kNow));
+    ModelRecord model = ModelOf("nordic", id);
+    model.fusion = fusion.name;
+    REQUIRE_OK(store.Create(model));
+  }
+  CHECK(store.GetEarlier("cooperatives/nordic").value().name == "cooperatives/nordic/models/m2");
+  REQUIRE_OK(fixture.cooperatives.Withdraw("nordic", "bo", kNow));
+  CHECK(store.HasWithdrawn("cooperatives/nordic/models/m2").value());
+  CHECK(store.GetEarlier("cooperatives/nordic").value().name == "cooperatives/nordic/models/m1");
+  CHECK(store.Exists("cooperatives/nordic/models/m1").value());
+  CHECK_FALSE(store.Exists("cooperatives/nordic/models/m4").value());
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 // Method: a real database with every migration; each illegal move tried; a member withdrawn.
 #include "coordinator/submission/submission_store.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
@@ -186,8 +188,35 @@ TEST_CASE("Of a member that left every file is let go of, names and verdicts sta
   REQUIRE_STATUS(rows.database->Transact([&] { return rows.store->CompleteUpload(upload); }),
                  absl::StatusCode::kNotFound, "UPLOAD_NOT_FOUND");
   REQUIRE_OK_AND_ASSIGN(const std::vector<Digest> digests, rows.store->ListDigests(contributor));
-  CHECK(digests.size() == 2);
+  CHECK(digests.empty());  // declared, and not one of them ever came
   CHECK(rows.store->Get(rows.Name("st-mary-1")).value().checks[1].message == "a copy");
+}
+
+TEST_CASE("What a member ever sent whole is listed, what it only declared is not", "[submission]") {
+  Rows rows;
+  const std::string contributor = "cooperatives/nordic/contributors/firm";
+  REQUIRE_OK(rows.Create("firm", 1));
+  const std::string name = rows.Name("firm-1");
+  const auto declare = [&](const std::string& weights, bool held) {
+    REQUIRE_OK(rows.store->DeclareFiles(
+        name,
+        {{.path = "model.safetensors", .size_bytes = 3, .digest = Sha256Of(weights)},
+         {.path = "tokenizer.json", .size_bytes = 3, .digest = Sha256Of("base's"), .held = held}}));
+  };
+  declare("first", false);
+  CHECK(rows.store->ListDigests(contributor).value().empty());
+  REQUIRE_OK_AND_ASSIGN(const UploadRecord upload,
+                        rows.store->StartUpload(name, "model.safetensors", kNow));
+  REQUIRE_OK(rows.database->Transact([&] { return rows.store->CompleteUpload(upload); }));
+  CHECK(rows.store->ListDigests(contributor).value() == std::vector<Digest>{Sha256Of("first")});
+  // Declared away: it had been here.
+  declare("second", true);
+  std::vector<Digest> sent = {Sha256Of("first"), Sha256Of("base's")};
+  std::sort(sent.begin(), sent.end());
+  CHECK(rows.store->ListDigests(contributor).value() == sent);
+  REQUIRE_OK(rows.store->ReleaseWithdrawn(contributor));
+  CHECK(rows.store->ListDigests(contributor).value() == sent);
+  CHECK(rows.store->ListDigests("cooperatives/nordic/contributors/st-mary").value().empty());
 }
 
 TEST_CASE("Who has left is not admitted any more, at once", "[submission]") {

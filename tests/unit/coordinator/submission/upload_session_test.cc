@@ -225,5 +225,23 @@ TEST_CASE("What arrives after it was declared away is removed again", "[submissi
   CHECK_FALSE(disk.blobs->Contains(Sha256Of(content)));
 }
 
+TEST_CASE("A file whose blob was collected between its rename and its row is sent again",
+          "[submission]") {
+  Disk disk;
+  const std::string content = "0123456789";
+  const std::string name = disk.Declare(content);
+  const UploadRecord upload = disk.store->GetUpload(name).value();
+  REQUIRE_OK(disk.blobs->PutBytes(content));
+  REQUIRE_OK(disk.blobs->Delete(upload.digest));  // an equal one of somebody who has just left
+  const absl::Status status = disk.sessions->Complete(upload);
+  REQUIRE_STATUS(status, absl::StatusCode::kUnavailable, "UPLOAD_COLLECTED");
+  CHECK_FALSE(disk.store->GetUpload(name).value().complete);
+  CHECK(disk.Persisted(name) == 0);
+  REQUIRE_OK_AND_ASSIGN(auto session, disk.sessions->Open(name));
+  REQUIRE_OK(Append(*session, 0, content));
+  REQUIRE_OK(session->Finish());
+  CHECK(disk.store->GetUpload(name).value().complete);
+}
+
 }  // namespace
 }  // namespace kalavai::coordinator
