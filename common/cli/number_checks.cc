@@ -22,7 +22,8 @@ CLI::Validator Check(std::function<bool(double)> holds, const std::string& rule,
                      const std::string& type) {
   const auto check = [holds = std::move(holds), rule](const std::string& text) -> std::string {
     double value = 0;
-    if (absl::SimpleAtod(text, &value) && std::isfinite(value) && holds(value)) return "";
+    const bool bare = absl::StripAsciiWhitespace(text) == text;  // CLI11 reads no blanks
+    if (bare && absl::SimpleAtod(text, &value) && std::isfinite(value) && holds(value)) return "";
     return absl::StrCat("'", text, "' found; must be a number ", rule);
   };
   return CLI::Validator(check, type);

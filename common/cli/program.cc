@@ -7,17 +7,20 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "CLI/CLI.hpp"
 #include "common/base/errors.h"
+#include "common/cli/command_tree.h"
 #include "common/cli/completion_command.h"
 #include "common/cli/configuration_file.h"
 #include "common/cli/exit_code.h"
@@ -68,19 +71,44 @@ CLI::App* Subcommand(CLI::App& root, const std::string& name, const Program& pro
   return app;
 }
 
-// Environment variables of a command's flags. --format and --color are the program's: they have a
-// variable at the root, and the flag nearest to the end of the command line decides.
+// --format and --color are the program's: they have a variable at the root, and the flag nearest to
+// the end of the command line decides.
+bool IsGlobal(const CLI::App& app, const std::string& name) {
+  return app.get_parent() != nullptr && (name == "format" || name == "color");
+}
+
+// Environment variables of a command's flags: named when the command is typed, because CLI11 would
+// also read and check those of the others, where the same name may have other bounds.
 void NameEnvironment(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     if (option->get_lnames().empty() || option == app.get_help_ptr()) continue;
     if (option == app.get_config_ptr() || option == app.get_version_ptr()) continue;
     const std::string& name = option->get_lnames()[0];
-    if (app.get_parent() != nullptr && (name == "format" || name == "color")) {
-      option->configurable(false);
-      continue;
-    }
-    option->envname(EnvironmentName(name));
+    if (!IsGlobal(app, name)) option->envname(EnvironmentName(name));
   }
+}
+
+// "--seed=" as "--seed" and an empty word: CLI11 takes the next word for the value.
+std::vector<std::string> WithEmptyValues(const std::vector<std::string>& words,
+                                         const CLI::App& root) {
+  std::set<std::string> valued;
+  for (const CommandNode& node : CommandTree(root)) {
+    for (const FlagNode& flag : node.flags) {
+      if (flag.takes_value) valued.insert(flag.name);
+    }
+  }
+  std::vector<std::string> result;
+  bool is_value = false;
+  bool open = true;  // no "--" yet, after which words are no flags
+  for (const std::string& word : words) {
+    open = open && (is_value || word != "--");
+    const std::string name(absl::StripSuffix(word, "="));
+    const bool split = open && !is_value && name != word && valued.contains(name);
+    result.push_back(split ? name : word);
+    if (split) result.emplace_back();
+    is_value = !is_value && valued.contains(word);
+  }
+  return result;
 }
 
 void AddGlobalFlags(CLI::App& app, std::list<GlobalFlags>& storage) {
@@ -164,10 +192,12 @@ void Register(const Program& program, const std::vector<Command>& commands, CLI:
   for (size_t i = 0; i < all.size(); ++i) {
     for (CLI::App* child : all[i]->get_subcommands([](const CLI::App*) { return true; })) {
       AddGlobalFlags(*child, storage);
+      for (const char* name : {"--format", "--color"}) child->get_option(name)->configurable(false);
+      child->preparse_callback([child](size_t) { NameEnvironment(*child); });
       all.push_back(child);
     }
-    NameEnvironment(*all[i]);
   }
+  NameEnvironment(root);
 }
 
 }  // namespace
@@ -196,7 +226,9 @@ int RunProgram(const Program& program, const std::vector<Command>& commands, int
   all.push_back(MakeVersionCommand(program));
   Register(program, all, root, storage, by_app);
   try {
-    root.parse(argc, argv);
+    std::vector<std::string> words = WithEmptyValues(arguments, root);
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    root.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     Console console =
         MakeConsole(WantedValue(arguments, "--format"), WantedValue(arguments, "--color"));

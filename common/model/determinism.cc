@@ -6,6 +6,7 @@
 #include <malloc.h>
 
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/model/torch.h"
 
 namespace kalavai {
@@ -37,9 +38,10 @@ void ReturnFreedMemory() {
 }
 
 absl::Status SetThreads(int64_t count) {
-  if (count < 0 || count > 1024) {
+  if (count < 0 || count > limits::kFusionThreadsMax) {
     return MakeError(absl::StatusCode::kInvalidArgument, "THREADS_INVALID",
-                     {.what = absl::StrCat("`threads`: ", count, " found; must be in [0, 1024]"),
+                     {.what = absl::StrCat("`threads`: ", count, " found; must be in [0, ",
+                                           limits::kFusionThreadsMax, "]"),
                       .why = "it is the number of threads inside one tensor operation",
                       .fix = "use 0 for one thread a core",
                       .metadata = {{"actual", absl::StrCat(count)}}});

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 
 #include "CLI/CLI.hpp"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
@@ -77,7 +78,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(WholeFromZero())
+      ->check(WholeBetween(0, limits::kFusionThreadsMax))
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

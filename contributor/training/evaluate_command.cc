@@ -73,7 +73,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(WholeFromZero())
+      ->check(WholeBetween(0, limits::kFusionThreadsMax))
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

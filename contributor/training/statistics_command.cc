@@ -14,12 +14,13 @@
 
 #include "CLI/CLI.hpp"
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
 #include "common/cli/number_checks.h"
-#include "common/corpus/documents.h"
 #include "common/corpus/chunk_selection.h"
+#include "common/corpus/documents.h"
 #include "common/crypto/sha256.h"
 #include "common/model/determinism.h"
 #include "common/probe/gate_statistics.h"
@@ -151,7 +152,7 @@ Command MakeStatisticsCommand() {
                     ->check(WholeBetween(kGateStatisticsChunksMin, int64_t{1} << 20))
                     ->capture_default_str();
                 app.add_option("--threads", flags->threads, "0: one a core")
-                    ->check(WholeFromZero())
+                    ->check(WholeBetween(0, limits::kFusionThreadsMax))
                     ->capture_default_str();
                 AddDeviceOption(app, &flags->device);
                 auto* const epsilon =

@@ -14,6 +14,7 @@
 
 #include "CLI/CLI.hpp"
 #include "common/base/errors.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
@@ -93,7 +94,7 @@ void Configure(Flags& flags, CLI::App& app) {
       ->check(WholeAboveZero())
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(WholeFromZero())
+      ->check(WholeBetween(0, limits::kFusionThreadsMax))
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
   app.add_flag("--restart", flags.restart, "train anew, whatever an earlier run left");

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 
 #include "CLI/CLI.hpp"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/cli/console.h"
 #include "common/cli/device_option.h"
@@ -82,7 +83,7 @@ void Configure(Flags& flags, CLI::App& app) {
                  "of the weights in the file (default: that of --from, or bfloat16)")
       ->check(CLI::IsMember({"bfloat16", "float32"}));
   app.add_option("--threads", flags.threads, "0: one a core")
-      ->check(WholeFromZero())
+      ->check(WholeBetween(0, limits::kFusionThreadsMax))
       ->capture_default_str();
   AddDeviceOption(app, &flags.device);
 }

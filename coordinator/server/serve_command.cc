@@ -81,7 +81,7 @@ Command MakeServeCommand() {
                                "host name that invitations carry (default: that of --listen)");
                 app.add_option("--threads", options->threads,
                                "threads of one tensor operation; 0 = one a core")
-                    ->check(WholeFromZero())
+                    ->check(WholeBetween(0, limits::kFusionThreadsMax))
                     ->capture_default_str();
                 app.add_option("--probe-jobs", options->probe_jobs,
                                "processes that make a fusion's probe passes at once, each with one "

@@ -19,12 +19,12 @@ TEST_CASE("Numbers at the ends of a range and past them", "[cli]") {
   const std::vector<Row> rows = {
       {NotNegative(),
        {"0", "-0", "1e300", "9223372036854775807"},
-       {"-1", "-1e-9", "nan", "inf", "x", ""}},
+       {"-1", "-1e-9", "nan", "inf", "x", "", " ", " 1", "1 ", "1\n"}},
       {Positive(), {"1", "1e-9"}, {"0", "-1", "nan", "1e999", "1x"}},
       {ShareAboveZero(), {"1", "1e-9", "0.5"}, {"0", "1.0000001", "-0.5", "nan"}},
       {NumberBetween(0, 100),
        {"0", "100", "1e-300"},
-       {"-1e-300", "100.0001", "nan", "-nan", "inf"}}};
+       {"-1e-300", "100.0001", "nan", "-nan", "inf", "-inf", "-9223372036854775808"}}};
   for (const Row& row : rows) {
     for (std::string text : row.good) CHECK(row.check(text).empty());
     for (std::string text : row.bad) {

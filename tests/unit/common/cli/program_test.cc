@@ -7,8 +7,11 @@
 #include <iostream>
 #include <memory>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
+#include "common/cli/number_checks.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 
@@ -29,7 +32,9 @@ Outcome Run(std::vector<const char*> arguments) {
       .summary = "says hello",
       .details = "",
       .configure =
-          [count](CLI::App& app) { app.add_option("--repeat-count", *count, "how often"); },
+          [count](CLI::App& app) {
+            app.add_option("--repeat-count", *count, "how often")->check(WholeBetween(0, 9));
+          },
       .run =
           [&outcome, count](Console& console) {
             outcome.name = "greet";
@@ -37,11 +42,20 @@ Outcome Run(std::vector<const char*> arguments) {
             console.Result({{"count", *count}}, "hello");
             return absl::OkStatus();
           }};
+  auto times = std::make_shared<int>(1);
   const Command fail{
-      .name = "fail", .summary = "fails", .details = "", .configure = nullptr, .run = [](Console&) {
-        return MakeError(absl::StatusCode::kUnavailable, "COORDINATOR_UNREACHABLE",
-                         {.what = "down"});
-      }};
+      .name = "fail",
+      .summary = "fails",
+      .details = "",
+      .configure =
+          [times](CLI::App& app) {
+            app.add_option("--repeat-count", *times, "how often")->check(WholeBetween(0, 2));
+          },
+      .run =
+          [times](Console&) {
+            return MakeError(absl::StatusCode::kUnavailable, "COORDINATOR_UNREACHABLE",
+                             {.what = "down"});
+          }};
   std::ostringstream out, error;
   std::streambuf* const old_out = std::cout.rdbuf(out.rdbuf());
   std::streambuf* const old_error = std::cerr.rdbuf(error.rdbuf());
@@ -105,7 +119,34 @@ TEST_CASE("Flags override the environment, which overrides the file", "[cli]") {
   CHECK(Run({"coop", "greet"}).count == 3);
   CHECK(Run({"--config", file.c_str(), "coop", "greet"}).count == 3);
   CHECK(Run({"coop", "greet", "--repeat-count", "4"}).count == 4);
+  // Another command's bounds are nobody's business here.
+  setenv("KALAVAI_REPEAT_COUNT", "nan", 1);
+  CHECK(Run({"--version"}).code == 0);
+  const Outcome wrong = Run({"coop", "greet"});
+  CHECK(wrong.code == 2);
+  CHECK(wrong.error.find("'nan' found; must be a whole number from 0 to 9 (from "
+                         "KALAVAI_REPEAT_COUNT)") != std::string::npos);
+  CHECK(Run({"fail"}).error.find("from 0 to 2 (from KALAVAI_REPEAT_COUNT)") != std::string::npos);
   unsetenv("KALAVAI_REPEAT_COUNT");
+}
+
+TEST_CASE("An empty value is empty, and not the next word", "[cli]") {
+  for (const std::vector<const char*>& words :
+       {std::vector<const char*>{"coop", "greet", "--repeat-count=", "3"},
+        {"coop", "greet", "--repeat-count", "", "--format", "json"},
+        {"coop", "greet", "--repeat-count=", "--format", "json"},
+        {"coop", "greet", "--repeat-count="}}) {
+    const Outcome empty = Run(words);
+    INFO(empty.error);
+    CHECK(empty.code == 2);
+    CHECK(empty.error.find("'' found; must be a whole number") != std::string::npos);
+  }
+  // What is itself a value, or stands after "--", is left as it is.
+  const Outcome value = Run({"coop", "greet", "--repeat-count", "--format="});
+  CHECK(value.error.find("'--format=' found; must be") != std::string::npos);
+  const Outcome word = Run({"coop", "greet", "--", "--repeat-count="});
+  CHECK(word.code == 2);
+  CHECK(word.error.find("'--repeat-count=' is not a flag") != std::string::npos);
 }
 
 }  // namespace
