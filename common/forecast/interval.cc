@@ -15,6 +15,7 @@
 #include "common/base/errors.h"
 #include "common/base/seeded_random.h"
 #include "common/base/status_macros.h"
+#include "common/forecast/forecast_file.h"
 
 namespace kalavai {
 namespace {
@@ -106,6 +107,9 @@ double ImprovementPercent(const Coverage& coverage, std::span<const double> base
   return 100 * std::accumulate(won.begin(), won.end(), 0.0) /
          std::accumulate(base_loss.begin(), base_loss.end(), 0.0);
 }
+
+// A drawn loss: none falls below 0, however little is known of it.
+double AboveZero(double loss) { return std::max(kLossMin, loss); }
 
 absl::Status ValidateStandardError(double error, absl::string_view whose) {
   if (std::isfinite(error) && error >= 0) return absl::OkStatus();
@@ -236,16 +240,14 @@ absl::StatusOr<Estimate> OracleFromStandardErrors(
   std::vector<double> gains;
   for (int r = 0; r < options.resamples; ++r) {
     LossMatrix drawn = matrix;
-    bool valid = true;
     for (size_t i = 0; i < standard_error.size(); ++i) {
       for (size_t d = 0; d < standard_error[i].size(); ++d) {
-        drawn.loss[i + 1][d] += standard_error[i][d] * random.Normal();
-        valid = valid && drawn.loss[i + 1][d] > 0;
+        double& loss = drawn.loss[i + 1][d];
+        loss = AboveZero(loss + standard_error[i][d] * random.Normal());
       }
     }
-    if (valid) gains.push_back(OracleGainPercent(drawn));
+    gains.push_back(OracleGainPercent(drawn));
   }
-  if (gains.size() * 2 < static_cast<size_t>(options.resamples)) return TooFew(gains.size());
   return Summarise(point, std::move(gains), /*model_error=*/0, options);
 }
 
@@ -263,7 +265,8 @@ absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses
   for (int r = 0; r < options.resamples; ++r) {
     std::vector<MemberLosses> drawn(members.begin(), members.end());
     for (MemberLosses& member : drawn) {
-      member.specialist_loss -= member.improvement_standard_error * random.Normal();
+      member.specialist_loss =
+          AboveZero(member.specialist_loss - member.improvement_standard_error * random.Normal());
     }
     const absl::StatusOr<Coverage> value = EstimateCoverage(drawn, base_loss);
     if (value.ok()) gains.push_back(value->gain_percent);

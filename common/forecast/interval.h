@@ -92,7 +92,7 @@ absl::StatusOr<Estimate> OracleFromStandardErrors(
 
 // The coverage estimate when members report only their two means and a standard error
 // (MemberLosses::improvement_standard_error): improvements are drawn from a normal distribution
-// around b_i - s_i, base losses are held fixed.
+// around b_i - s_i, never more than b_i; base losses are held fixed.
 absl::StatusOr<Estimate> CoverageFromStandardErrors(std::span<const MemberLosses> members,
                                                     std::span<const double> base_loss,
                                                     const BootstrapOptions& options = {});

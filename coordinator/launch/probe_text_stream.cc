@@ -69,7 +69,8 @@ absl::Status ProbeTextStream::TakeHeader(const Header& header) {
          .fix = "take a sample: 64 chunks a domain are enough"});
   }
   if (header.size_bytes() <= 0) {
-    return FieldError("size_bytes", "must be positive", "add text");
+    return FieldError("size_bytes", absl::StrCat(header.size_bytes(), " found; must be positive"),
+                      "add text");
   }
   return steps_.check(header);
 }

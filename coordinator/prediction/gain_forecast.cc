@@ -5,15 +5,17 @@
 #include <cstddef>
 #include <map>
 #include <numeric>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/forecast/coverage.h"
+#include "common/forecast/forecast_file.h"
 #include "common/forecast/interval.h"
 #include "common/forecast/loss_matrix.h"
 #include "common/forecast/rows.h"
@@ -242,15 +244,22 @@ absl::Status InvalidQuestion(std::string what, std::string fix) {
 
 absl::StatusOr<MeasurementRow> PlannedRow(const PlannedMember& member, size_t number,
                                           int64_t chunk_tokens) {
-  const auto is_loss = [](double value) { return value > 0 && value <= kPlannedLossMax; };
-  if (member.domain.empty() || member.domain.size() > limits::kIdLengthMax ||
-      !is_loss(member.base_loss) || !is_loss(member.own_loss)) {
+  const auto refuse = [&](absl::string_view field, const std::string& found,
+                          const std::string& rule) {
     return InvalidQuestion(
-        absl::StrFormat("planned[%d]: losses %g and %g; a domain of 1 to %d bytes and losses above "
-                        "0 and at most %g nats/token must be given",
-                        number, member.base_loss, member.own_loss, limits::kIdLengthMax,
-                        kPlannedLossMax),
+        absl::StrCat("planned[", number, "].", field, ": ", found, " found; must be ", rule),
         "write the plan as welsh:5.7:4.4");
+  };
+  if (member.domain.empty() || member.domain.size() > limits::kIdLengthMax) {
+    return refuse("domain", absl::StrCat(member.domain.size(), " bytes"),
+                  absl::StrCat("1 to ", limits::kIdLengthMax));
+  }
+  for (const auto& [field, loss] :
+       {std::pair<absl::string_view, double>{"base_loss", member.base_loss},
+        {"own_loss", member.own_loss}}) {
+    if (loss >= kLossMin && loss <= kPlannedLossMax) continue;  // NaN is not
+    return refuse(field, absl::StrCat(loss),
+                  absl::StrCat(kLossMin, " to ", kPlannedLossMax, " nats/token"));
   }
   return MeasurementRow{.cooperative = "",
                         .contributor = absl::StrCat("planned-", number + 1),

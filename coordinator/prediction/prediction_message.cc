@@ -10,6 +10,7 @@
 #include "common/base/errors.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/forecast/forecast_file.h"
 #include "common/rpc/resource_name.h"
 #include "common/rpc/timestamp.h"
 
@@ -49,10 +50,11 @@ absl::Status Invalid(absl::string_view field, double value, absl::string_view ru
        .metadata = {{"field", std::string(field)}}});
 }
 
-// Written so that NaN fails.
-bool IsLoss(double value) { return value > 0 && value <= kReportedLossMax; }
+// Written so that NaN fails. Below kLossMin a percentage of the loss has no meaning, and at last no
+// value.
+bool IsLoss(double value) { return value >= kLossMin && value <= kReportedLossMax; }
 bool IsStandardError(double value) { return value >= 0 && value <= kReportedLossMax; }
-constexpr absl::string_view kLossRule = "above 0 and at most 100 nats/token";
+constexpr absl::string_view kLossRule = "1e-6 to 100 nats/token";
 constexpr absl::string_view kErrorRule = "0 to 100 nats/token";
 
 absl::Status InvalidText(const std::string& field, absl::string_view value,

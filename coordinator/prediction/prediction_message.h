@@ -22,8 +22,8 @@ std::vector<DomainLossesRow> RowOf(const v1::Measurement& measurement);
 // longer than a message may be.
 v1::Prediction ToMessage(const Forecast& forecast, const std::vector<MeasurementRow>& measurements);
 
-// MEASUREMENT_INVALID (INVALID_ARGUMENT) naming the field: losses must be finite, above 0 and at
-// most 100 nats/token; tokens positive; steps and the standard error not negative. So must be each
+// MEASUREMENT_INVALID (INVALID_ARGUMENT) naming the field: losses must be 1e-6 to 100
+// nats/token; tokens positive; steps and the standard error not negative. So must be each
 // entry of the row ("row[2].base_loss"), its digest 64 lower-case hexadecimal digits, its domain
 // one of `domains`, the charter's (else DOMAIN_UNKNOWN), and none twice.
 absl::Status CheckMeasurement(const v1::Measurement& measurement,

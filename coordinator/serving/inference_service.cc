@@ -19,6 +19,8 @@
 namespace kalavai::coordinator {
 namespace {
 
+constexpr double kTemperatureMax = 100;  // of Sampler, too
+
 absl::Status FieldInvalid(absl::string_view field, absl::string_view rule) {
   return MakeError(
       absl::StatusCode::kInvalidArgument, "FIELD_INVALID",
@@ -50,21 +52,30 @@ absl::Status CheckRequest(const v1::GenerateRequest& request) {
                      {.what = "prompt: holds no text; must hold some"});
   }
   if (request.output_tokens_max() < 0 || request.output_tokens_max() > limits::kOutputTokensMax) {
-    return FieldInvalid("output_tokens_max",
-                        absl::StrCat("must be 0 (the default, ", limits::kOutputTokensDefault,
-                                     ") to ", limits::kOutputTokensMax));
+    return FieldInvalid(
+        "output_tokens_max",
+        absl::StrCat(request.output_tokens_max(), " found; must be 0 (the default, ",
+                     limits::kOutputTokensDefault, ") to ", limits::kOutputTokensMax));
   }
-  if (!(request.temperature() >= 0 && request.temperature() <= 100)) {
-    return FieldInvalid("temperature", "must be in [0, 100]");
+  // Both written so that NaN fails.
+  if (!(request.temperature() >= 0 && request.temperature() <= kTemperatureMax)) {
+    return FieldInvalid("temperature", absl::StrCat(request.temperature(), " found; must be 0 to ",
+                                                    kTemperatureMax));
   }
   if (!(request.top_p() >= 0 && request.top_p() <= 1)) {
-    return FieldInvalid("top_p", "must be in (0, 1], or 0 for 1");
+    return FieldInvalid("top_p", absl::StrCat(request.top_p(),
+                                              " found; must be above 0 and at most 1, or 0 for 1"));
   }
-  if (request.stop_size() > limits::kStopsMax)
-    return FieldInvalid("stop", "must be at most 16 strings");
+  if (request.stop_size() > limits::kStopsMax) {
+    return FieldInvalid(
+        "stop",
+        absl::StrCat(request.stop_size(), " strings found; must be at most ", limits::kStopsMax));
+  }
   for (const std::string& stop : request.stop()) {
     if (stop.empty() || stop.size() > limits::kStopBytesMax) {
-      return FieldInvalid("stop", "each must have 1 to 256 bytes");
+      return FieldInvalid("stop",
+                          absl::StrCat("one of ", stop.size(), " bytes found; each must have 1 to ",
+                                       limits::kStopBytesMax));
     }
   }
   return absl::OkStatus();

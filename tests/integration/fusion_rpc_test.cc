@@ -3,13 +3,16 @@
 // the other mixture and back; and whoever may not is refused, at once after withdrawal. Method: a
 // coordinator with TLS in this process, members who type their commands, tiny models trained on two
 // made-up domains.
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
@@ -230,6 +233,20 @@ void CheckFusionFields(Ground& ground) {
     REQUIRE_OK(planned);
     REQUIRE(planned->mixture() == std::max(mixture, v1::Model::PROBABILITY));
   }
+  // What the server writes is not read.
+  const auto told = check([](auto& r) {
+    v1::Fusion& fusion = *r.mutable_fusion();
+    fusion.set_state(static_cast<v1::Fusion::State>(INT32_MIN));
+    fusion.set_progress_done(INT64_MIN);
+    fusion.set_progress_total(INT64_MIN);
+    fusion.mutable_result()->set_gain_percent(std::numeric_limits<double>::quiet_NaN());
+    fusion.mutable_end_time()->set_seconds(INT64_MIN);
+  });
+  REQUIRE_OK(told);
+  REQUIRE(told->state() == v1::Fusion::QUEUED);
+  REQUIRE_FALSE(told->has_result());
+  REQUIRE_FALSE(told->has_end_time());
+  REQUIRE(told->progress_total() >= 0);
   REQUIRE_STATUS(check([](auto& r) { r.set_fusion_id("No Id"); }), kInvalid, "NAME_INVALID");
   REQUIRE_STATUS(check([](auto& r) { r.set_fusion_id(std::string(64, 'a')); }), kInvalid,
                  "NAME_INVALID");
@@ -331,10 +348,86 @@ void CheckRefusals(Ground& ground, Inference& stub) {
   v1::GenerateRequest longer = Question();
   longer.set_prompt(absl::StrJoin(DomainTexts("tide", 8, 1), " "));
   REQUIRE_STATUS(ask(longer), absl::StatusCode::kInvalidArgument, "PROMPT_TOO_LONG");
-  for (const double temperature : {-0.1, 101.0}) {
-    v1::GenerateRequest bad = Question();
-    bad.set_temperature(temperature);
-    REQUIRE_STATUS(ask(bad), absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+}
+
+absl::Status AskBothWays(const Ground& ground, Inference& stub,
+                         const v1::GenerateRequest& request) {
+  const absl::Status whole =
+      CallUnary(ground.address, stub, &Inference::Generate, request, {.attempts = 1}).status();
+  grpc::ClientContext context;
+  SetDeadline(context, absl::Seconds(60));
+  const auto reader = stub.StreamGenerate(&context, request);
+  for (v1::GenerateResponse part; reader->Read(&part);) {
+  }
+  const absl::Status streamed = CallStatus(reader->Finish(), ground.address);
+  CHECK(GetErrorReason(whole) == GetErrorReason(streamed));
+  CHECK(whole.message() == streamed.message());
+  return whole;
+}
+
+// Every number of a question at its bounds and beyond: refused by its name before a token is read.
+void CheckGenerationFields(Ground& ground, Inference& stub) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double tiny = std::numeric_limits<double>::denorm_min();
+  constexpr auto kLeast = static_cast<double>(INT64_MIN);
+  struct Field {
+    std::string name;
+    std::function<void(v1::GenerateRequest&, double)> set;
+    std::vector<double> taken, refused;
+  };
+  const Field fields[] = {
+      {"temperature",
+       [](auto& r, double v) { r.set_temperature(v); },
+       {0, -0.0, tiny, 100},
+       {-tiny, -1, std::nextafter(100.0, 101.0), 101, kLeast, nan, infinity, -infinity}},
+      {"top_p",
+       [](auto& r, double v) { r.set_top_p(v); },
+       {0, tiny, 1},
+       {-tiny, -1, std::nextafter(1.0, 2.0), 2, kLeast, nan, infinity, -infinity}},
+      {"output_tokens_max",
+       [](auto& r, double v) { r.set_output_tokens_max(static_cast<int32_t>(v)); },
+       {0, 1},
+       {-1, limits::kOutputTokensMax + 1, INT32_MIN, INT32_MAX}}};
+  const auto prompted = [&] {
+    return ground.coordinator.Metric(R"(kalavai_generation_tokens_total{kind="prompt"})");
+  };
+  for (const Field& field : fields) {
+    const double before = prompted();
+    for (const double value : field.refused) {
+      INFO(field.name << " = " << value);
+      v1::GenerateRequest request = Question();
+      field.set(request, value);
+      const absl::Status status = AskBothWays(ground, stub, request);
+      REQUIRE_STATUS(status, absl::StatusCode::kInvalidArgument, "FIELD_INVALID");
+      CHECK(absl::StrContains(status.message(), absl::StrCat(field.name, ": ")));
+      CHECK(absl::StrContains(status.message(), " found; must be "));
+    }
+    CHECK(prompted() == before);
+    for (const double value : field.taken) {
+      INFO(field.name << " = " << value);
+      v1::GenerateRequest request = Question();
+      field.set(request, value);
+      REQUIRE_OK(AskBothWays(ground, stub, request));
+    }
+  }
+  // Of the tokens that the service would give, the model's context has the last word.
+  v1::GenerateRequest request = Question();
+  request.set_output_tokens_max(limits::kOutputTokensMax);
+  const absl::Status longer = AskBothWays(ground, stub, request);
+  REQUIRE_STATUS(longer, absl::StatusCode::kInvalidArgument, "PROMPT_TOO_LONG");
+  const auto metadata = GetErrorDetail(longer)->text.metadata;
+  const int32_t room =
+      std::stoi(metadata.at("context_tokens")) - std::stoi(metadata.at("prompt_tokens"));
+  request.set_output_tokens_max(room + 1);
+  REQUIRE_STATUS(AskBothWays(ground, stub, request), absl::StatusCode::kInvalidArgument,
+                 "PROMPT_TOO_LONG");
+  request.set_output_tokens_max(room);
+  REQUIRE_OK(AskBothWays(ground, stub, request));
+  for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 63, UINT64_MAX}) {
+    request = Question();
+    request.set_seed(seed);
+    REQUIRE_OK(AskBothWays(ground, stub, request));
   }
 }
 
@@ -449,6 +542,7 @@ TEST_CASE("from a charter to an answer over RPC, and silence after withdrawal", 
   CHECK(metric(R"(kalavai_generation_tokens_total{kind="prompt"})") > 0);
   CHECK(metric(R"(kalavai_generation_tokens_total{kind="output"})") > 0);
   CheckRefusals(ground, *inference);
+  CheckGenerationFields(ground, *inference);
   CheckLogitMixture(ground, *inference);
 
   v1::WithdrawContributorRequest withdraw;

@@ -1,8 +1,10 @@
 // Goal: two numbers a member become a stored, explained verdict, and nobody reports for another.
 // Method: a real server, two or three enrolled members, measurements with a known coverage gain.
+#include <cmath>
 #include <limits>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "common/rpc/retry.h"
 #include "kalavai/v1/prediction.grpc.pb.h"
@@ -157,6 +159,48 @@ TEST_CASE("Members' measurements become a stored prediction") {
   matrix.set_parent("cooperatives/alpine");
   REQUIRE_STATUS(CallUnary(address, *admin, &Stub::GetLossMatrix, matrix),
                  absl::StatusCode::kNotFound, "COOPERATIVE_NOT_FOUND");
+}
+
+void CheckFinite(const v1::Prediction& prediction) {
+  std::vector<double> figures = {prediction.mean_divergence_percent()};
+  for (const v1::Estimate* estimate :
+       {&prediction.line(), &prediction.coverage(), &prediction.rows()}) {
+    figures.insert(figures.end(), {estimate->value(), estimate->low(), estimate->high()});
+    CHECK(estimate->low() <= estimate->value());
+    CHECK(estimate->value() <= estimate->high());
+  }
+  for (const v1::MemberValue& value : prediction.member_values()) {
+    figures.insert(figures.end(), {value.other_domains_percent(), value.over_own_percent(),
+                                   value.gain_without_percent()});
+  }
+  for (const double figure : figures) CHECK(std::isfinite(figure));
+  CHECK_FALSE(prediction.reason().empty());
+}
+
+TEST_CASE("Losses at their bounds give figures, whoever reports them") {
+  InProcessCoordinator coordinator;
+  const TempDir base;
+  WriteTinyBase(base.path(), 1);
+  coordinator.LaunchCooperative("nordic", {"legal", "medical"}, base.path());
+  const std::string address = coordinator.address();
+  const Member mary = coordinator.Enroll("nordic", "st-mary", "medical");
+  const Member firm = coordinator.Enroll("nordic", "firm", "legal");
+  const auto hers = v1::PredictionService::NewStub(mary.channel);
+  const auto theirs = v1::PredictionService::NewStub(firm.channel);
+  v1::ReportMeasurementRequest usual = Report(4, 3);
+  REQUIRE_OK(CallUnary(address, *theirs, &Stub::ReportMeasurement, usual));
+  v1::CreatePredictionRequest create;
+  create.set_parent("cooperatives/nordic");
+  for (int bits = 0; bits < 4; ++bits) {
+    const auto loss = [bits](int bit) { return (bits >> bit & 1) != 0 ? 100.0 : 1e-6; };
+    INFO(bits);
+    v1::ReportMeasurementRequest extreme = Report(loss(0), loss(1));
+    extreme.mutable_measurement()->set_improvement_standard_error(100);
+    REQUIRE_OK(CallUnary(address, *hers, &Stub::ReportMeasurement, extreme));
+    REQUIRE_OK_AND_ASSIGN(const v1::Prediction prediction,
+                          CallUnary(address, *theirs, &Stub::CreatePrediction, create));
+    CheckFinite(prediction);
+  }
 }
 
 }  // namespace

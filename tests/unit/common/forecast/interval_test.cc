@@ -151,6 +151,28 @@ TEST_CASE("An oracle of means and standard errors scatters as they do", "[foreca
   }
 }
 
+TEST_CASE("However large a standard error, losses stay above 0 and the interval is one",
+          "[forecast]") {
+  const std::vector<double> base = {3, 4};
+  const LossMatrix matrix{.domains = {"a", "b"},
+                          .models = {"base", "x", "y"},
+                          .loss = {{3, 4}, {2.5, 4}, {3, 1e-6}},
+                          .own_domain = {0, 1}};
+  for (const double error : {0.0, 1.0, 100.0, 1e9}) {
+    INFO(error);
+    const std::vector<MemberLosses> members = {{0, 3, 2.5, error}, {1, 4, 1e-6, 0.01}};
+    for (const auto& estimate :
+         {CoverageFromStandardErrors(members, base),
+          OracleFromStandardErrors(matrix, {{error, error}, {error, 0.01}})}) {
+      REQUIRE_OK(estimate.status());
+      CHECK(std::isfinite(estimate->interval.low));
+      CHECK(std::isfinite(estimate->interval.high));
+      CHECK(estimate->interval.low <= estimate->gain_percent);
+      CHECK(estimate->gain_percent <= estimate->interval.high);
+    }
+  }
+}
+
 TEST_CASE("A standard error counts runs of chunks that vary together, not chunks", "[forecast]") {
   // 27 chunks, runs of 3: nine runs of equal improvements 0, 1, 0, 1, …
   std::vector<double> before(27, 5.0);

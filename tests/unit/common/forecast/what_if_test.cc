@@ -64,12 +64,39 @@ TEST_CASE("Plans are DOMAIN:BASE:OWN", "[forecast]") {
   CHECK(plan.domain == "old:welsh");
   CHECK(plan.base_loss == 5.5);
   CHECK(plan.own_loss == 4.25);
-  for (const char* text :
-       {"", "welsh", "welsh:5", ":5:4", "::", "welsh:5:", "welsh::4", "welsh:0:4", "welsh:5:-1",
-        "welsh:nan:4", "welsh:5:inf", "welsh:5:1e10", "welsh:x:4", "welsh:0x10:2", "welsh: 5:4",
-        "welsh:5:4 ", "welsh:5,5:4"}) {
+  for (const char* text : {"",
+                           "welsh",
+                           "welsh:5",
+                           ":5:4",
+                           "::",
+                           "welsh:5:",
+                           "welsh::4",
+                           "welsh:0:4",
+                           "welsh:5:-1",
+                           "welsh:nan:4",
+                           "welsh:5:inf",
+                           "welsh:5:1e10",
+                           "welsh:x:4",
+                           "welsh:0x10:2",
+                           "welsh: 5:4",
+                           "welsh:5:4 ",
+                           "welsh:5,5:4",
+                           "welsh:5:-inf",
+                           "welsh:5:nan",
+                           "welsh:9e-7:4",
+                           "welsh:5:9e-7",
+                           "welsh:1.0000001e6:4",
+                           "welsh:1e400:4",
+                           "welsh:1e-400:4",
+                           "welsh:-9223372036854775808:4",
+                           "welsh:5:-9223372036854775808",
+                           "welsh:5:4 nats"}) {
     INFO(text);
     REQUIRE_STATUS(ParsePlannedMember(text), absl::StatusCode::kInvalidArgument, "WHAT_IF_INVALID");
+  }
+  for (const char* text : {"w:1e-6:1e-6", "w:1e6:1e6", "w:1e-6:1e6", "w:1:922337"}) {
+    INFO(text);
+    REQUIRE_OK(ParsePlannedMember(text));
   }
 }
 

@@ -273,6 +273,8 @@ TEST_CASE("Questions that make no sense are refused") {
   const PlannedMember plans[] = {{"", 4, 3},
                                  {std::string(64, 'd'), 4, 3},
                                  {"d", 0, 3},
+                                 {"d", 5e-324, 3},  // a percentage of it would be infinite
+                                 {"d", 3, 9.9e-7},
                                  {"d", 4, -1},
                                  {"d", 101, 3},
                                  {"d", nan, 3},
