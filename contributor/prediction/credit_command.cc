@@ -7,17 +7,13 @@
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/forecast/forecast_page.h"
-#include "common/prediction/loss_matrix_message.h"
+#include "common/prediction/loss_matrix_call.h"
 #include "common/prediction/offline_forecast.h"
-#include "common/rpc/retry.h"
 #include "contributor/coordinator_connection.h"
 #include "contributor/workspace.h"
-#include "kalavai/v1/prediction.grpc.pb.h"
 
 namespace kalavai::contributor {
 namespace {
-
-using Stub = v1::PredictionService::Stub;
 
 struct Flags {
   std::string workspace;
@@ -28,12 +24,9 @@ absl::Status Credit(const Flags& flags, Console& console) {
   if (flags.offline.has_value()) return CreditOffline(*flags.offline, console);
   const Workspace workspace(flags.workspace);
   ASSIGN_OR_RETURN(const CoordinatorConnection coordinator, Connect(workspace));
-  const auto stub = v1::PredictionService::NewStub(coordinator.channel);
-  v1::GetLossMatrixRequest request;
-  request.set_parent(coordinator.membership.cooperative);
-  ASSIGN_OR_RETURN(const v1::LossMatrix message,
-                   CallUnary(coordinator.address(), *stub, &Stub::GetLossMatrix, request));
-  ASSIGN_OR_RETURN(const ForecastFile file, ReadLossMatrix(message));
+  ASSIGN_OR_RETURN(const ForecastFile file,
+                   FetchLossMatrix(coordinator.channel, coordinator.address(),
+                                   coordinator.membership.cooperative));
   console.Result(CreditJson(file), CreditPage(file));
   return absl::OkStatus();
 }

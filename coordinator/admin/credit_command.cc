@@ -7,17 +7,13 @@
 #include "CLI/CLI.hpp"
 #include "common/base/status_macros.h"
 #include "common/forecast/forecast_page.h"
-#include "common/prediction/loss_matrix_message.h"
+#include "common/prediction/loss_matrix_call.h"
 #include "common/prediction/offline_forecast.h"
 #include "common/rpc/resource_name.h"
-#include "common/rpc/retry.h"
 #include "coordinator/admin/admin_connection.h"
-#include "kalavai/v1/prediction.grpc.pb.h"
 
 namespace kalavai::coordinator {
 namespace {
-
-using Stub = v1::PredictionService::Stub;
 
 struct Flags {
   AdminFlags admin;
@@ -29,12 +25,8 @@ absl::Status Credit(const Flags& flags, Console& console) {
   if (flags.offline.has_value()) return CreditOffline(*flags.offline, console);
   RETURN_IF_ERROR(RequireCooperativeOrFile(flags.cooperative));
   ASSIGN_OR_RETURN(const AdminConnection connection, Connect(flags.admin));
-  const auto stub = v1::PredictionService::NewStub(connection.channel);
-  v1::GetLossMatrixRequest request;
-  request.set_parent(CooperativeName(flags.cooperative));
-  ASSIGN_OR_RETURN(const v1::LossMatrix message,
-                   CallUnary(connection.address, *stub, &Stub::GetLossMatrix, request));
-  ASSIGN_OR_RETURN(const ForecastFile file, ReadLossMatrix(message));
+  ASSIGN_OR_RETURN(const ForecastFile file, FetchLossMatrix(connection.channel, connection.address,
+                                                            CooperativeName(flags.cooperative)));
   console.Result(CreditJson(file), CreditPage(file));
   return absl::OkStatus();
 }
