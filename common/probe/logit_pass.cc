@@ -16,6 +16,7 @@
 #include "common/model/forward.h"
 #include "common/model/logit_mixture.h"
 #include "common/model/loss.h"
+#include "common/model/model_cost.h"
 #include "common/model/weights.h"
 #include "common/probe/probe_journal.h"
 #include "common/probe/probe_machine.h"
@@ -25,6 +26,11 @@ namespace {
 
 // Whole distributions held at once, float64.
 constexpr int64_t kBlockBytes = 128 * limits::kMiB;
+
+// Positions of which whole distributions are held at once.
+int64_t BlockRows(int64_t experts, int64_t vocabulary) {
+  return std::max<int64_t>(1, kBlockBytes / (8 * experts * vocabulary));
+}
 
 // Rows [begin, end) of a chunk, as they stand in a text.
 struct Part {
@@ -89,8 +95,7 @@ class ChunkReading {
                    std::span<float> values) const {
     const int64_t rows = targets_T1_.size(0);
     const auto experts = static_cast<int64_t>(models_.size());
-    const int64_t step =
-        std::max<int64_t>(1, kBlockBytes / (8 * experts * models_[0].config.vocab_size));
+    const int64_t step = BlockRows(experts, models_[0].config.vocab_size);
     for (int64_t first = 0; first < rows; first += step) {
       const int64_t last = std::min(first + step, rows);
       ASSIGN_OR_RETURN(const at::Tensor log_probs_RnV, LogProbs(first, last));
@@ -163,6 +168,21 @@ absl::StatusOr<std::vector<Transformer>> LoadAll(std::span<const LogitPassModel>
 }
 
 }  // namespace
+
+int64_t LogitPassBytes(const ModelConfig& config, int64_t models, int64_t chunk_tokens) {
+  const int64_t weights =
+      EstimateServing(config, WeightType::kFloat32, /*batch=*/1, /*tokens=*/0).weight_bytes;
+  // Of each model the last states; of the one that reads, what a block of layers holds at once.
+  const int64_t inner = (config.gated_feed_forward() ? 2 : 1) * config.intermediate_size;
+  const int64_t stream =
+      4 * config.hidden_size + 2 * config.query_size() + 2 * config.key_value_size() + inner;
+  const int64_t states = models * chunk_tokens * config.hidden_size * 4;
+  const int64_t reading = 4 * chunk_tokens * (stream + config.head_count * chunk_tokens);
+  // Each model's, stacked, and a mixture of them, float64.
+  const int64_t rows = std::min(BlockRows(models, config.vocab_size), chunk_tokens);
+  const int64_t distributions = 3 * 8 * rows * models * config.vocab_size;
+  return models * weights + states + reading + distributions;
+}
 
 absl::StatusOr<std::vector<std::vector<float>>> RunLogitPass(std::span<const LogitPassModel> models,
                                                              const ProbeText& probe,

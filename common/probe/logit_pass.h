@@ -6,7 +6,7 @@
 //   ASSIGN_OR_RETURN(const auto log_prob, RunLogitPass(models, probe, arrays.chunks(), texts, …));
 //
 // Each chunk is read once by each model, however many texts and gates it is part of. Memory: all
-// models in float32, as serving them takes, and about 300 MB of distributions.
+// models in float32, as serving them takes, and at most about 400 MB of distributions.
 // Bit-repeatable for a thread count, resumed passes included. This header names no tensor. Threads:
 // as probe_pass.h.
 #ifndef KALAVAI_COMMON_PROBE_LOGIT_PASS_H_
@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 
 #include "common/model/device.h"
+#include "common/model/model_config.h"
 #include "common/probe/probe_text.h"
 #include "common/router/router_texts.h"
 
@@ -48,6 +49,11 @@ struct LogitPassOptions {
   // Called after every chunk; a status ends the pass and is returned.
   std::function<absl::Status(int64_t chunks_done, int64_t chunks)> progress = {};
 };
+
+// Bytes that the pass over `models` models of this shape needs at once: their weights in float32,
+// one model's activations on a chunk, whole distributions of a block of positions. Within about
+// 10 %. The config must be valid.
+int64_t LogitPassBytes(const ModelConfig& config, int64_t models, int64_t chunk_tokens);
 
 // log p of the T tokens of every text that can be predicted, nats: [texts][T]. `models`: the base
 // first; `chunks`: indices into the probe text (ProbeArrays::chunks()). T = chunk_tokens - 1.

@@ -1,44 +1,19 @@
 #include "common/training/estimate.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include <sys/statvfs.h>
 
 #include "common/base/errors.h"
 #include "common/base/limits.h"
+#include "common/base/machine_memory.h"
 
 namespace kalavai {
 namespace {
 
 constexpr double kMiBDouble = static_cast<double>(limits::kMiB);
-
-std::string ReadSmallFile(const char* path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  if (stream) text << stream.rdbuf();
-  return text.str();
-}
-
-std::optional<int64_t> ParseBytes(const std::string& text) {
-  int64_t bytes = 0;
-  if (!absl::SimpleAtoi(absl::StripSuffix(text, "\n"), &bytes)) return std::nullopt;
-  return bytes;
-}
-
-// What the control group (a container) still allows; nothing without a limit.
-std::optional<int64_t> ControlGroupFree() {
-  const auto limit = ParseBytes(ReadSmallFile("/sys/fs/cgroup/memory.max"));
-  const auto used = ParseBytes(ReadSmallFile("/sys/fs/cgroup/memory.current"));
-  if (!limit.has_value() || !used.has_value()) return std::nullopt;
-  return std::max<int64_t>(0, *limit - *used);
-}
 
 absl::Status Exceeds(absl::string_view reason, absl::string_view what, int64_t needed,
                      int64_t available, std::string fix) {
@@ -66,22 +41,8 @@ Cost EstimateCost(const ModelConfig& config, const TrainingShape& shape, const R
   return cost;
 }
 
-std::optional<int64_t> ParseMemAvailable(absl::string_view meminfo) {
-  for (absl::string_view line : absl::StrSplit(meminfo, '\n')) {
-    if (!absl::ConsumePrefix(&line, "MemAvailable:")) continue;
-    int64_t kib = 0;
-    if (!absl::ConsumeSuffix(&line, "kB") || !absl::SimpleAtoi(line, &kib)) return std::nullopt;
-    return kib * limits::kKiB;
-  }
-  return std::nullopt;
-}
-
 Resources ReadResources(const std::string& directory) {
-  Resources resources;
-  resources.memory_bytes = ParseMemAvailable(ReadSmallFile("/proc/meminfo"));
-  if (const auto group = ControlGroupFree(); group.has_value()) {
-    resources.memory_bytes = std::min(*group, resources.memory_bytes.value_or(*group));
-  }
+  Resources resources = {.memory_bytes = FreeMemory()};
   struct statvfs file_system = {};
   if (statvfs(directory.c_str(), &file_system) == 0) {
     resources.disk_bytes =

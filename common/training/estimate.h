@@ -12,7 +12,6 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 #include "common/model/model_config.h"
 #include "common/model/model_cost.h"
@@ -41,11 +40,8 @@ struct Resources {
 
 Cost EstimateCost(const ModelConfig& config, const TrainingShape& shape, const RunLength& length);
 
-// Linux: /proc/meminfo and the control group's limit; statvfs of `directory`.
+// FreeMemory (common/base/machine_memory.h); statvfs of `directory`.
 Resources ReadResources(const std::string& directory);
-
-// MemAvailable of a /proc/meminfo in bytes.
-std::optional<int64_t> ParseMemAvailable(absl::string_view meminfo);
 
 // RESOURCE_EXHAUSTED: OUT_OF_MEMORY or DISK_FULL when the estimate exceeds what is free (metadata
 // `needed`, `available`, bytes).

@@ -221,7 +221,8 @@ Command MakeFuseCommand() {
           "The same seed and inputs give the same router and figures. An existing --fusion\n"
           "is watched, not started again.\n"
           "A logit mixture is judged by a pass of its own, with base and specialists in memory\n"
-          "at once, as they are when it is served: 4 bytes a parameter of each. The gate is the\n"
+          "at once, as they are when it is served: 4 bytes a parameter of each. Where they do\n"
+          "not fit it is refused before anything is computed, by --check, too. The gate is the\n"
           "same; the bound on its loss holds for the mixture of probabilities only.\n",
       .configure =
           [flags](CLI::App& app) {

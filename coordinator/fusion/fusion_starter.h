@@ -52,7 +52,8 @@ class FusionStarter {
   };
   explicit FusionStarter(const Dependencies& dependencies) : dependencies_(dependencies) {}
 
-  // The fusion, QUEUED.
+  // The fusion, QUEUED. Errors: those of PlanFusion, CheckBytes and FusionWorker::CheckMemory;
+  // PROBE_TEXT_IS_TRAINING_TEXT; those of FusionStore::Create and FusionWorker::Start.
   absl::StatusOr<FusionRecord> Start(const StartRequest& request) const;
 
  private:

@@ -20,6 +20,7 @@
 #include "common/rpc/resource_name.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/fusion/fusion_report.h"
+#include "coordinator/fusion/logit_memory.h"
 #include "coordinator/fusion/member_traces.h"
 #include "coordinator/fusion/pass_job.h"
 #include "coordinator/fusion/pass_processes.h"
@@ -122,6 +123,11 @@ ProbeCacheKey FusionWorker::KeyOf(const Job& job, const std::string& model_diges
 
 std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
   return absl::StrCat(work_directory_, "/models/", digest);
+}
+
+absl::Status FusionWorker::CheckMemory(const FusionPlan& plan) const {
+  if (dependencies_.device != Device::kCpu) return absl::OkStatus();  // another memory
+  return CheckLogitMemory(dependencies_.blobs, plan, dependencies_.free_memory());
 }
 
 void FusionWorker::Run(const std::string& fusion) {
@@ -455,6 +461,8 @@ absl::Status FusionWorker::JudgeLogits(Job& job, std::span<const int32_t> chunks
   const auto total = static_cast<int64_t>(chunks.size());
   RETURN_IF_ERROR(
       Enter(job, FusionState::kEvaluating, {.done = 0, .total = total, .unit = "texts"}));
+  ReturnFreedMemory();                     // of the passes before
+  RETURN_IF_ERROR(CheckMemory(job.plan));  // hours after it was wished for
   std::vector<LogitPassModel> models;
   for (size_t i = 0; i < job.plan.experts.size(); ++i) {
     const std::string digest = job.plan.experts[i].root_digest.Hex();

@@ -41,6 +41,7 @@
 #include "absl/strings/string_view.h"
 
 #include "common/base/clock.h"
+#include "common/base/machine_memory.h"
 #include "common/base/worker_queue.h"
 #include "common/model/device.h"
 #include "common/probe/probe_cache.h"
@@ -75,6 +76,8 @@ class FusionWorker {
     const Clock& clock;
     Device device = Device::kCpu;  // of the probe passes; from OpenDevice
     ProbeJobs jobs = {};
+    // Bytes that a fusion may take now; nothing: not known.
+    std::function<std::optional<int64_t>()> free_memory = FreeMemory;
     // Called on the worker's thread when a fusion leaves a state, with the seconds it spent there
     // since this process took it up, and once with its final state and the seconds of them all.
     std::function<void(FusionState, double)> on_state = {};
@@ -94,6 +97,8 @@ class FusionWorker {
 
   // Queues a fusion that is in the store and not final. QUEUE_FULL, SHUTTING_DOWN.
   absl::Status Start(absl::string_view fusion);
+  // Whether what the plan holds in memory at once fits now. OUT_OF_MEMORY (logit_memory.h).
+  absl::Status CheckMemory(const FusionPlan& plan) const;
   // Queues every unfinished fusion: once, when the server starts.
   absl::Status Resume();
   // Stops after the batch under way; the fusion stays in its state and Resume goes on with it.

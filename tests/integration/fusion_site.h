@@ -101,6 +101,7 @@ struct Site {
   FusionWatch watch;
   absl::Mutex mutex;
   std::vector<std::string> passes ABSL_GUARDED_BY(mutex);
+  std::atomic<int64_t> free_memory = INT64_MAX;  // what its workers are told
 
   // `tide_text`: whether the domain tide has probe text here; stone always has.
   explicit Site(const std::string& at = "", bool tide_text = true) : directory(at) {
@@ -204,6 +205,7 @@ struct Site {
                                    .audit = audit,
                                    .watch = watch,
                                    .clock = SystemClock(),
+                                   .free_memory = [this] { return free_memory.load(); },
                                    .on_pass =
                                        [this](absl::string_view model) {
                                          const absl::MutexLock lock(&mutex);

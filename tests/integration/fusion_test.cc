@@ -2,6 +2,11 @@
 // the same bytes; a killed fusion goes on; who has left is silent at once. Method: real stores,
 // blobs and worker on a temporary directory, a tiny model with two specialists trained on made-up
 // domains; no network.
+#include <algorithm>
+
+#include "absl/strings/match.h"
+
+#include "common/probe/logit_pass.h"
 #include "coordinator/router_safetensors.h"
 #include "tests/integration/fusion_site.h"
 
@@ -231,6 +236,42 @@ TEST_CASE("a mixture of logits has the gate of the other, losses of its own, and
   const Answer product = Ask(engine, "logit", tide, everybody);
   REQUIRE_OK(product.result);
   REQUIRE_NEAR(product.result->usage.expert_share[2], mean.result->usage.expert_share[2], 1e-9);
+}
+
+TEST_CASE("a mixture of logits whose models do not fit ends with its reason before they are read",
+          "[fusion]") {
+  Site site;
+  site.Admit("bergen", "tide");
+  site.Admit("oslo", "stone");
+  FusionWish wish;
+  wish.cooperative = "nordic";
+  wish.mixture = Mixture::kLogit;
+  REQUIRE_OK_AND_ASSIGN(const FusionPlan plan, PlanFusion(site.Sources(), wish));
+  REQUIRE_OK_AND_ASSIGN(const ModelConfig config,
+                        ModelConfig::FromJson(testing::ReadFile(
+                            SharedCheckpoints().directory.File("base") + "/config.json")));
+  const int64_t needed = LogitPassBytes(config, 3, 32);
+  // Taken away by somebody between the wish and its turn.
+  site.free_memory = needed - 1;
+  const std::string name = site.Create("logit", 7, false, {}, Mixture::kLogit);
+  std::unique_ptr<FusionWorker> worker = site.Worker();
+  REQUIRE_STATUS(worker->CheckMemory(plan), absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY");
+  REQUIRE_OK(worker->Start(name));
+  const FusionRecord failed = site.Wait(name);
+  CHECK(failed.state == FusionState::kFailed);
+  CHECK(failed.failure_reason == "OUT_OF_MEMORY");
+  CHECK(absl::StrContains(failed.failure_message, "MiB are free"));
+  worker.reset();
+  const std::vector<std::string> passes = site.TakePasses();
+  CHECK(std::count(passes.begin(), passes.end(), "logit-mixture") == 0);
+  CHECK_FALSE(std::filesystem::exists(site.directory.File("fusions/models")));
+  // The other mixture holds one model at a time; and what was computed is kept.
+  CHECK(site.Fuse("probability", 7, false).state == FusionState::kSucceeded);
+  CHECK(site.TakePasses().empty());
+  site.free_memory = needed;
+  REQUIRE_OK(site.Worker()->CheckMemory(plan));
+  CHECK(site.Fuse("again", 7, false, {}, Mixture::kLogit).state == FusionState::kSucceeded);
+  CHECK(site.TakePasses() == std::vector<std::string>{"logit-mixture"});
 }
 
 TEST_CASE("the same seed gives the same router and report, another site included", "[fusion]") {

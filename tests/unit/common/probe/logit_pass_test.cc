@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "common/base/limits.h"
 #include "common/model/forward.h"
 #include "common/model/loss.h"
 #include "tests/support/mixed_models.h"
@@ -170,6 +171,28 @@ TEST_CASE("A judging that ended anywhere goes on from there to the same bits", "
     CHECK(changed[0][0] != straight[0][0]);
     CHECK(changed[1] == straight[1]);
   }
+}
+
+TEST_CASE("Its memory is the models' weights, and a bounded rest", "[probe]") {
+  ModelConfig config;
+  config.vocab_size = 49'152;
+  config.hidden_size = 576;
+  config.layer_count = 30;
+  config.head_count = 9;
+  config.intermediate_size = 1536;
+  config.context_length = 2048;
+  const int64_t weights = 4 * config.ParameterCount();
+  for (const int64_t models : {2, 5, 21}) {
+    for (const int64_t tokens : {16, 256, 2048}) {
+      INFO(models << " models, " << tokens << " tokens");
+      const int64_t needed = LogitPassBytes(config, models, tokens);
+      CHECK(needed > models * weights);
+      CHECK(needed < models * weights + 700 * limits::kMiB);
+      CHECK(LogitPassBytes(config, models + 1, tokens) > needed + weights / 2);
+    }
+  }
+  config.vocab_size = 50;  // all distributions of a chunk fit one block
+  CHECK(LogitPassBytes(config, 2, 16) < 2 * 4 * config.ParameterCount() + limits::kMiB);
 }
 
 }  // namespace

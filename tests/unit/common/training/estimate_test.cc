@@ -40,14 +40,6 @@ TEST_CASE("What does not fit is refused, what is unknown is not", "[training]") 
                  absl::StatusCode::kResourceExhausted, "DISK_FULL");
 }
 
-TEST_CASE("Available memory is read from /proc/meminfo", "[training]") {
-  REQUIRE(ParseMemAvailable("MemTotal: 9 kB\nMemAvailable:   2048 kB\nBuffers: 1 kB\n") ==
-          2048 * 1024);
-  for (const char* text : {"", "MemTotal: 9 kB\n", "MemAvailable: x kB\n", "MemAvailable: 9\n"}) {
-    REQUIRE_FALSE(ParseMemAvailable(text).has_value());
-  }
-}
-
 TEST_CASE("This machine says what it has", "[training]") {
   const kalavai::testing::TempDir directory;
   const Resources resources = ReadResources(directory.path());
