@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include <CLI/CLI.hpp>
 
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/cli/device_option.h"
 #include "common/cli/number_checks.h"
@@ -237,7 +238,7 @@ Command MakePredictCommand() {
                     ->check(WholeBetween(kProbeChunksMin, kRowChunksMax))
                     ->capture_default_str();
                 app.add_option("--threads", flags->threads, "with --rows; 0: one a core")
-                    ->check(WholeFromZero())
+                    ->check(WholeBetween(0, limits::kFusionThreadsMax))
                     ->capture_default_str();
                 AddDeviceOption(app, &flags->device);
                 AddWorkspaceOption(app, &flags->workspace);
