@@ -89,7 +89,7 @@ absl::StatusOr<FusionRecord> FusionStarter::Start(const StartRequest& request) c
   if (!request.id.empty()) RETURN_IF_ERROR(CheckId(request.id, "fusion_id"));
   ASSIGN_OR_RETURN(const FusionPlan plan, PlanFusion(dependencies_.sources, wish));
   RETURN_IF_ERROR(CheckBytes(dependencies_.blobs, plan));
-  RETURN_IF_ERROR(dependencies_.worker.CheckMemory(plan));
+  RETURN_IF_ERROR(dependencies_.worker.CheckFits(plan));
   RETURN_IF_ERROR(CheckTrainingText(dependencies_.blobs, dependencies_.sources.submissions, plan));
   RETURN_IF_ERROR(CheckTexts(dependencies_.blobs, plan));
   FusionRecord record;

@@ -52,7 +52,7 @@ class FusionStarter {
   };
   explicit FusionStarter(const Dependencies& dependencies) : dependencies_(dependencies) {}
 
-  // The fusion, QUEUED. Errors: those of PlanFusion, CheckBytes and FusionWorker::CheckMemory;
+  // The fusion, QUEUED. Errors: those of PlanFusion, CheckBytes and FusionWorker::CheckFits;
   // PROBE_TEXT_IS_TRAINING_TEXT; those of FusionStore::Create and FusionWorker::Start.
   absl::StatusOr<FusionRecord> Start(const StartRequest& request) const;
 

@@ -125,7 +125,7 @@ std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
   return absl::StrCat(work_directory_, "/models/", digest);
 }
 
-absl::Status FusionWorker::CheckMemory(const FusionPlan& plan) const {
+absl::Status FusionWorker::CheckFits(const FusionPlan& plan) const {
   if (dependencies_.device != Device::kCpu) return absl::OkStatus();  // another memory
   return CheckLogitMemory(dependencies_.blobs, plan, dependencies_.free_memory());
 }
@@ -461,8 +461,8 @@ absl::Status FusionWorker::JudgeLogits(Job& job, std::span<const int32_t> chunks
   const auto total = static_cast<int64_t>(chunks.size());
   RETURN_IF_ERROR(
       Enter(job, FusionState::kEvaluating, {.done = 0, .total = total, .unit = "texts"}));
-  ReturnFreedMemory();                     // of the passes before
-  RETURN_IF_ERROR(CheckMemory(job.plan));  // hours after it was wished for
+  ReturnFreedMemory();                   // of the passes before
+  RETURN_IF_ERROR(CheckFits(job.plan));  // hours after it was wished for
   std::vector<LogitPassModel> models;
   for (size_t i = 0; i < job.plan.experts.size(); ++i) {
     const std::string digest = job.plan.experts[i].root_digest.Hex();

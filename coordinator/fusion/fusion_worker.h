@@ -98,7 +98,7 @@ class FusionWorker {
   // Queues a fusion that is in the store and not final. QUEUE_FULL, SHUTTING_DOWN.
   absl::Status Start(absl::string_view fusion);
   // Whether what the plan holds in memory at once fits now. OUT_OF_MEMORY (logit_memory.h).
-  absl::Status CheckMemory(const FusionPlan& plan) const;
+  absl::Status CheckFits(const FusionPlan& plan) const;
   // Queues every unfinished fusion: once, when the server starts.
   absl::Status Resume();
   // Stops after the batch under way; the fusion stays in its state and Resume goes on with it.

@@ -255,7 +255,7 @@ TEST_CASE("a mixture of logits whose models do not fit ends with its reason befo
   site.free_memory = needed - 1;
   const std::string name = site.Create("logit", 7, false, {}, Mixture::kLogit);
   std::unique_ptr<FusionWorker> worker = site.Worker();
-  REQUIRE_STATUS(worker->CheckMemory(plan), absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY");
+  REQUIRE_STATUS(worker->CheckFits(plan), absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY");
   REQUIRE_OK(worker->Start(name));
   const FusionRecord failed = site.Wait(name);
   CHECK(failed.state == FusionState::kFailed);
@@ -269,7 +269,7 @@ TEST_CASE("a mixture of logits whose models do not fit ends with its reason befo
   CHECK(site.Fuse("probability", 7, false).state == FusionState::kSucceeded);
   CHECK(site.TakePasses().empty());
   site.free_memory = needed;
-  REQUIRE_OK(site.Worker()->CheckMemory(plan));
+  REQUIRE_OK(site.Worker()->CheckFits(plan));
   CHECK(site.Fuse("again", 7, false, {}, Mixture::kLogit).state == FusionState::kSucceeded);
   CHECK(site.TakePasses() == std::vector<std::string>{"logit-mixture"});
 }
