@@ -26,6 +26,7 @@ namespace {
 
 constexpr int64_t kClipChunks = 16;
 constexpr uint64_t kClipSeed = 1;  // of random tokens, not of the noise
+constexpr double kRoundingSlack = 1e-8;
 
 absl::Status Invalid(std::string what) {
   return MakeError(
@@ -41,6 +42,34 @@ absl::Status CheckChunks(int64_t chunks) {
       absl::StrFormat("gate statistics: %d chunks found; must be at least %d, so that "
                       "no text can be read back from the sums",
                       chunks, kGateStatisticsChunksMin));
+}
+
+// Scaled to a diagonal of ones by the roots of Σyyᵀ's own, plus the slack.
+bool HasNoNegativeDirection(std::vector<double> matrix, std::span<const double> roots) {
+  const size_t size = roots.size();
+  for (size_t i = 0; i < size; ++i) {
+    for (size_t j = 0; j < size; ++j) {
+      const double scale = roots[i] * roots[j];
+      double& value = matrix[i * size + j];
+      value = scale > 0 ? value / scale : 0;
+    }
+    matrix[i * size + i] += kRoundingSlack;
+  }
+  return CholeskyFactor(matrix, size);
+}
+
+absl::Status CheckFill(const ClassStatistics& statistics) {
+  const double sum = statistics.sum.back();
+  const double squares = statistics.product.back();
+  const double most = 1 + kRoundingSlack;
+  if (sum > 0 && sum <= most * statistics.count && squares <= most * sum &&
+      sum * sum <= most * squares * statistics.count) {
+    return absl::OkStatus();
+  }
+  return Invalid(
+      absl::StrFormat("gate statistics of '%s': weights of what was read sum to %g, "
+                      "their squares to %g; no %g weights between 0 and 1 do",
+                      statistics.label, sum, squares, statistics.count));
 }
 
 // What summaries are clipped at: the median norm over random tokens, so that it says nothing of the
@@ -120,8 +149,48 @@ absl::Status WriteGateStatistics(const std::string& path, const ClassStatistics&
   return WriteSafetensors(path, std::move(tensors));
 }
 
+absl::Status CheckSumsOfText(const ClassStatistics& statistics, int64_t chunk_tokens) {
+  const int64_t each = chunk_tokens > 2 ? (chunk_tokens - 2) / kStatisticsStride : 0;
+  if (chunk_tokens > 0 &&
+      statistics.count > static_cast<double>(each) * static_cast<double>(statistics.chunks)) {
+    return Invalid(
+        absl::StrFormat("gate statistics of '%s': %g summaries of %d chunks; must be at "
+                        "most %d a chunk of %d tokens",
+                        statistics.label, statistics.count, statistics.chunks, each, chunk_tokens));
+  }
+  RETURN_IF_ERROR(CheckFill(statistics));
+  const size_t size = statistics.sum.size();
+  const size_t width = size - 1;
+  std::vector<double> roots;
+  for (size_t i = 0; i < size; ++i) {
+    roots.push_back(std::sqrt(statistics.product[i * size + i]));
+    for (size_t j = 0; j < size; ++j) {  // what is always 0 goes with nothing
+      if (roots[i] > 0 || statistics.product[i * size + j] == 0) continue;
+      return Invalid(
+          absl::StrFormat("gate statistics of '%s': product %d, %d: %g; must be 0, as "
+                          "product %d, %d is",
+                          statistics.label, i, j, statistics.product[i * size + j], i, i));
+    }
+  }
+  std::vector<double> scatter(width * width);
+  for (size_t i = 0; i < width; ++i) {
+    for (size_t j = 0; j < width; ++j) {
+      scatter[i * width + j] = statistics.product[i * size + j] -
+                               statistics.sum[i] * statistics.sum[j] / statistics.count;
+    }
+  }
+  if (HasNoNegativeDirection(statistics.product, roots) &&
+      HasNoNegativeDirection(std::move(scatter), std::span(roots).first(width))) {
+    return absl::OkStatus();
+  }
+  return Invalid(
+      absl::StrFormat("gate statistics of '%s': in some direction the sums of squares "
+                      "are below 0; no text has such",
+                      statistics.label));
+}
+
 absl::StatusOr<ClassStatistics> ReadGateStatistics(const std::string& path, absl::string_view label,
-                                                   int64_t width) {
+                                                   int64_t width, int64_t chunk_tokens) {
   const absl::StatusOr<SafetensorsFile> file =
       SafetensorsFile::Open(path, SafetensorsMode::kFormat);  // kUpload has no F64
   if (!file.ok()) {
@@ -148,6 +217,7 @@ absl::StatusOr<ClassStatistics> ReadGateStatistics(const std::string& path, absl
   }
   RETURN_IF_ERROR(CheckChunks(statistics.chunks));
   RETURN_IF_ERROR(ValidateNoise(statistics));
+  RETURN_IF_ERROR(CheckSumsOfText(statistics, chunk_tokens));
   return statistics;
 }
 

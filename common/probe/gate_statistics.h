@@ -52,10 +52,17 @@ absl::StatusOr<ClassStatistics> MeasureGateStatistics(const std::string& dir,
 // Atomic. Errors: those of WriteSafetensors.
 absl::Status WriteGateStatistics(const std::string& path, const ClassStatistics& statistics);
 
-// Checks everything: `width` is the base's hidden size, and too few chunks are refused. Errors:
-// INVALID_ARGUMENT MEMBER_STATISTICS_INVALID (also when it is no such file), those of reading.
+// Checks everything: `width` is the base's hidden size, `chunk_tokens` the charter's T (0: not
+// known), and too few chunks are refused. Of some text the sums must be: a chunk gives at most
+// ⌊(T − 2) / kStatisticsStride⌋ summaries, the weight f of each is above 0 and at most 1, so that
+// Σf ≤ n and (Σf)²/n ≤ Σf² ≤ Σf, and Σyyᵀ and the scatter Σzzᵀ − ΣzΣzᵀ/n have no negative direction
+// (noise was made to keep both; rounding may cost 1e-8 of the diagonal). Errors: INVALID_ARGUMENT
+// MEMBER_STATISTICS_INVALID (also when it is no such file), those of reading.
 absl::StatusOr<ClassStatistics> ReadGateStatistics(const std::string& path, absl::string_view label,
-                                                   int64_t width);
+                                                   int64_t width, int64_t chunk_tokens = 0);
+
+// What of that is about the sums alone.
+absl::Status CheckSumsOfText(const ClassStatistics& statistics, int64_t chunk_tokens);
 
 }  // namespace kalavai
 

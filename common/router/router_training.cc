@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -109,6 +110,7 @@ class Trainer {
   absl::Status SolveStart(std::span<const RidgeClass> members, TrainedRouter& result);
   absl::Status Train(TrainedRouter& result);
   void Choose(TrainedRouter& result);
+  void KeepUniform(TrainedRouter& result);
 
  private:
   std::vector<ClassStatistics> CollectStatistics();
@@ -143,7 +145,13 @@ absl::Status Trainer::SolveStart(std::span<const RidgeClass> members, TrainedRou
     classes.push_back({.statistics = &statistics[d], .expert = result.domain_expert[d]});
   }
   classes.insert(classes.end(), members.begin(), members.end());
-  ASSIGN_OR_RETURN(RouterParameters solved, SolveRidge(classes, data_.experts, options_.ridge));
+  absl::StatusOr<RouterParameters> ridge = SolveRidge(classes, data_.experts, options_.ridge);
+  if (GetErrorReason(ridge.status()) == "ROUTER_INVALID") {
+    result.no_ridge_reason = std::string(ridge.status().message());
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(ridge.status());
+  RouterParameters solved = *std::move(ridge);
   solved.alpha = options_.alpha;
   solved.eta = options_.eta;
   texts_.emplace(data_, solved, workers_);
@@ -162,6 +170,26 @@ absl::Status Trainer::SolveStart(std::span<const RidgeClass> members, TrainedRou
     result.ridge = candidates[k];
   }
   return absl::OkStatus();
+}
+
+// Nothing was learned: the uniform router, and what it loses on the held-out third.
+void Trainer::KeepUniform(TrainedRouter& result) {
+  result.ridge = result.trained = UniformRouter(data_.experts);
+  result.kept_rung = RouterRung::kUniform;
+  RouterParameters flat = result.ridge;  // a feature that is always 0
+  flat.transform = {.width = data_.width,
+                    .features = 1,
+                    .matrix = std::vector<double>(static_cast<size_t>(data_.width) + 1, 0)};
+  texts_.emplace(data_, flat, workers_);
+  const WeightedTexts texts = JudgingTexts(split_.held_out);
+  result.uniform_held_out_loss =
+      WeightedMean(texts, JudgeTexts(*texts_, {&result.ridge, 1}, texts.source, workers_)[0]);
+  result.ridge_held_out_loss = result.trained_held_out_loss =
+      std::numeric_limits<double>::quiet_NaN();
+  result.reason = absl::StrFormat(
+      "the ridge prior could not be solved (%s): the uniform router is kept, "
+      "held-out loss %.6f",
+      result.no_ridge_reason, result.uniform_held_out_loss);
 }
 
 // Text k of a domain in a step: whole, or each fourth spliced with the end of another domain's
@@ -272,6 +300,7 @@ double TrainedRouter::HeldOutLoss(RouterRung rung) const {
 
 std::vector<RouterParameters> TrainedRouter::Ladder() const {
   std::vector<RouterParameters> ladder;
+  if (!no_ridge_reason.empty()) return {UniformRouter(ridge.experts)};
   if (ValidateRouter(trained).ok()) ladder.push_back(trained);
   ladder.push_back(ridge);
   ladder.push_back(UniformRouter(ridge.experts));
@@ -288,6 +317,10 @@ absl::StatusOr<TrainedRouter> TrainRouter(const ProbeData& data,
   Trainer trainer(data, options, std::move(split));
   TrainedRouter result;
   RETURN_IF_ERROR(trainer.SolveStart(members, result));
+  if (!result.no_ridge_reason.empty()) {
+    trainer.KeepUniform(result);
+    return result;
+  }
   RETURN_IF_ERROR(trainer.Train(result));
   trainer.Choose(result);
   return result;

@@ -66,6 +66,8 @@ struct TrainingStep {
 struct TrainedRouter {
   RouterParameters ridge = {};
   RouterParameters trained = {};
+  // Why there is no ridge prior, and so nothing trained; empty: there is. Then both are uniform.
+  std::string no_ridge_reason = {};
   RouterRung kept_rung = RouterRung::kUniform;  // by the held-out third
   std::string reason = {};                      // in words, with all losses and margins
   // nats/token; three parts pure texts, one part spliced. Trained: NaN if a step has overflowed.
@@ -79,13 +81,15 @@ struct TrainedRouter {
 
   RouterParameters kept() const;
   double HeldOutLoss(RouterRung rung) const;
-  // All rungs in order: trained, ridge, uniform. Trained is left out if a step has overflowed.
+  // All rungs in order: trained, ridge, uniform. Trained is left out if a step has overflowed, both
+  // where there is no ridge prior.
   std::vector<RouterParameters> Ladder() const;
 };
 
 // `data` is the router part, valid (ValidateProbeData); every domain has at least three chunks.
 // `members` are classes without probe text, in member order. InvalidArgument PROBE_CACHE_INVALID:
-// too few chunks of a domain or rows of a chunk; errors of SolveRidge; what `progress` returned.
+// too few chunks of a domain or rows of a chunk; errors of SolveRidge except ROUTER_INVALID, which
+// leaves the uniform router; what `progress` returned.
 absl::StatusOr<TrainedRouter> TrainRouter(const ProbeData& data,
                                           std::span<const RidgeClass> members,
                                           const RouterTrainingOptions& options = {});

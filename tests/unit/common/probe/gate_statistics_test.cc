@@ -3,7 +3,9 @@
 // chunks in both ways; one array bent at a time.
 #include "common/probe/gate_statistics.h"
 
+#include <cmath>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -111,6 +113,43 @@ TEST_CASE("They survive their file", "[probe]") {
   CHECK(read.count == written.count);
   CHECK(read.sum == written.sum);
   CHECK(read.product == written.product);
+}
+
+TEST_CASE("Sums that no text could have are refused", "[probe]") {
+  const TempDir directory;
+  const std::string path = directory.File(kGateStatisticsFile);
+  const ClassStatistics honest = Example();  // 1,000 texts of 20 states: 4 summaries each
+  REQUIRE(honest.count == 4000);
+  REQUIRE_OK(CheckSumsOfText(honest, 0));
+  REQUIRE_OK(CheckSumsOfText(honest, 18));  // ⌊16 / 4⌋
+  REQUIRE_STATUS(CheckSumsOfText(honest, 17), absl::StatusCode::kInvalidArgument,
+                 "MEMBER_STATISTICS_INVALID");
+  ClassStatistics noised = honest;
+  REQUIRE_OK(AddNoise({.epsilon = 8, .delta = 1e-6}, 1.0, noised));
+  REQUIRE_OK(CheckSumsOfText(noised, 21));
+  // Product [3][3] of (z0, z1, fill).
+  const std::function<void(ClassStatistics&)> damages[] = {
+      // Symmetric, a fine diagonal, indefinite.
+      [](ClassStatistics& s) { s.product[1] = s.product[3] = 2 * (s.product[0] + s.product[4]); },
+      [](ClassStatistics& s) { s.product[2] = s.product[6] = -1e9; },
+      // Fine as Σyyᵀ, not once the means are taken off.
+      [](ClassStatistics& s) { s.sum[0] = std::sqrt(1.05 * s.product[0] * s.count); },
+      [](ClassStatistics& s) { s.product[0] = s.sum[0] = 0; },
+      [](ClassStatistics& s) { s.sum[2] = 1.01 * s.count; },
+      [](ClassStatistics& s) { s.product[8] = 1.01 * s.sum[2]; },
+      [](ClassStatistics& s) { s.product[8] = 0.99 * s.sum[2] * s.sum[2] / s.count; },
+      [](ClassStatistics& s) { s.count *= 1e6; },
+  };
+  for (size_t i = 0; i < std::size(damages); ++i) {
+    INFO(i);
+    ClassStatistics bent = honest;
+    damages[i](bent);
+    REQUIRE_OK(WriteGateStatistics(path, bent));
+    REQUIRE_STATUS(ReadGateStatistics(path, "legal", 2, 22), absl::StatusCode::kInvalidArgument,
+                   "MEMBER_STATISTICS_INVALID");
+  }
+  REQUIRE_OK(WriteGateStatistics(path, honest));
+  REQUIRE_OK(ReadGateStatistics(path, "legal", 2, 22));
 }
 
 TEST_CASE("A file that is none, of another base or of little text is refused", "[probe]") {

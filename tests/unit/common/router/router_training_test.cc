@@ -178,5 +178,31 @@ TEST_CASE("A member without probe text takes part through its statistics", "[rou
   CHECK(fused.share[2][3] > 0.8);
 }
 
+TEST_CASE("Where no ridge prior can be solved the uniform router serves, and says why",
+          "[router]") {
+  const testing::SyntheticProbe probe({.public_class = true});
+  const ProbeData data = probe.Data();
+  // Symmetric sums with a fine diagonal whose mean over the classes is indefinite.
+  ClassStatistics forged = EmptyStatistics("forged", data.width);
+  forged.count = 1000;
+  forged.chunks = 1000;
+  const size_t size = forged.sum.size();
+  for (size_t i = 0; i < size; ++i) forged.product[i * size + i] = 1e9;
+  forged.product[1] = forged.product[size] = 1e12;
+  forged.sum[size - 1] = 500;
+  const RidgeClass member{.statistics = &forged, .expert = 1};
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter router,
+                        TrainRouter(data, {&member, 1}, {.seed = 5, .steps = 10}));
+  CHECK_FALSE(router.no_ridge_reason.empty());
+  CHECK(router.kept_rung == RouterRung::kUniform);
+  CHECK(router.reason.find(router.no_ridge_reason) != std::string::npos);
+  REQUIRE(router.Ladder().size() == 1);
+  CHECK(router.Ladder()[0].rung == RouterRung::kUniform);
+  CHECK(router.trajectory.empty());
+  REQUIRE_OK_AND_ASSIGN(const TrainedRouter sound, TrainRouter(data, {}, {.seed = 5, .steps = 10}));
+  CHECK(sound.no_ridge_reason.empty());
+  CHECK(sound.uniform_held_out_loss == router.uniform_held_out_loss);
+}
+
 }  // namespace
 }  // namespace kalavai
