@@ -189,6 +189,13 @@ absl::Status WriteProbeCache(const std::string& path, const ProbeCache& cache) {
   return WriteSafetensors(path, std::move(tensors));
 }
 
+bool HoldsProbeArrays(const std::string& path, bool features) {
+  const absl::StatusOr<SafetensorsFile> file =
+      SafetensorsFile::Open(path, SafetensorsMode::kFormat);
+  return file.ok() && file->Find(kLogProbs) != nullptr &&
+         (!features || file->Find(kFeatures) != nullptr);
+}
+
 absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCacheKey& expected) {
   absl::StatusOr<SafetensorsFile> opened = SafetensorsFile::Open(path, SafetensorsMode::kFormat);
   if (!opened.ok()) {

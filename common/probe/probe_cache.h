@@ -55,6 +55,10 @@ absl::Status WriteProbeCache(const std::string& path, const ProbeCache& cache);
 // IO_ERROR.
 absl::StatusOr<ProbeCache> ReadProbeCache(const std::string& path, const ProbeCacheKey& expected);
 
+// Whether a file is there that a pass with (or without) features need not make again: its header
+// alone is read. ReadProbeCache may still refuse the rest.
+bool HoldsProbeArrays(const std::string& path, bool features);
+
 // INVALID_ARGUMENT PROBE_CACHE_INVALID unless `cache` was made from `probe` (digest, chunks, T).
 absl::Status CheckProbeCache(const ProbeText& probe, const ProbeCache& cache);
 

@@ -156,7 +156,9 @@ absl::StatusOr<std::vector<LeftOut>> ListLeftOut(const FusionSources& sources,
                   .state = std::string(SubmissionStateName(record.state)),
                   .reason = ""};
       for (const CheckResult& check : record.checks) {
+        if (check.check == "administrator" && check.passed) out.reason.clear();  // that was before
         if (!check.passed && out.reason.empty()) out.reason = check.reason;
+        if (!check.passed && check.check == kProbeDivergenceCheck) out.detail = check.message;
       }
       left_out.push_back(std::move(out));
     }
@@ -241,6 +243,7 @@ absl::StatusOr<FusionPlan> PlanFusion(const FusionSources& sources, const Fusion
                .domain = submission.domain,
                .root_digest = submission.root_digest},
               contributor.id, std::move(files), plan);
+    plan.inputs.experts.back().stated_divergence_percent = submission.divergence_percent;
   }
   for (size_t i = 0; i < plan.experts.size(); ++i) {
     if (plan.statistics[i].has_value()) {

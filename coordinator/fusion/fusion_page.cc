@@ -1,6 +1,7 @@
 #include "coordinator/fusion/fusion_page.h"
 
 #include <cmath>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -86,6 +87,24 @@ void AppendGain(const ReportInputs& inputs, const FusionOutcome& outcome, std::s
                     Interval(outcome.line->estimate), " |\n");
   }
   absl::StrAppendFormat(&page, "| **realised** | %.2f %% | |\n\n", outcome.gain_percent);
+}
+
+std::string PercentOr(const std::optional<double>& percent, absl::string_view none) {
+  return percent.has_value() ? absl::StrFormat("%.2f %%", *percent) : std::string(none);
+}
+
+void AppendDivergence(const ReportInputs& inputs, const FusionOutcome& outcome, std::string& page) {
+  absl::StrAppend(&page,
+                  "## Divergence\n\nHow much better than the base a specialist is on its own "
+                  "domain: by its signed report on text at home, and as measured on the "
+                  "evaluation part.\n\n| contributor | stated | measured |\n|---|---|---|\n");
+  for (size_t i = 1; i < inputs.experts.size(); ++i) {
+    absl::StrAppend(&page, "| ", NameOf(inputs.experts[i]), " | ",
+                    PercentOr(inputs.experts[i].stated_divergence_percent, "nothing"), " | ",
+                    PercentOr(outcome.divergence.specialist_percent[i - 1], "no probe text"),
+                    " |\n");
+  }
+  absl::StrAppend(&page, "\n");
 }
 
 void AppendShares(const ReportInputs& inputs, const FusionOutcome& outcome, std::string& page) {
@@ -203,7 +222,8 @@ void AppendInputs(const ReportInputs& inputs, const ReportRouter& router,
   for (const LeftOut& submission : inputs.left_out) {
     absl::StrAppend(&page, "- ", submission.submission, " (", submission.domain,
                     "): ", submission.state,
-                    submission.reason.empty() ? "" : absl::StrCat(", ", submission.reason), "\n");
+                    submission.reason.empty() ? "" : absl::StrCat(", ", submission.reason),
+                    submission.detail.empty() ? "" : absl::StrCat(": ", submission.detail), "\n");
   }
 }
 
@@ -214,6 +234,7 @@ std::string FusionPage(const ReportInputs& inputs, const ReportRouter& router,
   std::string page = absl::StrCat("# Fusion of ", inputs.cooperative, "\n\n");
   AppendGain(inputs, outcome, page);
   AppendLosses(inputs, outcome, page);
+  AppendDivergence(inputs, outcome, page);
   AppendShares(inputs, outcome, page);
   AppendCredit(inputs, outcome, page);
   AppendChecks(outcome, page);

@@ -62,6 +62,7 @@ json InputsJson(const ReportInputs& inputs) {
                         {"domain", submission.domain},
                         {"state", submission.state},
                         {"reason", submission.reason}});
+    if (!submission.detail.empty()) left_out.back()["detail"] = submission.detail;
   }
   return {{"base_digest", inputs.base_digest},
           {"charter_digest", inputs.charter_digest},
@@ -197,7 +198,12 @@ json RealisedJson(const ReportInputs& inputs, const FusionOutcome& outcome) {
   for (const std::optional<double>& percent : outcome.divergence.specialist_percent) {
     divergences.push_back(Optional(percent));
   }
+  json stated = json::array();
+  for (size_t i = 1; i < inputs.experts.size(); ++i) {
+    stated.push_back(Optional(inputs.experts[i].stated_divergence_percent));
+  }
   return {{"measured_on", "evaluation part of the probe text"},
+          {"stated_divergence_percent", stated},
           {"best_specialist", inputs.experts[static_cast<size_t>(outcome.best_specialist)].label},
           {"gain_percent", outcome.gain_percent},
           {"oracle_gain_percent", outcome.oracle_gain_percent},
@@ -250,6 +256,9 @@ absl::StatusOr<std::vector<LeftOut>> LeftOutOf(absl::string_view inputs_json) {
     ASSIGN_OR_RETURN(out.domain, JsonString(entry, "domain"));
     ASSIGN_OR_RETURN(out.state, JsonString(entry, "state"));
     ASSIGN_OR_RETURN(out.reason, JsonString(entry, "reason"));
+    if (entry.contains("detail")) {
+      ASSIGN_OR_RETURN(out.detail, JsonString(entry, "detail"));
+    }
     left_out.push_back(std::move(out));
   }
   return left_out;
@@ -277,6 +286,30 @@ FusionReport WriteFusionReport(const ReportInputs& inputs, const ReportRouter& r
   written.json = report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
   written.markdown = FusionPage(inputs, router, outcome);
   return written;
+}
+
+FusionFigures StoredFigures(const FusionOutcome& outcome, const Digest& router_digest,
+                            const FusionReport& report) {
+  FusionFigures figures;
+  figures.fused_loss = outcome.fused.equal_weight;
+  figures.gain_percent = outcome.gain_percent;
+  figures.oracle_gain_percent = outcome.oracle_gain_percent;
+  figures.oracle_gap_nats = outcome.fused.equal_weight - outcome.oracle.equal_weight;
+  figures.divergence_percent = outcome.divergence.mean_percent;
+  figures.guard_met = outcome.guard_met;
+  figures.router_digest = router_digest;
+  figures.report_digest = Sha256Of(report.json);
+  figures.report_json = report.json;
+  figures.report_markdown = report.markdown;
+  return figures;
+}
+
+MeasuredLosses StoredLosses(const FusionOutcome& outcome,
+                            const std::vector<FusionExpert>& experts) {
+  MeasuredLosses losses{
+      .domains = outcome.domains, .tokens = outcome.tokens, .experts = experts, .loss = {}};
+  for (const DomainLosses& expert : outcome.experts) losses.loss.push_back(expert.by_domain);
+  return losses;
 }
 
 }  // namespace kalavai::coordinator

@@ -19,6 +19,7 @@
 #include "common/router/router_parameters.h"
 #include "common/router/router_training.h"
 #include "coordinator/fusion/fusion_figures.h"
+#include "coordinator/fusion/fusion_store.h"
 
 namespace kalavai::coordinator {
 
@@ -31,6 +32,8 @@ struct ReportExpert {
   // Of the gate statistics that stand for the member's domain, hex; "" where there is probe text.
   std::string statistics_digest = {};
   std::optional<StatisticsNoise> statistics_noise = {};  // that the member added to them
+  // By the member's signed report, on its own held-out text; part of what root_digest covers.
+  std::optional<double> stated_divergence_percent = {};
 };
 
 // A model measured beside the mixture, never part of it.
@@ -44,8 +47,9 @@ struct LeftOut {
   std::string submission;
   std::string contributor;
   std::string domain;
-  std::string state;   // "QUARANTINED", …
-  std::string reason;  // of the first check it failed; may be empty
+  std::string state;        // "QUARANTINED", …
+  std::string reason;       // of the first check it failed since it was last admitted; may be empty
+  std::string detail = {};  // divergence measured and stated, where that is why
 };
 
 // Everything the figures depend on.
@@ -84,6 +88,11 @@ struct FusionReport {
 
 FusionReport WriteFusionReport(const ReportInputs& inputs, const ReportRouter& router,
                                const FusionOutcome& outcome);
+
+// What of it all is kept in rows.
+FusionFigures StoredFigures(const FusionOutcome& outcome, const Digest& router_digest,
+                            const FusionReport& report);
+MeasuredLosses StoredLosses(const FusionOutcome& outcome, const std::vector<FusionExpert>& experts);
 
 // The inputs alone, as canonical JSON: `inputs` of report.json without white space. Stored with a
 // fusion when it is created, then without what only its run tells (probe digest, LibTorch, vector

@@ -120,7 +120,7 @@ absl::StatusOr<FusionRecord> FusionStarter::Start(const StartRequest& request) c
     return request.within ? request.within(record.name) : absl::OkStatus();
   });
   RETURN_IF_ERROR(created);
-  if (!request.validate_only) RETURN_IF_ERROR(dependencies_.worker.Start(record.name));
+  if (!request.validate_only) RETURN_IF_ERROR(dependencies_.worker.Wake());
   return record;
 }
 

@@ -3,7 +3,7 @@
 // others again when a member has left.
 //
 // Errors: those of PlanFusion, CheckBytes, CheckTextsMeasurable, FusionStore::Create and
-// FusionWorker::Start, and
+// FusionWorker::Wake, and
 // FAILED_PRECONDITION PROBE_TEXT_IS_TRAINING_TEXT (metadata `submission`, `domain`, `documents`)
 // when a probe text holds documents that a member says it trained on (training_documents.txt). A
 // fusion whose row was written and that could not be queued is queued at the next start. Any

@@ -126,13 +126,7 @@ absl::Status FusionStore::Create(const FusionRecord& fusion) {
                         fusion.name, fusion.cooperative, static_cast<int64_t>(fusion.seed),
                         fusion.steps, fusion.threads, fusion.input_json, fusion.create_time,
                         fusion.weight_average, MixtureName(fusion.mixture)));
-  for (size_t i = 0; i < fusion.experts.size(); ++i) {
-    const FusionExpert& expert = fusion.experts[i];
-    RETURN_IF_ERROR(database_.Execute(
-        "INSERT INTO fusion_experts (fusion, position, submission, contributor, domain, "
-        "root_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        fusion.name, i, expert.submission, expert.contributor, expert.domain, expert.root_digest));
-  }
+  RETURN_IF_ERROR(InsertExperts(fusion));
   for (size_t i = 0; i < fusion.references.size(); ++i) {
     const ReferenceModel& reference = fusion.references[i];
     RETURN_IF_ERROR(database_.Execute(
@@ -148,6 +142,48 @@ absl::Status FusionStore::Create(const FusionRecord& fusion) {
                           fusion.name, fusion.cooperative, contributor));
   }
   return absl::OkStatus();
+}
+
+absl::Status FusionStore::InsertExperts(const FusionRecord& fusion) {
+  for (size_t i = 0; i < fusion.experts.size(); ++i) {
+    const FusionExpert& expert = fusion.experts[i];
+    RETURN_IF_ERROR(database_.Execute(
+        "INSERT INTO fusion_experts (fusion, position, submission, contributor, domain, "
+        "root_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        fusion.name, i, expert.submission, expert.contributor, expert.domain, expert.root_digest));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FusionStore::Replan(const FusionRecord& fusion,
+                                 const std::vector<FusionExpert>& screened) {
+  ASSIGN_OR_RETURN(const FusionRecord before, Get(fusion.name));
+  if (IsFinal(before.state)) return WrongState(before, "not have ended");
+  RETURN_IF_ERROR(database_.Execute("DELETE FROM fusion_experts WHERE fusion = ?1", fusion.name));
+  RETURN_IF_ERROR(InsertExperts(fusion));
+  for (const FusionExpert& expert : screened) {
+    RETURN_IF_ERROR(
+        database_.Execute("INSERT INTO screened_specialists (fusion, submission, root_digest) "
+                          "VALUES (?1, ?2, ?3)",
+                          fusion.name, expert.submission, expert.root_digest));
+  }
+  return database_.Execute("UPDATE fusions SET input_json = ?2 WHERE name = ?1", fusion.name,
+                           fusion.input_json);
+}
+
+absl::StatusOr<std::vector<Digest>> FusionStore::ListScreenedOfWithdrawn() const {
+  std::vector<Digest> digests;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT DISTINCT c.root_digest FROM screened_specialists AS c "
+      "JOIN current_submissions AS s ON s.name = c.submission "
+      "WHERE s.state = 'WITHDRAWN' OR EXISTS (SELECT 1 FROM fusion_samples AS f "
+      "JOIN contributors AS m ON m.cooperative = f.cooperative AND m.id = f.contributor "
+      "WHERE f.fusion = c.fusion AND m.state = 'WITHDRAWN') ORDER BY 1",
+      [&](Row& row) {
+        digests.push_back(row.Digest(0));
+        return absl::OkStatus();
+      }));
+  return digests;
 }
 
 absl::Status FusionStore::ReadLists(FusionRecord& fusion) const {

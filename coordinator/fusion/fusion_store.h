@@ -142,6 +142,13 @@ class FusionStore {
   // "fusion-1", "fusion-2", …: the first that is free.
   absl::StatusOr<std::string> NextId(absl::string_view cooperative) const;
 
+  // The experts and inputs of an unfinished fusion are those of `fusion`, without `screened`, which
+  // stay on record for what was measured of them. PHASE_MISMATCH when it is final.
+  absl::Status Replan(const FusionRecord& fusion, const std::vector<FusionExpert>& screened);
+  // Root digests of specialists that any fusion screened and whose members have left, and of those
+  // that fusions screened which read a sample of a member that has left: each has probe arrays.
+  absl::StatusOr<std::vector<Digest>> ListScreenedOfWithdrawn() const;
+
   // FAILED_PRECONDITION PHASE_MISMATCH when the fusion is final already.
   absl::Status SetState(absl::string_view name, FusionState state, const FusionProgress& progress);
   absl::Status SetFailed(absl::string_view name, absl::string_view reason,
@@ -168,6 +175,7 @@ class FusionStore {
 
  private:
   absl::StatusOr<std::vector<FusionExpert>> Experts(absl::string_view name) const;
+  absl::Status InsertExperts(const FusionRecord& fusion);
   absl::Status ReadLists(FusionRecord& fusion) const;  // experts and reference models
 
   Database& database_;

@@ -1,6 +1,8 @@
 #include "coordinator/fusion/fusion_worker.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -20,7 +22,6 @@
 #include "common/rpc/resource_name.h"
 #include "common/storage/atomic_file.h"
 #include "coordinator/fusion/fusion_report.h"
-#include "coordinator/fusion/logit_memory.h"
 #include "coordinator/fusion/member_traces.h"
 #include "coordinator/fusion/pass_job.h"
 #include "coordinator/fusion/pass_processes.h"
@@ -67,15 +68,25 @@ FusionWorker::FusionWorker(const Dependencies& dependencies, std::string work_di
       work_directory_(std::move(work_directory)),
       queue_(/*thread_count=*/1, limits::kFusionTasksMax) {}
 
-FusionWorker::~FusionWorker() { Stop(); }
-
-void FusionWorker::Stop() {
-  stopping_ = true;
-  queue_.Stop();
+absl::Status FusionWorker::Wake() {
+  const absl::Status queued = queue_.Add([this] { RunWaiting(); });
+  // A full queue holds a wake-up that has not begun: it finds every row that is there by now.
+  return GetErrorReason(queued) == "QUEUE_FULL" ? absl::OkStatus() : queued;
 }
 
-absl::Status FusionWorker::Start(absl::string_view fusion) {
-  return queue_.Add([this, name = std::string(fusion)] { Run(name); });
+void FusionWorker::RunWaiting() {
+  std::set<std::string> given_up;  // their end could not be saved: the next wake-up tries again
+  while (!stopping_) {
+    const auto waiting = dependencies_.fusions.ListUnfinished();
+    if (!waiting.ok()) {
+      return LogError("Could not list fusions", {{"error", waiting.status().ToString()}});
+    }
+    const auto is_new = [&](const auto& fusion) { return !given_up.contains(fusion.name); };
+    const auto next = std::find_if(waiting->begin(), waiting->end(), is_new);
+    if (next == waiting->end()) return;
+    given_up.insert(next->name);
+    Run(next->name);
+  }
 }
 
 absl::Status FusionWorker::Resume() {
@@ -87,9 +98,8 @@ absl::Status FusionWorker::Resume() {
   for (const FusionRecord& fusion : unfinished) {
     LogInfo("Resumed fusion",
             {{"fusion", fusion.name}, {"state", std::string(FusionStateName(fusion.state))}});
-    RETURN_IF_ERROR(Start(fusion.name));
   }
-  return absl::OkStatus();
+  return unfinished.empty() ? absl::OkStatus() : Wake();
 }
 
 absl::Status FusionWorker::EraseWithdrawn(const std::vector<std::string>& kept) const {
@@ -119,15 +129,6 @@ ProbeCacheKey FusionWorker::KeyOf(const Job& job, const std::string& model_diges
   return {.model_digest = model_digest,
           .probe_digest = job.probe.digest,
           .arithmetic_digest = ArithmeticDigest(MachineOf(job.record))};
-}
-
-std::string FusionWorker::ModelDirectory(absl::string_view digest) const {
-  return absl::StrCat(work_directory_, "/models/", digest);
-}
-
-absl::Status FusionWorker::CheckFits(const FusionPlan& plan) const {
-  if (dependencies_.device != Device::kCpu) return absl::OkStatus();  // another memory
-  return CheckLogitMemory(dependencies_.blobs, plan, dependencies_.free_memory());
 }
 
 void FusionWorker::Run(const std::string& fusion) {
@@ -167,6 +168,7 @@ void FusionWorker::RemovePasses() const {
 absl::Status FusionWorker::Fail(const std::string& fusion, absl::Status status) {
   // The bytes of a member that has left vanish under a running fusion: that it left is the reason.
   const absl::StatusOr<FusionRecord> record = dependencies_.fusions.Get(fusion);
+  if (record.ok() && IsFinal(record->state)) return absl::OkStatus();  // it was told already
   if (record.ok()) {
     const absl::StatusOr<FusionPlan> plan = PlanAgain(*record);
     if (!plan.ok()) status = plan.status();
@@ -235,19 +237,21 @@ absl::StatusOr<FusionPlan> FusionWorker::PlanAgain(const FusionRecord& record) c
   return plan;
 }
 
-absl::Status FusionWorker::MayGoOn(const FusionRecord& record) {
-  return recheck_.exchange(false) ? PlanAgain(record).status() : absl::OkStatus();
+absl::Status FusionWorker::PlanInto(Job& job) const {
+  ASSIGN_OR_RETURN(job.plan, PlanAgain(job.record));
+  // As it was then: whatever is decided while it waits or runs changes nothing of it.
+  ASSIGN_OR_RETURN(job.plan.inputs.left_out, LeftOutOf(job.record.input_json));
+  job.plan.inputs.probe_digest = job.probe.digest;
+  job.plan.inputs.torch_version = std::string(TorchVersion());
+  job.plan.inputs.vector_level = std::string(
+      dependencies_.device == Device::kCpu ? VectorLevel() : NameOf(dependencies_.device));
+  return absl::OkStatus();
 }
 
 absl::Status FusionWorker::Prepare(const std::string& fusion, Job& job) {
   ASSIGN_OR_RETURN(job.record, dependencies_.fusions.Get(fusion));
-  ASSIGN_OR_RETURN(job.plan, PlanAgain(job.record));
-  // As it was then: whatever is decided while it waits or runs changes nothing of it.
-  ASSIGN_OR_RETURN(job.plan.inputs.left_out, LeftOutOf(job.record.input_json));
+  RETURN_IF_ERROR(PlanInto(job));
   RETURN_IF_ERROR(SetThreads(job.record.threads));
-  job.plan.inputs.torch_version = std::string(TorchVersion());
-  job.plan.inputs.vector_level = std::string(
-      dependencies_.device == Device::kCpu ? VectorLevel() : NameOf(dependencies_.device));
   RETURN_IF_ERROR(EnsureDirectory(work_directory_, 0700));
   return EnsureDirectory(CacheDirectory(work_directory_, MachineOf(job.record)), 0700);
 }
@@ -269,6 +273,7 @@ absl::Status FusionWorker::Probe(Job& job) {
   job.plan.inputs.probe_digest = job.probe.digest;
   RETURN_IF_ERROR(CheckMemory(job));
   RETURN_IF_ERROR(ProbeModels(job));
+  RETURN_IF_ERROR(Screen(job));
   if (job.record.weight_average) {
     ASSIGN_OR_RETURN(const ProbeCache average, ProbeAverage(job));
     job.weight_average_loss = MeanLosses(job.probe, average, ProbePart::kEvaluation);
@@ -320,7 +325,7 @@ absl::Status FusionWorker::ProbeModels(Job& job) {
     const PassOrder order = OrderOf(job, i);
     const std::string path = PassCachePath(work_directory_, order);
     absl::StatusOr<ProbeCache> cached = ReadProbeCache(path, order.key);
-    if (cached.ok()) {
+    if (cached.ok() && (!order.features || cached->feature_width > 0)) {
       job.caches[i] = *std::move(cached);
       RETURN_IF_ERROR(Count(job));
       continue;
@@ -338,6 +343,27 @@ absl::Status FusionWorker::ProbeModels(Job& job) {
   }
   if (dependencies_.jobs.count > 1) return ProbeInProcesses(job, missing);
   return ProbeHere(job, std::move(missing));
+}
+
+// Who is no better than the base on its domain's text is not in the fusion any more.
+absl::Status FusionWorker::Screen(Job& job) {
+  SpecialistScreening screening(
+      {.database = dependencies_.database,
+       .submissions = dependencies_.sources.submissions,
+       .fusions = dependencies_.fusions,
+       .audit = dependencies_.audit,
+       .clock = dependencies_.clock,
+       .quarantine = dependencies_.quarantine,
+       .plan_again = [this](const auto& fusion) { return PlanAgain(fusion); }});
+  ASSIGN_OR_RETURN(
+      const std::vector<size_t> without,
+      screening.Screen(job.record, ProbeDivergences(job.probe, job.record.experts, job.caches)));
+  if (without.empty()) return absl::OkStatus();
+  for (size_t k = without.size(); k-- > 0;) {
+    job.caches.erase(job.caches.begin() + static_cast<std::ptrdiff_t>(without[k]));
+  }
+  ASSIGN_OR_RETURN(job.record, dependencies_.fusions.Get(job.record.name));
+  return PlanInto(job);
 }
 
 // What another process holds comes last.
@@ -445,11 +471,12 @@ absl::StatusOr<std::vector<ClassStatistics>> FusionWorker::ReadMemberStatistics(
   std::vector<ClassStatistics> statistics;
   for (size_t i = 0; i < job.plan.statistics.size(); ++i) {
     if (!job.plan.statistics[i].has_value()) continue;
-    ASSIGN_OR_RETURN(ClassStatistics one,
-                     ReadGateStatistics(dependencies_.blobs.Path(*job.plan.statistics[i]),
-                                        job.plan.inputs.experts[i].domain, width));
-    job.plan.inputs.experts[i].statistics_noise = one.noise;
-    statistics.push_back(std::move(one));
+    absl::StatusOr<ClassStatistics> one =
+        ReadGateStatistics(dependencies_.blobs.Path(*job.plan.statistics[i]),
+                           job.plan.inputs.experts[i].domain, width, job.plan.inputs.chunk_tokens);
+    if (!one.ok()) return Annotate(one.status(), job.plan.experts[i].submission);
+    job.plan.inputs.experts[i].statistics_noise = one->noise;
+    statistics.push_back(*std::move(one));
   }
   return statistics;
 }
@@ -553,22 +580,8 @@ absl::Status FusionWorker::Finish(Job& job) {
 
 absl::Status FusionWorker::Save(const Job& job, const FusionOutcome& outcome,
                                 const Digest& router_digest, const FusionReport& report) {
-  FusionFigures figures;
-  figures.fused_loss = outcome.fused.equal_weight;
-  figures.gain_percent = outcome.gain_percent;
-  figures.oracle_gain_percent = outcome.oracle_gain_percent;
-  figures.oracle_gap_nats = outcome.fused.equal_weight - outcome.oracle.equal_weight;
-  figures.divergence_percent = outcome.divergence.mean_percent;
-  figures.guard_met = outcome.guard_met;
-  figures.router_digest = router_digest;
-  figures.report_digest = Sha256Of(report.json);
-  figures.report_json = report.json;
-  figures.report_markdown = report.markdown;
-  MeasuredLosses losses{.domains = outcome.domains,
-                        .tokens = outcome.tokens,
-                        .experts = job.record.experts,
-                        .loss = {}};
-  for (const DomainLosses& expert : outcome.experts) losses.loss.push_back(expert.by_domain);
+  const FusionFigures figures = StoredFigures(outcome, router_digest, report);
+  const MeasuredLosses losses = StoredLosses(outcome, job.record.experts);
   return dependencies_.database.Transact([&]() -> absl::Status {
     RETURN_IF_ERROR(dependencies_.fusions.SetSucceeded(job.record.name, figures, losses,
                                                        dependencies_.clock.Now()));

@@ -21,6 +21,9 @@
 // child processes at once (pass_processes.h). Either way `probe run` of another process or machine
 // may take some of them: one that is held elsewhere is put off, then waited for.
 //
+// Once all have read the probe text, those no better than the base on their own domain's are
+// quarantined, and the fusion goes on without them or ends (specialist_screening.h).
+//
 // A member that leaves while its fusion runs ends it: FAILED, SUBMISSION_NOT_ADMITTED. One whose
 // specialist was superseded meanwhile does not: the fusion mixes what it was created with.
 //
@@ -38,6 +41,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 #include "common/base/clock.h"
@@ -54,7 +58,9 @@
 #include "coordinator/fusion/fusion_input.h"
 #include "coordinator/fusion/fusion_store.h"
 #include "coordinator/fusion/fusion_watch.h"
+#include "coordinator/fusion/logit_memory.h"
 #include "coordinator/fusion/pass_order.h"
+#include "coordinator/fusion/specialist_screening.h"
 
 namespace kalavai::coordinator {
 
@@ -72,6 +78,7 @@ class FusionWorker {
     FusionStore& fusions;
     const BlobStore& blobs;
     Audit& audit;
+    Quarantine quarantine;  // of a specialist that is no better than the base
     FusionWatch& watch;
     const Clock& clock;
     Device device = Device::kCpu;  // of the probe passes; from OpenDevice
@@ -91,18 +98,25 @@ class FusionWorker {
 
   // `work_directory`: DATA/fusions, of this name; made when missing.
   FusionWorker(const Dependencies& dependencies, std::string work_directory);
-  ~FusionWorker();  // Stop()
+  ~FusionWorker() { Stop(); }
   FusionWorker(const FusionWorker&) = delete;
   FusionWorker& operator=(const FusionWorker&) = delete;
 
-  // Queues a fusion that is in the store and not final. QUEUE_FULL, SHUTTING_DOWN.
-  absl::Status Start(absl::string_view fusion);
+  // A fusion was put into the store: it runs after those that were there before. The store is the
+  // queue, so that what was committed is never left standing. SHUTTING_DOWN.
+  absl::Status Wake();
   // Whether what the plan holds in memory at once fits now. OUT_OF_MEMORY (logit_memory.h).
-  absl::Status CheckFits(const FusionPlan& plan) const;
-  // Queues every unfinished fusion: once, when the server starts.
+  absl::Status CheckFits(const FusionPlan& plan) const {
+    if (dependencies_.device != Device::kCpu) return absl::OkStatus();  // another memory
+    return CheckLogitMemory(dependencies_.blobs, plan, dependencies_.free_memory());
+  }
+  // Goes on with every unfinished fusion: once, when the server starts.
   absl::Status Resume();
   // Stops after the batch under way; the fusion stays in its state and Resume goes on with it.
-  void Stop();
+  void Stop() {
+    stopping_ = true;
+    queue_.Stop();
+  }
 
   // A member has left: whatever runs looks again whether it may go on, before its next batch.
   void Recheck() { recheck_ = true; }
@@ -111,7 +125,7 @@ class FusionWorker {
   // except of `kept` (resource names). Repeating it is harmless.
   absl::Status EraseWithdrawn(const std::vector<std::string>& kept) const;
 
-  // Fusions that wait for their turn, and those refused.
+  // Wake-ups that wait, and those that found the queue full.
   WorkerQueue::Counts counts() const { return queue_.counts(); }
 
   // Where a finished fusion's router lies.
@@ -120,17 +134,22 @@ class FusionWorker {
  private:
   struct Job;
 
+  void RunWaiting();
   void Run(const std::string& fusion);
   void Tell(FusionState state, const Stopwatch& watch) const;
   absl::Status Work(const std::string& fusion);
   absl::Status Enter(Job& job, FusionState state, const FusionProgress& progress);
   absl::StatusOr<FusionPlan> PlanAgain(const FusionRecord& record) const;
-  absl::Status MayGoOn(const FusionRecord& record);
+  absl::Status MayGoOn(const FusionRecord& record) {
+    return recheck_.exchange(false) ? PlanAgain(record).status() : absl::OkStatus();
+  }
   absl::Status Prepare(const std::string& fusion, Job& job);
   absl::Status Probe(Job& job);
   absl::Status CheckMemory(const Job& job) const;
   PassOrder OrderOf(const Job& job, size_t index) const;
   absl::Status ProbeModels(Job& job);
+  absl::Status Screen(Job& job);
+  absl::Status PlanInto(Job& job) const;
   absl::Status ProbeHere(Job& job, std::vector<size_t> models);
   absl::Status ProbeInProcesses(Job& job, const std::vector<size_t>& models);
   absl::Status Count(Job& job);
@@ -151,7 +170,9 @@ class FusionWorker {
   ProbeMachine MachineOf(const FusionRecord& record) const;
   ProbeCacheKey KeyOf(const Job& job, const std::string& model_digest) const;
   std::string CachePath(const Job& job, const ProbeCacheKey& key) const;
-  std::string ModelDirectory(absl::string_view digest) const;
+  std::string ModelDirectory(absl::string_view digest) const {
+    return absl::StrCat(work_directory_, "/models/", digest);
+  }
 
   const Dependencies dependencies_;
   const std::string work_directory_;

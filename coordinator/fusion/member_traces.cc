@@ -94,6 +94,8 @@ absl::Status RemoveFile(const std::string& path) {
 absl::StatusOr<std::vector<std::string>> TracesOfWithdrawn(const FusionStore& fusions) {
   ASSIGN_OR_RETURN(const std::vector<FusionRecord> records, fusions.ListOfWithdrawn());
   std::set<std::string> models;
+  ASSIGN_OR_RETURN(const std::vector<Digest> screened, fusions.ListScreenedOfWithdrawn());
+  for (const Digest& digest : screened) models.insert(digest.Hex());
   for (const FusionRecord& record : records) {
     ASSIGN_OR_RETURN(const std::vector<Digest> withdrawn,
                      fusions.ListWithdrawnExperts(record.name));

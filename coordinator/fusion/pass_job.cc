@@ -42,11 +42,6 @@ absl::Status CheckMachine(const std::string& name, const ProbeMachine& wanted,
   return absl::OkStatus();
 }
 
-bool Exists(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
-}
-
 }  // namespace
 
 absl::StatusOr<PassRun> MakePass(const std::string& work, const std::string& name,
@@ -113,7 +108,7 @@ absl::StatusOr<std::vector<ListedPass>> ListPasses(const std::string& work) {
     if (held) {
       pass.state = PassState::kHeld;
       pass.detail = FileLock::HolderOf(lock);
-    } else if (Exists(cache)) {
+    } else if (HoldsProbeArrays(cache, pass.order.features)) {
       pass.state = PassState::kMade;
     }
     passes.push_back(std::move(pass));

@@ -75,6 +75,7 @@ ModelPhases::ModelPhases(const Parts& parts)
                .fusions = parts_.fusions,
                .blobs = parts_.blobs,
                .audit = parts_.audit,
+               .quarantine = parts_.quarantine,
                .watch = watch_,
                .clock = parts_.clock,
                .device = parts_.device,

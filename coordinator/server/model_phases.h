@@ -65,6 +65,7 @@ class ModelPhases {
     const CallerResolver& resolver;
     const SignedLog& log;
     const SigningKey& key;
+    Quarantine quarantine;  // AdmissionWorker's, within a transaction of the fusion's
     const Clock& clock;
     WorkerQueue& workers;
     std::string fusions_directory;  // DATA/fusions

@@ -162,6 +162,11 @@ struct Server::Wiring {
                       .resolver = resolver,
                       .log = signed_log,
                       .key = ground.keys.signing_key,
+                      .quarantine =
+                          [this](const std::string& submission, const CheckResult& check,
+                                 const nlohmann::json& evidence) {
+                            return admission.Quarantine(submission, check, evidence);
+                          },
                       .clock = clock,
                       .workers = workers,
                       .fusions_directory = directory.FusionsPath(),

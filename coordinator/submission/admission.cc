@@ -213,9 +213,10 @@ absl::Status Admission::Format() {
   if (statistics == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const nlohmann::json config, ReadJsonFile(candidate_.base_files, "config.json"));
   ASSIGN_OR_RETURN(const ModelConfig base, ModelConfig::FromJson(config.dump()));
-  return Annotate(
-      ReadGateStatistics(statistics->location, candidate_.domain, base.hidden_size).status(),
-      statistics->path);
+  return Annotate(ReadGateStatistics(statistics->location, candidate_.domain, base.hidden_size,
+                                     candidate_.chunk_tokens)
+                      .status(),
+                  statistics->path);
 }
 
 absl::Status Admission::Shapes() {

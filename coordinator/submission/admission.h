@@ -60,6 +60,7 @@ struct AdmissionCandidate {
   std::string nonce;
   Digest base_digest;        // OMS root digest of the canonical base
   int64_t freeze_depth = 0;  // of the charter
+  int64_t chunk_tokens = 0;  // likewise
   PublicKey signing_key;     // enrolled for the authenticated contributor, never one a file names
   std::vector<CandidateFile> files;
   std::vector<CandidateFile> base_files;

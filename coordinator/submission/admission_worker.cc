@@ -10,8 +10,6 @@
 #include "common/base/errors.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
-#include "common/crypto/dsse.h"
-#include "common/crypto/receipt.h"
 #include "common/rpc/resource_name.h"
 
 namespace kalavai::coordinator {
@@ -64,6 +62,7 @@ absl::StatusOr<AdmissionCandidate> AdmissionWorker::Gather(const SubmissionRecor
                                   .nonce = record.nonce,
                                   .base_digest = base.root_digest,
                                   .freeze_depth = cooperative.freeze_depth,
+                                  .chunk_tokens = cooperative.chunk_tokens,
                                   .signing_key = std::move(key),
                                   .files = {},
                                   .base_files = {},
@@ -80,29 +79,6 @@ absl::StatusOr<AdmissionCandidate> AdmissionWorker::Gather(const SubmissionRecor
         {file.path, file.digest, file.size_bytes, parts_.blobs.Path(file.digest)});
   }
   return candidate;
-}
-
-absl::StatusOr<std::string> AdmissionWorker::SignReceipt(const SubmissionRecord& record,
-                                                         SubmissionState state,
-                                                         absl::string_view reason,
-                                                         const std::optional<Digest>& root_digest,
-                                                         int64_t log_index) {
-  ASSIGN_OR_RETURN(const LeafEvidence evidence, parts_.log.Prove(log_index));
-  nlohmann::json proof = nlohmann::json::array();
-  for (const Digest& hash : evidence.inclusion_proof) proof.push_back(hash.Hex());
-  const nlohmann::json receipt = {
-      {"schema", kReceiptSchema},
-      {"submission", record.name},
-      {"contributor", record.contributor},
-      {"root_digest", HexOrEmpty(root_digest)},
-      {"state", std::string(SubmissionStateName(state))},
-      {"reason", std::string(reason)},
-      {"log_index", log_index},
-      {"leaf", evidence.leaf},
-      {"tree_head", evidence.tree_head},
-      {"inclusion_proof", proof},
-      {"time", absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", parts_.clock.Now(), absl::UTCTimeZone())}};
-  return SignEnvelope(parts_.signing_key, kReceiptType, receipt.dump());
 }
 
 absl::Status AdmissionWorker::Check(const std::string& submission) {
@@ -126,8 +102,9 @@ absl::Status AdmissionWorker::Check(const std::string& submission) {
                      parts_.audit.Append("coordinator", ActionOf(outcome.state), submission,
                                          {{"root_digest", HexOrEmpty(outcome.root_digest)},
                                           {"reason", outcome.Reason()}}));
-    ASSIGN_OR_RETURN(std::string receipt, SignReceipt(record, outcome.state, outcome.Reason(),
-                                                      outcome.root_digest, index));
+    ASSIGN_OR_RETURN(std::string receipt,
+                     SignVerdictReceipt(Signer(), record, outcome.state, outcome.Reason(),
+                                        outcome.root_digest, index));
     return parts_.submissions.Decide(submission, {.state = outcome.state,
                                                   .root_digest = outcome.root_digest,
                                                   .weights_digest = outcome.weights_digest,
@@ -174,9 +151,10 @@ absl::StatusOr<SubmissionState> AdmissionWorker::DecideQuarantined(const std::st
                      parts_.audit.Append(actor, ActionOf(state), submission,
                                          {{"root_digest", HexOrEmpty(record.root_digest)},
                                           {"comment", std::string(comment)}}));
-    ASSIGN_OR_RETURN(const std::string receipt,
-                     SignReceipt(record, state, admit ? "" : "SUBMISSION_NOT_ADMITTED",
-                                 record.root_digest, index));
+    ASSIGN_OR_RETURN(
+        const std::string receipt,
+        SignVerdictReceipt(Signer(), record, state, admit ? "" : "SUBMISSION_NOT_ADMITTED",
+                           record.root_digest, index));
     return parts_.submissions.DecideQuarantined(submission, admit, comment, receipt,
                                                 parts_.clock.Now());
   }));

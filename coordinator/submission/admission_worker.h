@@ -6,14 +6,7 @@
 //
 // The checks run on a WorkerQueue; a coordinator that stops in between checks again at its next
 // start. A failure of our own (disk, database) leaves CHECKING and is logged, not held against the
-// member. Thread-safe; outlives the tasks it added to the queue.
-//
-// The receipt is a DSSE envelope by the coordinator's signing key, type kReceiptType, over
-// canonical JSON (docs/formats/submission.md):
-//   {"contributor":…,"inclusion_proof":[hex, …],"leaf":"{…}","log_index":N,"reason":"",
-//    "root_digest":hex,"schema":"kalavai.receipt/2","state":"ADMITTED","submission":…,"time":"…Z",
-//    "tree_head":note}
-// The proof shows that `leaf` is number log_index under tree_head (common/crypto/tree_head.h).
+// member. Thread-safe; outlives the tasks it added to the queue. The receipt: verdict_receipt.h.
 #ifndef KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_WORKER_H_
 #define KALAVAI_COORDINATOR_SUBMISSION_ADMISSION_WORKER_H_
 
@@ -35,6 +28,7 @@
 #include "coordinator/launch/cooperative_store.h"
 #include "coordinator/submission/admission.h"
 #include "coordinator/submission/submission_store.h"
+#include "coordinator/submission/verdict_receipt.h"
 #include "coordinator/transparency/signed_log.h"
 
 namespace kalavai::coordinator {
@@ -75,15 +69,23 @@ class AdmissionWorker {
                                                     absl::string_view comment,
                                                     absl::string_view actor);
 
+  // An admitted submission is quarantined by a check that failed later: row, leaf with the fields
+  // of `evidence` and receipt, within the caller's transaction. PHASE_MISMATCH when it is not
+  // ADMITTED (any more), SUBMISSION_NOT_FOUND.
+  absl::Status Quarantine(const std::string& submission, const CheckResult& check,
+                          const nlohmann::json& evidence) {
+    return QuarantineAdmitted(Signer(), parts_.submissions, parts_.audit, submission, check,
+                              evidence);
+  }
+
  private:
   // Collects the bytes that rejections let go of. A failure is logged: the verdict stands, and the
   // next start collects.
   void CollectRejected() const;
   absl::StatusOr<AdmissionCandidate> Gather(const SubmissionRecord& record);
-  absl::StatusOr<std::string> SignReceipt(const SubmissionRecord& record, SubmissionState state,
-                                          absl::string_view reason,
-                                          const std::optional<Digest>& root_digest,
-                                          int64_t log_index);
+  ReceiptSigner Signer() const {
+    return {.log = parts_.log, .key = parts_.signing_key, .clock = parts_.clock};
+  }
 
   const Parts parts_;
   const BlobCollector collector_{parts_.database, parts_.blobs};

@@ -123,11 +123,21 @@ const Digest* AdmittedSubmission::FindFile(absl::string_view path) const {
 }
 
 absl::Status SubmissionStore::Create(const SubmissionRecord& record) {
-  const absl::Status status = database_.Execute(
-      "INSERT INTO submissions(name, cooperative, contributor, domain, state, nonce, create_time) "
-      "VALUES (?, ?, ?, ?, 'DRAFT', ?, ?)",
-      record.name, record.cooperative, record.contributor, record.domain, record.nonce,
-      record.create_time);
+  bool quarantined = false;  // waits for a decision
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT EXISTS (SELECT 1 FROM submissions WHERE contributor = ? AND state = 'QUARANTINED')",
+      [&](Row& row) {
+        quarantined = row.Bool(0);
+        return absl::OkStatus();
+      },
+      record.contributor));
+  const absl::Status status =
+      quarantined ? absl::AlreadyExistsError("")
+                  : database_.Execute(
+                        "INSERT INTO submissions(name, cooperative, contributor, domain, "
+                        "state, nonce, create_time) VALUES (?, ?, ?, ?, 'DRAFT', ?, ?)",
+                        record.name, record.cooperative, record.contributor, record.domain,
+                        record.nonce, record.create_time);
   if (status.code() != absl::StatusCode::kAlreadyExists) return status;
   return MakeError(
       absl::StatusCode::kAlreadyExists, "SUBMISSION_EXISTS",
@@ -354,16 +364,28 @@ absl::Status SubmissionStore::DecideQuarantined(absl::string_view name, bool adm
                                                 absl::Time now) {
   if (admit) RETURN_IF_ERROR(Supersede(name));
   RETURN_IF_ERROR(Move(name, "QUARANTINED", admit ? "ADMITTED" : "REJECTED"));
-  ASSIGN_OR_RETURN(const SubmissionRecord record, Get(name));
-  RETURN_IF_ERROR(AddCheck(name, static_cast<int64_t>(record.checks.size()),
-                           {.check = "administrator",
-                            .passed = admit,
-                            .reason = admit ? "" : "SUBMISSION_NOT_ADMITTED",
-                            .message = std::string(comment)}));
-  RETURN_IF_ERROR(database_.Execute(
-      "UPDATE submissions SET receipt_envelope = ?, decide_time = ? WHERE name = ?",
-      receipt_envelope, now, name));
+  RETURN_IF_ERROR(AppendVerdict(name,
+                                {.check = "administrator",
+                                 .passed = admit,
+                                 .reason = admit ? "" : "SUBMISSION_NOT_ADMITTED",
+                                 .message = std::string(comment)},
+                                receipt_envelope, now));
   return admit ? absl::OkStatus() : ReleaseRejected(name);
+}
+
+absl::Status SubmissionStore::Quarantine(absl::string_view name, const CheckResult& check,
+                                         absl::string_view receipt_envelope, absl::Time now) {
+  RETURN_IF_ERROR(Move(name, "ADMITTED", "QUARANTINED"));
+  return AppendVerdict(name, check, receipt_envelope, now);
+}
+
+absl::Status SubmissionStore::AppendVerdict(absl::string_view name, const CheckResult& check,
+                                            absl::string_view receipt_envelope, absl::Time now) {
+  ASSIGN_OR_RETURN(const SubmissionRecord record, Get(name));
+  RETURN_IF_ERROR(AddCheck(name, static_cast<int64_t>(record.checks.size()), check));
+  return database_.Execute(
+      "UPDATE submissions SET receipt_envelope = ?, decide_time = ? WHERE name = ?",
+      receipt_envelope, now, name);
 }
 
 absl::StatusOr<std::vector<std::string>> SubmissionStore::ListChecking() {
@@ -406,6 +428,7 @@ absl::StatusOr<std::vector<AdmittedSubmission>> SubmissionStore::ListInStates(
                         .contributor = record.contributor,
                         .domain = record.domain,
                         .root_digest = *record.root_digest,
+                        .divergence_percent = record.divergence_percent,
                         .files = std::move(record.files)});
   }
   return admitted;

@@ -56,6 +56,9 @@ struct CheckResult {
   std::string message;
 };
 
+// The check of a specialist by what a fusion measured (coordinator/fusion/specialist_screening.h).
+inline constexpr char kProbeDivergenceCheck[] = "probe_divergence";
+
 struct SubmissionRecord {
   std::string name;         // cooperatives/{c}/submissions/{s}
   std::string cooperative;  // cooperatives/{c}
@@ -79,7 +82,8 @@ struct AdmittedSubmission {
   std::string contributor;
   std::string domain;
   Digest root_digest;
-  std::vector<SubmissionFile> files;  // sorted by path; the bytes are in the blob store
+  std::optional<double> divergence_percent = {};  // from the signed divergence.json
+  std::vector<SubmissionFile> files;              // sorted by path; the bytes are in the blob store
 
   // The digest of the named file, or nullptr.
   const Digest* FindFile(absl::string_view path) const;
@@ -141,6 +145,9 @@ class SubmissionStore {
   // rejected one as above.
   absl::Status DecideQuarantined(absl::string_view name, bool admit, absl::string_view comment,
                                  absl::string_view receipt_envelope, absl::Time now);
+  // ADMITTED -> QUARANTINED by a check that failed later, appended to the checks.
+  absl::Status Quarantine(absl::string_view name, const CheckResult& check,
+                          absl::string_view receipt_envelope, absl::Time now);
   // Names in state CHECKING: what a restarted coordinator checks again.
   absl::StatusOr<std::vector<std::string>> ListChecking();
 
@@ -180,6 +187,9 @@ class SubmissionStore {
   // Lets go of what a rejected submission's contributor need not have kept.
   absl::Status ReleaseRejected(absl::string_view submission);
   absl::Status AddCheck(absl::string_view name, int64_t position, const CheckResult& check);
+  // After the checks that are there, with the verdict's new receipt.
+  absl::Status AppendVerdict(absl::string_view name, const CheckResult& check,
+                             absl::string_view receipt_envelope, absl::Time now);
   // The contributor's earlier admitted submission makes room for `name`, which is not yet admitted.
   absl::Status Supersede(absl::string_view name);
   absl::StatusOr<std::vector<AdmittedSubmission>> ListInStates(absl::string_view cooperative,

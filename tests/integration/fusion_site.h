@@ -28,6 +28,7 @@
 #include "coordinator/server/model_phases.h"
 #include "coordinator/serving/generation_engine.h"
 #include "coordinator/serving/model_loader.h"
+#include "coordinator/submission/verdict_receipt.h"
 #include "coordinator/transparency/transparency_log.h"
 #include "migrations/embedded_migrations.h"
 #include "tests/support/catch.h"
@@ -92,6 +93,7 @@ struct Site {
       BlobStore::Open(directory.File("blobs"), {.free_space_floor_bytes = 0}).value();
   SigningKey key = SigningKey::Create().value();
   TransparencyLog log{*database};
+  SignedLog signed_log{log, NoteSigner::Create("kalavai/test").value()};
   Audit audit{log, SystemClock()};
   CooperativeStore cooperatives{*database};
   CheckpointStore checkpoints{*database};
@@ -198,19 +200,26 @@ struct Site {
 
   std::unique_ptr<FusionWorker> Worker() {
     return std::make_unique<FusionWorker>(
-        FusionWorker::Dependencies{.database = *database,
-                                   .sources = Sources(),
-                                   .fusions = fusions,
-                                   .blobs = *blobs,
-                                   .audit = audit,
-                                   .watch = watch,
-                                   .clock = SystemClock(),
-                                   .free_memory = [this] { return free_memory.load(); },
-                                   .on_pass =
-                                       [this](absl::string_view model) {
-                                         const absl::MutexLock lock(&mutex);
-                                         passes.emplace_back(model);
-                                       }},
+        FusionWorker::Dependencies{
+            .database = *database,
+            .sources = Sources(),
+            .fusions = fusions,
+            .blobs = *blobs,
+            .audit = audit,
+            .quarantine =
+                [this](const std::string& submission, const CheckResult& check,
+                       const nlohmann::json& evidence) {
+                  return QuarantineAdmitted({.log = signed_log, .key = key, .clock = SystemClock()},
+                                            submissions, audit, submission, check, evidence);
+                },
+            .watch = watch,
+            .clock = SystemClock(),
+            .free_memory = [this] { return free_memory.load(); },
+            .on_pass =
+                [this](absl::string_view model) {
+                  const absl::MutexLock lock(&mutex);
+                  passes.emplace_back(model);
+                }},
         directory.File("fusions"));
   }
 
@@ -241,7 +250,7 @@ struct Site {
     record.experts = plan.experts;
     record.samples = plan.samples;
     record.create_time = absl::Now();
-    REQUIRE_OK(fusions.Create(record));
+    REQUIRE_OK(database->Transact([&] { return fusions.Create(record); }));  // as FusionStarter
     return record.name;
   }
 
@@ -264,7 +273,7 @@ struct Site {
                     Mixture mixture = Mixture::kProbability) {
     const std::string name = Create(id, seed, weight_average, chosen, mixture);
     const std::unique_ptr<FusionWorker> worker = Worker();
-    REQUIRE_OK(worker->Start(name));
+    REQUIRE_OK(worker->Wake());
     FusionRecord record = Wait(name);
     INFO(record.failure_reason << " " << record.failure_message);
     REQUIRE(record.state == FusionState::kSucceeded);

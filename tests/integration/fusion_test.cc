@@ -76,7 +76,7 @@ TEST_CASE("Who comes or is decided about while a fusion waits is not in its repo
   const std::string name = site.Create("waiting", 7);
   site.Admit("voss", "tide");
   const std::unique_ptr<FusionWorker> worker = site.Worker();
-  REQUIRE_OK(worker->Start(name));
+  REQUIRE_OK(worker->Wake());
   const FusionRecord fusion = site.Wait(name);
   REQUIRE(fusion.state == FusionState::kSucceeded);
   const nlohmann::json report = nlohmann::json::parse(fusion.figures->report_json);
@@ -311,7 +311,7 @@ TEST_CASE("a fusion that was stopped anywhere ends with the same router and repo
         const absl::StatusOr<FusionRecord> record = site.fusions.Get(name);
         if (record.ok() && record->state >= stop && !told.exchange(true)) reached.Notify();
       });
-      REQUIRE_OK(worker->Start(name));
+      REQUIRE_OK(worker->Wake());
       REQUIRE(reached.WaitForNotificationWithTimeout(absl::Seconds(60)));
       worker->Stop();
       site.watch.Remove(listener);
@@ -346,7 +346,7 @@ TEST_CASE("a judging of logits that was stopped goes on, to the same router and 
     const int64_t listener = site.watch.Add(name, [&] {
       if (judged() >= 3 && !told.exchange(true)) reached.Notify();
     });
-    REQUIRE_OK(worker->Start(name));
+    REQUIRE_OK(worker->Wake());
     REQUIRE(reached.WaitForNotificationWithTimeout(absl::Seconds(60)));
     worker->Stop();
     site.watch.Remove(listener);
@@ -377,10 +377,72 @@ TEST_CASE("a fusion whose member left in between fails with a reason", "[fusion]
   REQUIRE_OK(site.database->Transact(
       [&] { return site.cooperatives.Withdraw("nordic", "oslo", absl::Now()); }));
   const std::unique_ptr<FusionWorker> worker = site.Worker();
-  REQUIRE_OK(worker->Start(name));
+  REQUIRE_OK(worker->Wake());
   const FusionRecord record = site.Wait(name);
   REQUIRE(record.state == FusionState::kFailed);
   REQUIRE(record.failure_reason == "SUBMISSION_NOT_ADMITTED");
+}
+
+TEST_CASE("more fusions than the queue holds end all the same", "[fusion]") {
+  Site site;
+  constexpr int kFusions = static_cast<int>(limits::kFusionTasksMax) + 10;
+  for (int k = 0; k < kFusions; ++k) {  // of cooperatives that are not there: each fails at once
+    FusionRecord record;
+    record.cooperative = absl::StrCat("cooperatives/c", k);
+    record.name = absl::StrCat(record.cooperative, "/fusions/fusion-1");
+    record.steps = 1;
+    record.threads = 1;
+    record.input_json = "{}";
+    record.create_time = absl::Now();
+    REQUIRE_OK(site.fusions.Create(record));
+  }
+  const std::unique_ptr<FusionWorker> worker = site.Worker();
+  REQUIRE_OK(worker->Resume());
+  for (int k = 0; k < kFusions; ++k) REQUIRE_OK(worker->Wake());
+  for (int k = kFusions; k-- > 0;) {
+    const FusionRecord ended = site.Wait(absl::StrCat("cooperatives/c", k, "/fusions/fusion-1"));
+    CHECK(ended.failure_reason == "COOPERATIVE_NOT_FOUND");
+  }
+}
+
+TEST_CASE("a report that flatters does not get its specialist fused", "[fusion]") {
+  const TempDir place;
+  const std::string forged = "cooperatives/nordic/submissions/forger";
+  std::string name;
+  {
+    Site site(place.path());
+    site.Admit("bergen", "tide");
+    site.Admit("oslo", "stone");
+    site.Join("forger", "tide");
+    site.Submit("forger", "tide", /*checkpoint=*/"stone", /*id=*/"forger");  // knows no tide
+    name = site.Create("first", 7);
+  }  // killed before it ran
+  Site site(place.path());
+  std::unique_ptr<FusionWorker> worker = site.Worker();
+  REQUIRE_OK(worker->Resume());
+  const FusionRecord fusion = site.Wait(name);
+  worker.reset();  // Fuse has its own
+  INFO(fusion.failure_reason << " " << fusion.failure_message);
+  REQUIRE(fusion.state == FusionState::kSucceeded);
+  REQUIRE(fusion.experts.size() == 3);  // base, bergen, oslo
+  const nlohmann::json report = nlohmann::json::parse(fusion.figures->report_json);
+  REQUIRE(report["inputs"]["experts"].size() == 3);
+  REQUIRE(report["inputs"]["left_out"].size() == 1);
+  CHECK(report["inputs"]["left_out"][0]["submission"] == forged);
+  CHECK(report["inputs"]["left_out"][0]["reason"] == "PROBE_DIVERGENCE_NEGATIVE");
+  CHECK(report["realised"]["stated_divergence_percent"].size() == 2);
+  CHECK(fusion.figures->report_markdown.find("PROBE_DIVERGENCE_NEGATIVE: divergence on") !=
+        std::string::npos);
+  REQUIRE_OK_AND_ASSIGN(const SubmissionRecord record, site.submissions.Get(forged));
+  CHECK(record.state == SubmissionState::kQuarantined);
+  CHECK_FALSE(record.receipt_envelope.empty());
+
+  // The same as when it was never there, but for the list of who was left out.
+  CHECK(site.Fuse("again", 7).figures->router_digest == fusion.figures->router_digest);
+  REQUIRE_OK(site.submissions.DecideQuarantined(forged, true, "we know it", "{}", absl::Now()));
+  const FusionRecord all = site.Fuse("admitted", 7);
+  CHECK(all.experts.size() == 4);  // the decision stands
+  CHECK(site.submissions.Get(forged).value().state == SubmissionState::kAdmitted);
 }
 
 }  // namespace

@@ -260,7 +260,7 @@ TEST_CASE("Without the sample, others of its domain wait for another one", "[wit
   AdmitEbb(site);
   Share(site, "voss");
   site.Join("runa", "ebb");
-  site.Submit("runa", "ebb", "stone", "runa");
+  site.Submit("runa", "ebb", "tide", "runa");
   Coordinator coordinator(site);
   Serve(coordinator);
   coordinator.Withdraw("voss");
@@ -379,7 +379,7 @@ TEST_CASE("A specialist admitted later costs one pass; a better version takes it
   CHECK(site.TakePasses() == std::vector<std::string>{first.Hex()});
 
   // The same checkpoint trained on is another model: here, tide's own.
-  site.Submit("voss", "tide", "stone", "voss-2");
+  site.Submit("voss", "tide", "tide", "voss-2");
   CHECK(site.submissions.Get(kVossModel).value().state == SubmissionState::kSuperseded);
   const FusionRecord newer = site.Fuse("newer", 7, /*weight_average=*/false);
   REQUIRE(newer.experts.size() == 4);

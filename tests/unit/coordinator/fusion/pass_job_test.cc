@@ -47,6 +47,25 @@ TEST_CASE("A pass made alone has the bytes of the fusion's, also when it was end
   CHECK_FALSE(MakePass(pass.work, pass.Name(), {}).value().made);
 }
 
+TEST_CASE("Arrays without features are none for a pass that wants them", "[fusion]") {
+  OrderedPass pass;
+  pass.order.features = true;
+  pass.Write();
+  REQUIRE_OK(SetThreads(1));
+  const std::string cache = PassCachePath(pass.work, pass.order);
+  fs::create_directories(fs::path(cache).parent_path());
+  // As when the base is some other cooperative's reference model.
+  REQUIRE_OK(MeasureModel(pass.base, cache, pass.order.key.model_digest, pass.probe, {}));
+  CHECK(HoldsProbeArrays(cache, false));
+  CHECK_FALSE(HoldsProbeArrays(cache, true));
+  CHECK(ListPasses(pass.work).value()[0].state == PassState::kOpen);
+  CHECK(MakePass(pass.work, pass.Name(), {}).value().made);
+  CHECK(HoldsProbeArrays(cache, true));
+  CHECK(ListPasses(pass.work).value()[0].state == PassState::kMade);
+  testing::WriteFile(cache, "damaged");
+  CHECK_FALSE(HoldsProbeArrays(cache, false));
+}
+
 TEST_CASE("The second at a pass is told who is first, or waits", "[fusion]") {
   const OrderedPass pass;
   pass.Write();
