@@ -25,6 +25,17 @@ TEST_CASE("One member alone gains nothing over itself", "[forecast]") {
   CHECK(one.gain_percent == 0);
 }
 
+TEST_CASE("A loss that is next to nothing beside the base's is still a loss", "[forecast]") {
+  REQUIRE_OK_AND_ASSIGN(const Coverage one,
+                        EstimateCoverage(std::vector<MemberLosses>{{0, 1e9, 1e-9}, {0, 1e9, 1}},
+                                         std::vector<double>{1e9}));
+  CHECK(one.gain_percent == 0);
+  REQUIRE_OK_AND_ASSIGN(const Coverage two,
+                        EstimateCoverage(std::vector<MemberLosses>{{0, 1e9, 1e-9}, {1, 2e-9, 1e-9}},
+                                         std::vector<double>{1e9, 2e-9}));
+  REQUIRE_NEAR(two.gain_percent, 100.0 / 3, 1e-12);
+}
+
 TEST_CASE("Numbers that are no losses are refused", "[forecast]") {
   const double inf = std::numeric_limits<double>::infinity();
   const std::vector<std::pair<std::vector<MemberLosses>, std::vector<double>>> table = {
