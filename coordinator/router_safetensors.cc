@@ -42,7 +42,7 @@ absl::StatusOr<RouterParameters> ReadRouter(const std::string& path) {
     NamedArray array{
         .name = std::string(tensor.name), .shape = tensor.shape.Signed(), .values = {}};
     array.values.resize(bytes.size() / sizeof(double));
-    std::memcpy(array.values.data(), bytes.data(), array.values.size() * sizeof(double));
+    if (!bytes.empty()) std::memcpy(array.values.data(), bytes.data(), bytes.size());
     arrays.push_back(std::move(array));
   }
   return RouterFromTensors(arrays);

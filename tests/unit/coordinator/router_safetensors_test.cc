@@ -60,6 +60,9 @@ TEST_CASE("An invalid router is not written, and what is no router is not read")
                                       .shape = {8},
                                       .bytes = std::as_bytes(std::span(values))}}));
   REQUIRE_STATUS(ReadRouter(path), absl::StatusCode::kInvalidArgument, "ROUTER_INVALID");
+  REQUIRE_OK(WriteSafetensors(
+      path, {{.name = "router.bias", .dtype = Dtype::kF64, .shape = {0}, .bytes = {}}}));
+  REQUIRE_STATUS(ReadRouter(path), absl::StatusCode::kInvalidArgument, "ROUTER_INVALID");
   REQUIRE_OK(WriteSafetensors(path, {}));
   REQUIRE_STATUS(ReadRouter(path), absl::StatusCode::kInvalidArgument, "ROUTER_INVALID");
   testing::WriteFile(path, "not safetensors at all");
