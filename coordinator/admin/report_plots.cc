@@ -82,6 +82,7 @@ absl::StatusOr<std::vector<double>> Column(const json& losses, size_t specialist
 
 // From blue (20 % below the base) over white to red (20 % above).
 std::string HeatColour(double relative) {
+  if (std::isnan(relative)) relative = 0;  // of a base without loss
   const double strength = std::pow(std::min(std::abs(relative) / 0.2, 1.0), 0.7);
   const std::array<double, 3> end =
       relative < 0 ? std::array<double, 3>{33, 102, 172} : std::array<double, 3>{192, 57, 43};

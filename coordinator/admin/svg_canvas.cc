@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 
 #include "common/base/utf8.h"
 
@@ -113,7 +114,9 @@ std::string EscapeXml(absl::string_view text) {
         }
     }
   }
-  return escaped;
+  // Nor has it U+FFFE and U+FFFF.
+  return absl::StrReplaceAll(escaped,
+                             {{"\xEF\xBF\xBE", "\xEF\xBF\xBD"}, {"\xEF\xBF\xBF", "\xEF\xBF\xBD"}});
 }
 
 std::string Shortened(absl::string_view text, int characters) {

@@ -133,6 +133,18 @@ TEST_CASE("A damaged report is refused with the field", "[admin]") {
   }
 }
 
+TEST_CASE("A base without loss is drawn in colours all the same", "[admin]") {
+  json report = Parsed(ExampleReport());
+  for (const char* const model : {"base", "fused"}) report["domains"][0]["losses"][model] = 0.0;
+  REQUIRE_OK_AND_ASSIGN(const std::vector<ReportPlot> plots, DrawReportPlots(report));
+  const std::string& svg = plots[0].svg;
+  for (size_t at = svg.find("fill=\"#"); at != std::string::npos;
+       at = svg.find("fill=\"#", at + 1)) {
+    INFO(svg.substr(at, 24));
+    CHECK(svg.substr(at + 13, 1) == "\"");
+  }
+}
+
 TEST_CASE("Names of members and domains are text, whatever they hold", "[admin]") {
   json report = Parsed(ExampleReport());
   report["inputs"]["experts"][1]["label"] = "<script>alert(1)</script>";

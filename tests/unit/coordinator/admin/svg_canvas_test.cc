@@ -27,6 +27,7 @@ TEST_CASE("What XML reserves is escaped and what it cannot hold is replaced", "[
        "nul\xEF\xBF\xBD"
        "bell\xEF\xBF\xBD"},
       {"cut \xC3", "cut \xEF\xBF\xBD"},
+      {"\xEF\xBF\xBD\xEF\xBF\xBE\xEF\xBF\xBF!", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD!"},
   };
   for (const Case& one : cases) {
     INFO(one.text);
