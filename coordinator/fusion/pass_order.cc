@@ -144,6 +144,12 @@ absl::StatusOr<PassOrder> ReadFields(const nlohmann::json& object) {
   order.key.probe_digest = probe.Hex();
   ASSIGN_OR_RETURN(order.features, JsonBool(object, "features"));
   ASSIGN_OR_RETURN(order.chunk_tokens, JsonInt(object, "chunk_tokens"));
+  if (order.chunk_tokens < limits::kChunkTokensMin ||
+      order.chunk_tokens > limits::kChunkTokensMax) {
+    return Invalid("chunk_tokens",
+                   absl::StrCat(order.chunk_tokens, " found; must be ", limits::kChunkTokensMin,
+                                " to ", limits::kChunkTokensMax));
+  }
   ASSIGN_OR_RETURN(order.tokenizer, ReadDigest(object, "tokenizer"));
   if (!object.contains("machine")) return Invalid("machine", "must be an object");
   ASSIGN_OR_RETURN(order.machine, ReadMachine(object["machine"]));

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 
+#include "common/base/limits.h"
 #include "tests/support/catch.h"
 #include "tests/unit/coordinator/fusion/pass_fixture.h"
 
@@ -124,6 +125,10 @@ TEST_CASE("A spoiled description is refused", "[fusion]") {
       [](json& o) { o["probe_digest"] = "ab"; },
       [](json& o) { o["features"] = 1; },
       [](json& o) { o["chunk_tokens"] = 1.5; },
+      [](json& o) { o["chunk_tokens"] = limits::kChunkTokensMin - 1; },
+      [](json& o) { o["chunk_tokens"] = limits::kChunkTokensMax + 1; },
+      [](json& o) { o["chunk_tokens"] = INT64_MIN; },
+      [](json& o) { o["chunk_tokens"] = INT64_MAX; },
       [](json& o) { o.erase("machine"); },
       [](json& o) { o["machine"] = 5; },
       [](json& o) { o["machine"]["threads"] = 0; },
