@@ -26,6 +26,16 @@ std::string Label(const v1::LossMatrix::Row& row) {
   return name.ok() ? name->id : row.model();
 }
 
+// As of a file: no figure overflows, whoever sent them.
+absl::Status CheckRange(const std::string& model, const std::vector<double>& losses) {
+  for (const double loss : losses) {
+    if (loss >= kLossMin && loss <= kLossMax) continue;
+    return Invalid(absl::StrFormat("a loss of %s: %g; must be from %g to %g", model, loss, kLossMin,
+                                   kLossMax));
+  }
+  return absl::OkStatus();
+}
+
 template <class Repeated>
 std::vector<double> Counted(const Repeated& losses, const std::vector<int>& columns) {
   std::vector<double> counted;
@@ -63,9 +73,16 @@ absl::StatusOr<ForecastFile> ReadLossMatrix(const v1::LossMatrix& message) {
   }
   RETURN_IF_ERROR(ValidateLossMatrix(matrix));
   if (matrix.own_domain.empty()) return Invalid("rows: no specialist; must be at least one");
-  if (message.fused_losses_size() == message.domains_size()) {
-    file.fused = Counted(message.fused_losses(), columns);
+  for (size_t m = 0; m < matrix.loss.size(); ++m) {
+    RETURN_IF_ERROR(CheckRange(matrix.models[m], matrix.loss[m]));
   }
+  if (message.fused_losses().empty()) return file;
+  if (message.fused_losses_size() != message.domains_size()) {
+    return Invalid(absl::StrFormat("fused_losses: %d; must be %d, one a domain",
+                                   message.fused_losses_size(), message.domains_size()));
+  }
+  file.fused = Counted(message.fused_losses(), columns);
+  RETURN_IF_ERROR(CheckRange("the fused model", *file.fused));
   return file;
 }
 

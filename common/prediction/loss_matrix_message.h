@@ -12,8 +12,8 @@
 namespace kalavai {
 
 // Specialists are called by their contributor's id. Public domains are left out: nobody's, never
-// averaged (design §3.7). Errors: LOSS_MATRIX_INVALID when rows and columns disagree, or the first
-// row is not the base; those of ValidateLossMatrix.
+// averaged (design §3.7). Errors: LOSS_MATRIX_INVALID when rows and columns disagree, the first row
+// is not the base, or a loss is outside [kLossMin, kLossMax]; those of ValidateLossMatrix.
 absl::StatusOr<ForecastFile> ReadLossMatrix(const v1::LossMatrix& message);
 
 }  // namespace kalavai

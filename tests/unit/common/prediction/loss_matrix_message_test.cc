@@ -3,6 +3,7 @@
 #include "common/prediction/loss_matrix_message.h"
 
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -48,6 +49,12 @@ TEST_CASE("Rows that do not fit are refused", "[prediction]") {
       [](v1::LossMatrix& m) { m.mutable_rows(1)->add_losses(1); },
       [](v1::LossMatrix& m) { m.mutable_rows(1)->set_losses(0, -1); },
       [](v1::LossMatrix& m) { m.mutable_rows()->DeleteSubrange(1, 2); },
+      [](v1::LossMatrix& m) { m.mutable_rows(1)->set_losses(0, 1e10); },
+      [](v1::LossMatrix& m) { m.mutable_rows(1)->set_losses(0, 1e-10); },
+      [](v1::LossMatrix& m) { m.set_fused_losses(0, 0); },
+      [](v1::LossMatrix& m) { m.set_fused_losses(2, std::numeric_limits<double>::quiet_NaN()); },
+      [](v1::LossMatrix& m) { m.set_fused_losses(2, 1e300); },
+      [](v1::LossMatrix& m) { m.add_fused_losses(2); },
       [](v1::LossMatrix& m) { m.clear_domains(); },
       [](v1::LossMatrix& m) { m.set_domains(2, "ann-text"); }};
   for (const auto& damage : damages) {
