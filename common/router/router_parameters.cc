@@ -44,10 +44,10 @@ absl::string_view MixtureName(Mixture mixture) {
 }
 
 Mixture MixtureFromName(absl::string_view name) {
-  for (const Mixture mixture : {Mixture::kProbability, Mixture::kLogit}) {
-    if (name == MixtureName(mixture)) return mixture;
-  }
-  KALAVAI_CHECK(false, "a name that MixtureName gave");
+  const Mixture mixture =
+      name == MixtureName(Mixture::kLogit) ? Mixture::kLogit : Mixture::kProbability;
+  KALAVAI_CHECK(name == MixtureName(mixture), "a name that MixtureName gave");
+  return mixture;
 }
 
 RouterParameters UniformRouter(int experts) { return {.experts = experts}; }
