@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -57,19 +58,12 @@ bool Resume(const std::string& at, const Death& death) {
   const auto count = [&] {
     if (++events == death.event) static_cast<void>(raise(SIGKILL));
   };
-  FusionWorker worker({.database = *site.database,
-                       .sources = site.Sources(),
-                       .fusions = site.fusions,
-                       .blobs = *site.blobs,
-                       .audit = site.audit,
-                       .watch = site.watch,
-                       .clock = SystemClock(),
-                       .on_pass =
-                           [&](absl::string_view) {
-                             count();
-                             if (++passes == death.pass) DieSoon();
-                           }},
-                      site.directory.File("fusions"));
+  FusionWorker::Dependencies dependencies = site.Dependencies();
+  dependencies.on_pass = [&](absl::string_view) {
+    count();
+    if (++passes == death.pass) DieSoon();
+  };
+  FusionWorker worker(std::move(dependencies), site.directory.File("fusions"));
   const int64_t listener = site.watch.Add(kFusion, count);
   if (!worker.Resume().ok()) return false;
   const bool done = site.Wait(kFusion).state == FusionState::kSucceeded;

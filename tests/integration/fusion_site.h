@@ -198,10 +198,8 @@ struct Site {
 
   FusionSources Sources() { return {cooperatives, checkpoints, submissions}; }
 
-  std::unique_ptr<FusionWorker> Worker() {
-    return std::make_unique<FusionWorker>(
-        FusionWorker::Dependencies{
-            .database = *database,
+  FusionWorker::Dependencies Dependencies() {
+    return {.database = *database,
             .sources = Sources(),
             .fusions = fusions,
             .blobs = *blobs,
@@ -219,8 +217,11 @@ struct Site {
                 [this](absl::string_view model) {
                   const absl::MutexLock lock(&mutex);
                   passes.emplace_back(model);
-                }},
-        directory.File("fusions"));
+                }};
+  }
+
+  std::unique_ptr<FusionWorker> Worker() {
+    return std::make_unique<FusionWorker>(Dependencies(), directory.File("fusions"));
   }
 
   // Models that read the probe text since the last call, by the names their arrays have.

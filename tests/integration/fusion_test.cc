@@ -256,7 +256,7 @@ TEST_CASE("a mixture of logits whose models do not fit ends with its reason befo
   const std::string name = site.Create("logit", 7, false, {}, Mixture::kLogit);
   std::unique_ptr<FusionWorker> worker = site.Worker();
   REQUIRE_STATUS(worker->CheckFits(plan), absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY");
-  REQUIRE_OK(worker->Start(name));
+  REQUIRE_OK(worker->Wake());
   const FusionRecord failed = site.Wait(name);
   CHECK(failed.state == FusionState::kFailed);
   CHECK(failed.failure_reason == "OUT_OF_MEMORY");
