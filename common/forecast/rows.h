@@ -71,7 +71,7 @@ struct RowsOptions {
   BootstrapOptions bootstrap = {};
 };
 
-// As MatrixOfRows; MEASUREMENT_INVALID when the standard errors are larger than the losses.
+// As MatrixOfRows; LOSS_MATRIX_INVALID: a standard error that is not finite, or below 0.
 absl::StatusOr<Estimate> EstimateRows(std::span<const MemberRow> rows,
                                       std::span<const std::string> domains,
                                       const RowsOptions& options);

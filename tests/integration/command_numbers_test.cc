@@ -92,7 +92,9 @@ std::vector<Row> Rows() {
   namespace c = contributor;
   namespace s = coordinator;
   const Option tokens = {"--tokens", {"1", "1048576"}, {"0", "-1", "1048577"}};
-  return {{"kalavai", c::MakePredictCommand(), {}},
+  return {{"kalavai",
+           c::MakePredictCommand(),
+           {{"--row-chunks", {"4", "256"}, {"0", "-1", "3", "257"}}, kThreads}},
           {"kalavai", c::MakeMatrixCommand(), {}},
           {"kalavai", c::MakeCreditCommand(), {}},
           {"kalavai", c::MakeShareSampleCommand(), {}},

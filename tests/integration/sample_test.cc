@@ -71,8 +71,9 @@ struct Ground {
     import.set_parent(kParent);
     import.set_source_directory(temp.File("base"));
     REQUIRE_OK(CallUnary(coordinator.address(), *admin, &Admin::ImportCheckpoint, import));
-    REQUIRE_OK(coordinator.AddProbeText("nordic", "legal",
-                                        "first\n\nsecond " + std::string(6000, 'x') + "\n"));
+    std::string charter_text = "first\n\nsecond " + std::string(6000, 'x') + "\n";
+    for (int k = 0; k < 24; ++k) charter_text += "\n" + Text(absl::StrCat("law ", k, " ")) + "\n";
+    REQUIRE_OK(coordinator.AddProbeText("nordic", "legal", charter_text));
     v1::LaunchCooperativeRequest launch;
     launch.set_name(kParent);
     REQUIRE_OK(CallUnary(coordinator.address(), *admin, &Admin::LaunchCooperative, launch));

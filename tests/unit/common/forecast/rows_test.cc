@@ -108,11 +108,19 @@ TEST_CASE("Reports of the base that contradict each other are named", "[forecast
   CHECK(ContradictoryRows(rows, kDomains) == "on law ann 4.0000, cy 5.0000 nats/token");
 }
 
-TEST_CASE("Standard errors larger than the losses give no interval", "[forecast]") {
+TEST_CASE("A standard error larger than the losses widens the interval and refuses nothing",
+          "[forecast]") {
   std::vector<MemberRow> rows = Two();
+  REQUIRE_OK_AND_ASSIGN(const Estimate known, EstimateRows(rows, kDomains, {}));
   for (std::optional<RowLosses>& losses : rows[0].losses) losses->standard_error = 100;
+  REQUIRE_OK_AND_ASSIGN(const Estimate unknown, EstimateRows(rows, kDomains, {}));
+  CHECK(unknown.gain_percent == known.gain_percent);
+  const auto width = [](const Estimate& e) { return e.interval.high - e.interval.low; };
+  CHECK(width(unknown) > 2 * width(known));
+  CHECK(std::isfinite(width(unknown)));
+  rows[0].losses[0]->standard_error = -1;
   REQUIRE_STATUS(EstimateRows(rows, kDomains, {}), absl::StatusCode::kInvalidArgument,
-                 "MEASUREMENT_INVALID");
+                 "LOSS_MATRIX_INVALID");
 }
 
 }  // namespace
