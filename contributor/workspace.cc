@@ -128,6 +128,7 @@ std::string Workspace::PrivacyReportFile() const {
   return absl::StrCat(root_, "/training/privacy.json");
 }
 std::string Workspace::MeasuredRowFile() const { return absl::StrCat(root_, "/training/row.json"); }
+std::string Workspace::PilotDirectory() const { return absl::StrCat(root_, "/training/pilot"); }
 std::string Workspace::SpecialistDirectory() const { return absl::StrCat(root_, "/specialist"); }
 std::string Workspace::GateStatisticsFile() const {
   return absl::StrCat(root_, "/gate_statistics.safetensors");
@@ -217,6 +218,17 @@ absl::StatusOr<std::string> Workspace::TrainedSpecialist() const {
   return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_TRAINED",
                    {.what = absl::StrCat(directory, ": no weights; must hold a trained specialist"),
                     .fix = "kalavai train --data FILE",
+                    .metadata = {{"workspace", root_}}});
+}
+
+absl::StatusOr<std::string> Workspace::ReportedSpecialist() const {
+  ASSIGN_OR_RETURN(const TrainingReport report, LoadTrainingReport());
+  if (!report.pilot) return TrainedSpecialist();
+  const std::string directory = PilotDirectory();
+  if (IsFile(absl::StrCat(directory, "/model.safetensors"))) return directory;
+  return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_TRAINED",
+                   {.what = absl::StrCat(directory, ": no weights; must hold the pilot's"),
+                    .fix = "kalavai train --data FILE --pilot",
                     .metadata = {{"workspace", root_}}});
 }
 

@@ -96,6 +96,7 @@ class Workspace {
   std::string MeasuredRowFile() const;     // of `predict --rows`; may be absent
   std::string GateStatisticsFile() const;  // of `statistics`; may be absent
   std::string TrainingDocumentsFile() const;
+  std::string PilotDirectory() const;  // weights of `train --pilot` until a whole run has ended
   std::string SpecialistDirectory() const;
   std::string SubmissionDirectory() const;
   std::string SubmissionPartialDirectory() const;
@@ -123,6 +124,9 @@ class Workspace {
   absl::StatusOr<std::string> VerifiedBase() const;
   // SpecialistDirectory() when it holds weights; FAILED_PRECONDITION NOT_TRAINED otherwise.
   absl::StatusOr<std::string> TrainedSpecialist() const;
+  // The weights that the training report tells of: the pilot's after a pilot, else the
+  // specialist's. FAILED_PRECONDITION NOT_TRAINED when there are none.
+  absl::StatusOr<std::string> ReportedSpecialist() const;
   // FAILED_PRECONDITION NOT_TRAINED when there is none; MEASUREMENT_INVALID when a loss is not a
   // positive finite number.
   absl::StatusOr<TrainingReport> LoadTrainingReport() const;

@@ -174,7 +174,7 @@ absl::StatusOr<RowOutcome> MeasureRow(const Workspace& workspace,
                                       const CoordinatorConnection& coordinator,
                                       const RowOptions& options) {
   ASSIGN_OR_RETURN(const std::string base, workspace.VerifiedBase());
-  ASSIGN_OR_RETURN(const std::string specialist, workspace.TrainedSpecialist());
+  ASSIGN_OR_RETURN(const std::string specialist, workspace.ReportedSpecialist());
   ASSIGN_OR_RETURN(const std::string specialist_digest, DirectoryDigest(specialist));
   ASSIGN_OR_RETURN(Texts texts, ReadTexts(workspace, coordinator, base, options));
   RowOutcome outcome{.refused = std::move(texts.refused)};
@@ -200,7 +200,7 @@ absl::StatusOr<std::optional<MeasuredRow>> SavedRow(const Workspace& workspace) 
   ASSIGN_OR_RETURN(std::optional<MeasuredRow> row, ReadRow(workspace));
   if (!row.has_value()) return row;
   ASSIGN_OR_RETURN(const Membership member, workspace.LoadMembership());
-  const absl::StatusOr<std::string> specialist = workspace.TrainedSpecialist();
+  const absl::StatusOr<std::string> specialist = workspace.ReportedSpecialist();
   if (!specialist.ok()) return std::nullopt;
   ASSIGN_OR_RETURN(const std::string digest, DirectoryDigest(*specialist));
   if (row->base != member.base_digest || row->specialist != digest) return std::nullopt;

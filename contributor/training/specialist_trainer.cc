@@ -390,15 +390,21 @@ absl::StatusOr<SpecialistReport> TrainSpecialist(const SpecialistOptions& option
 
   SpecialistReport report = Describe(options, ground, result.summary, run_digest);
   report.base_loss = Mean(base_losses);
+  const std::string pilot = absl::StrCat(options.training_directory, "/pilot");
   if (report.pilot) {
     Forecast(options, report);
+    // For `predict --rows`: what it does to other domains is measured on its weights.
+    RETURN_IF_ERROR(WriteCheckpoint(result.model,
+                                    absl::StrCat(options.base_directory, "/tokenizer.json"), pilot,
+                                    ground.stored_type));
     RETURN_IF_ERROR(SaveReport(options, report));
     return report;
   }
   RETURN_IF_ERROR(WriteAndMeasure(options, ground, base_losses, result.model, held_out, report));
   RETURN_IF_ERROR(SaveReport(options, report));
-  // The run is over and its result is on disk: the state would only take three models' room.
+  // The run is over and its result is on disk: state and pilot would only take four models' room.
   std::filesystem::remove(loop.state_path, ignored);
+  std::filesystem::remove_all(pilot, ignored);
   return report;
 }
 

@@ -32,7 +32,7 @@ namespace kalavai::contributor {
 struct SpecialistOptions {
   std::string base_directory = {};        // config.json, tokenizer.json, weights; verified
   std::string specialist_directory = {};  // replaced as a whole when training has ended
-  std::string training_directory = {};    // state, report.json, documents.txt
+  std::string training_directory = {};    // state, pilot/, report.json, documents.txt
   std::vector<std::string> files = {};    // .txt, .jsonl
   Hyperparameters hyperparameters = {};   // freeze_depth from the charter
   Precision precision = Precision::kMixed;

@@ -111,7 +111,7 @@ for member in "${members[@]}"; do
   run kalavai fetch --workspace "$name"
   run kalavai train --workspace "$name" --data "text/$domain/private.txt" --steps $member_steps --pilot $pilot_steps \
     --batch $batch --learning-rate $learning_rate --threads $threads
-  run kalavai predict --workspace "$name" || [ $? = 1 ]
+  run kalavai predict --workspace "$name" --rows --row-chunks 16 --threads $threads || [ $? = 1 ]
 done
 
 chapter "The operator: is it worth the compute?"

@@ -108,9 +108,13 @@ TEST_CASE("A pilot forecasts, writes no specialist, and is continued", "[trainin
   REQUIRE(pilot.summary.steps == 20);
   REQUIRE(pilot.own_loss < pilot.measured_loss);
   REQUIRE_FALSE(std::filesystem::exists(options.specialist_directory));
+  // Its weights are kept to be measured, until the whole run's are there.
+  const std::string kept = options.training_directory + "/pilot";
+  REQUIRE_OK(LoadTransformer(kept, {.type = WeightType::kFloat32}));
 
   options.pilot_steps = 0;
   REQUIRE_OK_AND_ASSIGN(const SpecialistReport whole, TrainSpecialist(options, Silent()));
+  REQUIRE_FALSE(std::filesystem::exists(kept));
   REQUIRE(whole.summary.resumed_from == 20);
   REQUIRE_FALSE(whole.extrapolated);
   REQUIRE_NEAR(whole.own_loss, pilot.own_loss, 0.25 * whole.own_loss);
