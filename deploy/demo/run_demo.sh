@@ -28,7 +28,7 @@ case $size in
     members=(alice:python bogdan:scripture chiara:russian daniel:essays)
     leaver=bogdan
     questions=("And the LORD spake unto Moses, saying," "def __init__(self, name):")
-    base_steps=400 member_steps=60 pilot_steps=15 layers=3 hidden=96 heads=4 vocabulary=1024 batch=16 chunk=256 learning_rate=2e-3 threads=2
+    base_steps=400 member_steps=40 pilot_steps=15 layers=3 hidden=96 heads=4 vocabulary=1024 batch=16 chunk=256 learning_rate=2e-3 threads=2
     ;;
   tiny)
     members=(alice:python bogdan:cplusplus chiara:perl daniel:licences)
