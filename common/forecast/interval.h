@@ -85,7 +85,7 @@ absl::StatusOr<Estimate> BootstrapCoverage(std::span<const MemberChunkLosses> me
 // Oracle gain of a matrix of which only means and standard errors are known: improvements on the
 // base are drawn from normal distributions around B[d] - L[i][d], base losses are held fixed.
 // `standard_error` is [N][D] of those differences, nats/token, 0 where exact. LOSS_MATRIX_INVALID:
-// a standard error that is negative or not finite; MEASUREMENT_INVALID: errors larger than losses.
+// a standard error that is negative or not finite.
 absl::StatusOr<Estimate> OracleFromStandardErrors(
     const LossMatrix& matrix, const std::vector<std::vector<double>>& standard_error,
     const BootstrapOptions& options = {});

@@ -165,6 +165,18 @@ double OracleGainPercent(const LossMatrix& matrix) {
                      ComputeDomainOracle(matrix).equal_weight_loss);
 }
 
+std::optional<double> OracleOverBasePercent(const LossMatrix& matrix) {
+  const double base = EqualWeightLoss(matrix.loss[0]);
+  if (FindBestSpecialist(matrix).equal_weight_loss <= base) return std::nullopt;
+  return GainPercent(base, ComputeDomainOracle(matrix).equal_weight_loss);
+}
+
+double GateCostPercent(const LossMatrix& matrix, int64_t tokens_per_text) {
+  const double nats =
+      std::log(static_cast<double>(matrix.models.size())) / static_cast<double>(tokens_per_text);
+  return 100 * nats / FindBestSpecialist(matrix).equal_weight_loss;
+}
+
 std::optional<double> RouterEfficiency(double realised_gain_percent, double oracle_gain_percent) {
   if (oracle_gain_percent <= kGainNothingPercent) return std::nullopt;
   return realised_gain_percent / oracle_gain_percent;

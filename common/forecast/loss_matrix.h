@@ -14,6 +14,7 @@
 #ifndef KALAVAI_COMMON_FORECAST_LOSS_MATRIX_H_
 #define KALAVAI_COMMON_FORECAST_LOSS_MATRIX_H_
 
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
@@ -79,6 +80,14 @@ DomainOracle ComputeDomainOracle(const LossMatrix& matrix);
 // Gain of the domain oracle over the best single specialist, percent: the forecast once the matrix
 // is known. Never below 0: the oracle may always choose the best specialist everywhere.
 double OracleGainPercent(const LossMatrix& matrix);
+
+// What the domain oracle gains over the base, percent, where the base is better than every
+// specialist: it is the bar then. Nothing elsewhere.
+std::optional<double> OracleOverBasePercent(const LossMatrix& matrix);
+
+// What a gate over all models pays for not being told which one to follow, ln(n) nats a text of
+// `tokens_per_text` next-token losses (design §3.3), in percent of EW(best specialist).
+double GateCostPercent(const LossMatrix& matrix, int64_t tokens_per_text);
 
 // Realised gain / oracle gain; nothing when the oracle gains nothing (<= 1e-9 percent).
 std::optional<double> RouterEfficiency(double realised_gain_percent, double oracle_gain_percent);

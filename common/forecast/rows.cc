@@ -118,9 +118,7 @@ absl::StatusOr<Estimate> EstimateRows(std::span<const MemberRow> rows,
   }
   ASSIGN_OR_RETURN(Estimate estimate,
                    OracleFromStandardErrors(matrix, standard_error, options.bootstrap));
-  const double gate_nats = std::log(static_cast<double>(matrix.models.size())) /
-                           static_cast<double>(options.chunk_tokens - 1);
-  estimate.interval.low -= 100 * gate_nats / FindBestSpecialist(matrix).equal_weight_loss;
+  estimate.interval.low -= GateCostPercent(matrix, options.chunk_tokens - 1);
   return estimate;
 }
 

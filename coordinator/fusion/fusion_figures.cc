@@ -67,11 +67,7 @@ absl::Status Predict(const FiguresInput& input, FusionOutcome& outcome) {
                                          static_cast<double>(input.router_part->chunks()) /
                                          static_cast<double>(input.evaluation_part->chunks())};
   ASSIGN_OR_RETURN(outcome.oracle_forecast, BootstrapOracle(chunks, interval));
-  // No gate is told which expert to follow: ln(n) nats a text is what that may cost (design §3.3).
-  const double gate_nats = std::log(static_cast<double>(matrix.models.size())) /
-                           static_cast<double>(input.router_part->rows);
-  outcome.oracle_forecast.interval.low -=
-      100 * gate_nats / FindBestSpecialist(matrix).equal_weight_loss;
+  outcome.oracle_forecast.interval.low -= GateCostPercent(matrix, input.router_part->rows);
   outcome.predicted_divergence_percent = ComputeDivergence(matrix).mean_percent;
   if (outcome.predicted_divergence_percent.has_value()) {
     ASSIGN_OR_RETURN(const Line line, FitLine("published, n = 6", PublishedCalibrationPoints()));

@@ -53,7 +53,7 @@ class FusionStarter {
   explicit FusionStarter(const Dependencies& dependencies) : dependencies_(dependencies) {}
 
   // The fusion, QUEUED. Errors: those of PlanFusion, CheckBytes and FusionWorker::CheckFits;
-  // PROBE_TEXT_IS_TRAINING_TEXT; those of FusionStore::Create and FusionWorker::Start.
+  // PROBE_TEXT_IS_TRAINING_TEXT; those of FusionStore::Create and FusionWorker::Wake.
   absl::StatusOr<FusionRecord> Start(const StartRequest& request) const;
 
  private:

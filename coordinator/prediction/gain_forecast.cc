@@ -288,9 +288,7 @@ absl::StatusOr<std::optional<double>> AddRows(const ForecastInput& input, const 
   RowsOptions options{.chunk_tokens = input.chunk_tokens};
   options.bootstrap.later_share = chunks / static_cast<double>(kProbeChunksPerPart);
   ASSIGN_OR_RETURN(forecast.rows, EstimateRows(rows, NamesOf(domains), options));
-  const double base = EqualWeightLoss(home.matrix->loss[0]);
-  if (FindBestSpecialist(*home.matrix).equal_weight_loss <= base) return std::nullopt;
-  return GainPercent(base, ComputeDomainOracle(*home.matrix).equal_weight_loss);
+  return OracleOverBasePercent(*home.matrix);
 }
 
 }  // namespace

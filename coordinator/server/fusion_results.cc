@@ -70,13 +70,6 @@ absl::StatusOr<v1::LossMatrix> LossMatrixMessage(const FusionStore& fusions,
   return message;
 }
 
-// Nothing where a specialist is at least as good as the base: it is the bar then.
-std::optional<double> OverBase(const LossMatrix& matrix) {
-  const double base = EqualWeightLoss(matrix.loss[0]);
-  if (FindBestSpecialist(matrix).equal_weight_loss <= base) return std::nullopt;
-  return GainPercent(base, ComputeDomainOracle(matrix).equal_weight_loss);
-}
-
 absl::StatusOr<MeasuredOracle> OracleOf(const FusionStore& fusions,
                                         const std::string& cooperative) {
   const absl::StatusOr<FusionStore::LatestMatrix> latest =
@@ -102,7 +95,7 @@ absl::StatusOr<MeasuredOracle> OracleOf(const FusionStore& fusions,
   ASSIGN_OR_RETURN(estimate.interval.high, JsonNumber(figures, "high"));
   ASSIGN_OR_RETURN(const v1::LossMatrix message, LossMatrixMessage(fusions, cooperative));
   ASSIGN_OR_RETURN(const ForecastFile measured, ReadLossMatrix(message));
-  oracle.over_base_percent = OverBase(measured.matrix);
+  oracle.over_base_percent = OracleOverBasePercent(measured.matrix);
   for (const v1::LossMatrix::Row& row : message.rows()) {
     if (!row.contributor().empty()) oracle.contributors.push_back(row.contributor());
   }

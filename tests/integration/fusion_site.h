@@ -224,6 +224,19 @@ struct Site {
     return std::make_unique<FusionWorker>(Dependencies(), directory.File("fusions"));
   }
 
+  ModelLoader::Dependencies Serving(GenerationEngine& engine, const ExpertMask& mask) {
+    return {.database = *database,
+            .models = models,
+            .checkpoints = checkpoints,
+            .submissions = submissions,
+            .mask = mask,
+            .blobs = *blobs,
+            .engine = engine,
+            .key = key.public_key(),
+            .models_directory = directory.File("models"),
+            .scratch_directory = directory.File("serving")};
+  }
+
   // Models that read the probe text since the last call, by the names their arrays have.
   std::vector<std::string> TakePasses() {
     const absl::MutexLock lock(&mutex);

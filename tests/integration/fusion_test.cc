@@ -113,16 +113,7 @@ TEST_CASE("fuse, release, load, ask: each domain is answered by its own speciali
 
   GenerationEngine engine(1);
   const ExpertMask mask(site.cooperatives, site.submissions);
-  ModelLoader loader({.database = *site.database,
-                      .models = site.models,
-                      .checkpoints = site.checkpoints,
-                      .submissions = site.submissions,
-                      .mask = mask,
-                      .blobs = *site.blobs,
-                      .engine = engine,
-                      .key = site.key.public_key(),
-                      .models_directory = site.directory.File("models"),
-                      .scratch_directory = site.directory.File("serving")});
+  ModelLoader loader(site.Serving(engine, mask));
   const auto everybody = [] { return std::vector<uint8_t>{1, 1, 1}; };
   REQUIRE_STATUS(Ask(engine, model, "tidea", everybody).result, absl::StatusCode::kUnavailable,
                  "MODEL_NOT_READY");

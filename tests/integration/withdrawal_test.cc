@@ -454,16 +454,7 @@ TEST_CASE("A thousand prompts are answered as by the model that never had the me
   const auto answers = [](Site& of, const std::string& model) {
     GenerationEngine engine(1);
     const ExpertMask mask(of.cooperatives, of.submissions);
-    ModelLoader loader({.database = *of.database,
-                        .models = of.models,
-                        .checkpoints = of.checkpoints,
-                        .submissions = of.submissions,
-                        .mask = mask,
-                        .blobs = *of.blobs,
-                        .engine = engine,
-                        .key = of.key.public_key(),
-                        .models_directory = of.directory.File("models"),
-                        .scratch_directory = of.directory.File("serving")});
+    ModelLoader loader(of.Serving(engine, mask));
     loader.Activate(model);
     absl::Notification loaded;
     REQUIRE_OK(engine.Load({.name = "nothing", .expert_directories = {}, .router = {}},
@@ -532,16 +523,7 @@ TEST_CASE("The links by which a model is being loaded go with the member", "[wit
   Serve(coordinator);
   GenerationEngine engine(1);
   const ExpertMask mask(site.cooperatives, site.submissions);
-  ModelLoader loader({.database = *site.database,
-                      .models = site.models,
-                      .checkpoints = site.checkpoints,
-                      .submissions = site.submissions,
-                      .mask = mask,
-                      .blobs = *site.blobs,
-                      .engine = engine,
-                      .key = site.key.public_key(),
-                      .models_directory = site.directory.File("models"),
-                      .scratch_directory = site.directory.File("serving")});
+  ModelLoader loader(site.Serving(engine, mask));
   // As when it is killed, or read slowly, between the links and the end of loading.
   const ModelRecord model = site.models.Get("cooperatives/nordic/models/all").value();
   for (size_t i = 0; i < model.experts.size(); ++i) {
